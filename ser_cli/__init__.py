@@ -1,0 +1,55 @@
+"""Speech emotion recognition.
+
+>>> import ser_cli
+>>> model = ser_cli.load()  # doctest: +SKIP
+>>> model.predict("clip.wav")[0].emotion  # doctest: +SKIP
+'happy'
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ser_cli.model.predictor import Model
+
+    __version__: str
+
+__all__ = ["__version__", "load"]
+
+
+def load(artifacts: Path | str | None = None) -> Model:
+    """Load a trained model.
+
+    Args:
+        artifacts: Its folder. None takes ./artifacts/<default recipe> if a training has
+            finished there, else the model that comes with the package.
+
+    Returns:
+        An object with `predict(paths or waveforms, sample_rate=None)` and `classes`.
+
+    Raises:
+        ArtifactsError: The folder is missing, unfinished or damaged.
+    """
+    from pathlib import Path
+
+    from ser_cli import recipes
+    from ser_cli.model.artifacts import resolve
+    from ser_cli.model.predictor import Model
+
+    chosen = None if artifacts is None else Path(artifacts)
+    return Model(resolve(chosen, recipe=recipes.DEFAULT))
+
+
+def __getattr__(name: str) -> str:
+    # Reading the installed metadata costs more than all of `import ser_cli`: on demand.
+    if name != "__version__":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("ser")
+    except PackageNotFoundError:
+        return "0+unknown"  # a checkout that was never installed
