@@ -1,0 +1,69 @@
+"""From a waveform to another that says the same: what makes few speakers go further."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
+
+    from ser_cli.types import Floats
+
+
+def noise(waveform: Floats, rng: Generator, amplitude: float) -> Floats:
+    """Add white Gaussian noise whose standard deviation is `amplitude` of full scale (0..1)."""
+    hiss = rng.standard_normal(len(waveform), dtype=np.float32)
+    return waveform + np.float32(amplitude) * hiss
+
+
+def stretch_and_shift(waveform: Floats, *, rate: float, semitones: float) -> Floats:
+    """Change tempo and pitch with a single phase vocoder.
+
+    Shifting a pitch is stretching and resampling, so a stretch before it costs nothing more.
+
+    Args:
+        waveform: (n,).
+        rate: Tempo; above 1 is faster and shorter.
+        semitones: Pitch; above 0 is higher.
+
+    Returns:
+        About n / rate samples.
+    """
+    import librosa
+    import soxr
+
+    octave = 2.0 ** (semitones / 12)
+    stretched = librosa.effects.time_stretch(waveform, rate=rate / octave)
+    shifted = soxr.resample(stretched, octave, 1.0, quality="HQ") if semitones else stretched
+    return np.asarray(shifted, dtype=np.float32)
+
+
+def mask(features: Floats, rng: Generator, *, frames: int, columns: int) -> Floats:
+    """Set one random run of frames and one of columns to zero in every clip of a batch.
+
+    After scaling, zero is the mean of the training clips (SpecAugment, Park et al. 2019,
+    with one mask of each kind).
+
+    Args:
+        features: (N, T, F), scaled.
+        rng: Source of the runs' places and lengths.
+        frames: Longest run of frames.
+        columns: Longest run of columns.
+
+    Returns:
+        A masked copy.
+    """
+    masked = features.copy()
+    n_clips, n_frames, n_columns = features.shape
+    masked[_runs(rng, n_clips, n_frames, frames)] = 0
+    masked.transpose(0, 2, 1)[_runs(rng, n_clips, n_columns, columns)] = 0
+    return masked
+
+
+def _runs(rng: Generator, n_clips: int, size: int, longest: int) -> np.ndarray:
+    length = rng.integers(0, min(longest, size) + 1, size=(n_clips, 1))
+    start = rng.integers(0, size - length + 1)
+    at = np.arange(size)
+    return (at >= start) & (at < start + length)

@@ -1,0 +1,96 @@
+"""A trained system small enough to check by hand, without TensorFlow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from ser_cli import recipes
+from ser_cli.model import artifacts
+from ser_cli.types import Prediction, Preprocessor, Recipe
+
+if TYPE_CHECKING:
+    from ser_cli.types import Floats
+
+CLASSES = ("quiet", "loud")
+RATE, HOP = 16_000, 160
+MAX_LEN = 100  # frames: one second
+
+
+def extract(waveform: Floats) -> Floats:
+    """Return two columns a frame of 10 ms: the mean magnitude, and ones."""
+    n_frames = 1 + len(waveform) // HOP
+    padded = np.pad(waveform, (0, n_frames * HOP - len(waveform)))
+    loudness = np.abs(padded).reshape(n_frames, HOP).mean(axis=1)
+    return np.stack([loudness, np.ones(n_frames)], axis=1).astype(np.float32)
+
+
+def recipe(**changes: Any) -> Recipe:
+    """Return the recipe "fake"."""
+    settings: dict[str, Any] = {
+        "name": "fake",
+        "source": "",
+        "sample_rate": RATE,
+        "duration": None,
+        "labels": CLASSES,
+        "features": 2,
+        "frames": None,
+        "scale": "frame",
+        "version": 1,
+        "extract": extract,
+        "augment": None,
+        "build": None,
+        "defaults": {},
+        "search": None,
+    }
+    return Recipe(**(settings | changes))
+
+
+def network(path: Path, *, max_len: int = MAX_LEN, classes: int = 2) -> None:
+    """Write softmax(mean over time @ W): louder than 0.1 on average is "loud"."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    weights = np.zeros((2, classes), np.float32)
+    weights[:, 1] = 40, -4
+    nodes = [
+        helper.make_node("ReduceMean", ["x", "axis"], ["mean"], keepdims=0),
+        helper.make_node("MatMul", ["mean", "w"], ["logits"]),
+        helper.make_node("Softmax", ["logits"], ["p"], axis=1),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "fake",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", max_len, 2])],
+        [helper.make_tensor_value_info("p", TensorProto.FLOAT, ["n", classes])],
+        [
+            numpy_helper.from_array(weights, "w"),
+            numpy_helper.from_array(np.array([1], np.int64), "axis"),
+        ],
+    )
+    opset = [helper.make_opsetid("", 18)]
+    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=10), str(path))
+
+
+def folder(where: Path, **facts: Any) -> Path:
+    """Write a sealed artifacts folder of the fake network."""
+    artifacts.unseal(where)
+    plain = Preprocessor(MAX_LEN, np.zeros(2), np.ones(2), CLASSES)
+    artifacts.write_shared(where, plain)
+    network(where / artifacts.ONNX)
+    artifacts.seal(where, facts={"recipe": "fake", **facts})
+    return where
+
+
+def register(monkeypatch: pytest.MonkeyPatch, chosen: Recipe | None = None) -> None:
+    """Make the registry know the fake recipe, and no other."""
+    monkeypatch.setattr(recipes, "get", lambda name: {"fake": chosen or recipe()}[name])
+
+
+def shares(row: Prediction) -> Floats:
+    """Return the probabilities of a row that has some."""
+    assert row.probabilities is not None
+    return row.probabilities

@@ -1,0 +1,324 @@
+"""Decoding against librosa, every container, and every way a file can be odd."""
+
+from __future__ import annotations
+
+import io
+import struct
+from pathlib import Path
+
+import librosa
+import numpy as np
+import pytest
+import soundfile
+
+from ser_cli.errors import AudioError
+from ser_cli.sound import audio, decode
+
+av = pytest.importorskip("av")
+
+CODECS = {
+    "wav": "pcm_s16le",
+    "flac": "flac",
+    "mp3": "libmp3lame",
+    "m4a": "aac",
+    "webm": "libopus",
+    "ogg": "libopus",
+}
+
+
+def sine(seconds: float = 2.0, rate: int = 44_100, frequency: float = 440.0) -> np.ndarray:
+    return (0.5 * np.sin(2 * np.pi * frequency * np.arange(int(seconds * rate)) / rate)).astype(
+        "f4"
+    )
+
+
+def encode(
+    path: Path, codec: str, rate: int, waveform: np.ndarray, form: str | None = None
+) -> Path:
+    with av.open(str(path), "w", format=form) as container:
+        stream = container.add_stream(codec, rate=rate)
+        stream.layout = "mono"
+        size = stream.codec_context.frame_size or 1024
+        fit = av.AudioResampler(
+            format=stream.codec_context.format, layout="mono", rate=rate, frame_size=size
+        )
+        frame = av.AudioFrame.from_ndarray(waveform[None], format="fltp", layout="mono")
+        frame.sample_rate = rate
+        for part in [*fit.resample(frame), *fit.resample(None)]:
+            container.mux(stream.encode(part))
+        container.mux(stream.encode(None))
+    return path
+
+
+def pitch(waveform: np.ndarray, rate: int) -> float:
+    middle = waveform[len(waveform) // 4 : -len(waveform) // 4]
+    spectrum = np.abs(np.fft.rfft(middle * np.hanning(len(middle))))
+    return float(spectrum.argmax() * rate / len(middle))
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac", "aiff"])
+@pytest.mark.parametrize("channels", [1, 2, 3])
+@pytest.mark.parametrize("rate", [8_000, 16_000, 44_100, 48_000])
+def test_equals_librosa(tmp_path: Path, suffix: str, channels: int, rate: int) -> None:
+    rng = np.random.default_rng(rate)
+    path = tmp_path / f"a.{suffix}"
+    soundfile.write(path, rng.uniform(-0.5, 0.5, (rate * 2 + 17, channels)), rate)
+    expected, _ = librosa.load(path, sr=16_000, res_type="soxr_hq")
+    loaded = audio.load(path, sample_rate=16_000)
+    assert loaded.waveform.shape == expected.shape
+    assert np.abs(loaded.waveform - expected).max() < 1e-6
+    assert loaded.waveform.dtype == np.float32
+    assert loaded.flags == ()
+
+
+def test_blocks_leave_no_seam(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.wav"
+    soundfile.write(path, np.random.default_rng(0).uniform(-0.5, 0.5, (50_000, 2)), 44_100)
+    whole = audio.load(path, sample_rate=22_050).waveform
+    monkeypatch.setattr(decode, "BLOCK", 1_000)
+    assert np.array_equal(audio.load(path, sample_rate=22_050).waveform, whole)
+
+
+def test_real_clip_equals_librosa(ravdess: Path) -> None:
+    path = min(ravdess.rglob("*.flac"))
+    expected, _ = librosa.load(path, sr=16_000, res_type="soxr_hq")
+    assert np.abs(audio.load(path, sample_rate=16_000).waveform - expected).max() < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "rate"),
+    [
+        ("a.m4a", "aac", 44_100),
+        ("alac.m4a", "alac", 44_100),
+        ("a.mp4", "aac", 48_000),
+        ("a.webm", "libopus", 48_000),
+        ("a.aac", "aac", 44_100),
+        ("a.mp3", "libmp3lame", 44_100),
+        ("a.ogg", "libopus", 48_000),
+        ("a.mka", "libopus", 48_000),
+    ],
+)
+def test_containers(tmp_path: Path, name: str, codec: str, rate: int) -> None:
+    loaded = audio.load(encode(tmp_path / name, codec, rate, sine(rate=rate)), sample_rate=16_000)
+    assert loaded.duration == pytest.approx(2.0, abs=0.06)
+    assert pitch(loaded.waveform, 16_000) == pytest.approx(440, abs=2)
+    middle = loaded.waveform[8_000:-8_000]  # codecs ring where a sine starts or ends
+    assert np.sqrt(np.mean(middle**2)) == pytest.approx(0.5 / np.sqrt(2), rel=0.1)
+    assert loaded.flags == ()
+    assert Path(name).suffix in audio.EXTENSIONS
+
+
+def test_content_counts_not_the_name(tmp_path: Path) -> None:
+    path = encode(tmp_path / "a.mp4", "aac", 44_100, sine()).rename(tmp_path / "a.wav")
+    assert pitch(audio.load(path, sample_rate=16_000).waveform, 16_000) == pytest.approx(440, abs=2)
+
+
+def test_open_files(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", sine(), 44_100)
+    m4a = encode(tmp_path / "a.m4a", "aac", 44_100, sine())
+    for path in (tmp_path / "a.wav", m4a):
+        stream = io.BytesIO(path.read_bytes())
+        stream.read(100)  # wherever it stands
+        from_stream = audio.load(stream, sample_rate=16_000).waveform
+        assert np.array_equal(from_stream, audio.load(path, sample_rate=16_000).waveform)
+
+
+def test_colon_in_a_name_is_no_protocol(tmp_path: Path) -> None:
+    path = encode(tmp_path / "a.m4a", "aac", 44_100, sine())
+    try:
+        odd = path.rename(tmp_path / "http:b.m4a")
+    except OSError:
+        pytest.skip("this file system takes no colon")
+    assert audio.load(odd, sample_rate=16_000).duration > 1.9
+
+
+def refused(path: Path | io.BytesIO) -> str:
+    with pytest.raises(AudioError) as caught:
+        audio.load(path, sample_rate=16_000)
+    return str(caught.value)
+
+
+def test_what_is_no_file(tmp_path: Path) -> None:
+    assert refused(tmp_path / "no.wav") == f"{tmp_path / 'no.wav'}: no such file"
+    assert "is a folder" in refused(tmp_path)
+    (tmp_path / "empty.wav").touch()
+    assert "is empty (0 bytes)" in refused(tmp_path / "empty.wav")
+
+
+def test_what_is_no_sound(tmp_path: Path) -> None:
+    for name in ("text.wav", "text.mp3", "text.m4a", "text.raw", "text"):
+        (tmp_path / name).write_text("this is no sound\n" * 50)
+        assert f"{name}: no sound that can be decoded" in refused(tmp_path / name)
+    (tmp_path / "noise.flac").write_bytes(np.random.default_rng(0).bytes(5_000))
+    assert "no sound" in refused(tmp_path / "noise.flac")
+    soundfile.write(tmp_path / "none.wav", np.zeros(0), 16_000)
+    assert "holds no samples" in refused(tmp_path / "none.wav")
+    assert "no sound" in refused(io.BytesIO(b""))
+
+
+def test_a_picture_has_no_audio_track(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "a.mp4"), "w") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width = stream.height = 32
+        stream.pix_fmt = "yuv420p"
+        for _ in range(5):
+            frame = av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8), format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    assert "has no audio track" in refused(tmp_path / "a.mp4")
+
+
+def test_playlists_open_nothing(tmp_path: Path) -> None:
+    target = encode(tmp_path / "a.aac", "aac", 44_100, sine())
+    for name, text in (
+        ("a.m3u8", f"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:2,\n{target}\n#EXT-X-ENDLIST\n"),
+        ("b.mp4", f"ffconcat version 1.0\nfile '{target.name}'\n"),
+    ):
+        (tmp_path / name).write_text(text)
+        assert "no sound" in refused(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [("a.wav", "pcm_s16le"), ("a.aiff", "pcm_s16be"), ("a.flac", "flac"), ("a.mp3", "libmp3lame")],
+)
+def test_cut_files_are_flagged(tmp_path: Path, name: str, codec: str) -> None:
+    path = encode(tmp_path / name, codec, 44_100, sine(4))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    loaded = audio.load(path, sample_rate=16_000)
+    assert loaded.flags == ("truncated",)
+    assert 1.0 < loaded.duration < 3.0
+
+
+def test_webm_cut_is_flagged(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 48_000 * 4).astype("f4")
+    path = encode(tmp_path / "a.webm", "libopus", 48_000, noise)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert "truncated" in audio.load(path, sample_rate=16_000).flags
+
+
+@pytest.mark.parametrize("keep", range(0, 60, 4))
+@pytest.mark.parametrize("suffix", CODECS)
+def test_headers_cut_anywhere_end_well(tmp_path: Path, suffix: str, keep: int) -> None:
+    path = encode(tmp_path / f"a.{suffix}", CODECS[suffix], 48_000, sine(0.2, 48_000))
+    path.write_bytes(path.read_bytes()[:keep])
+    assert refused(path)
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("suffix", CODECS)
+def test_damage_ends_in_sound_or_a_plain_error(tmp_path: Path, suffix: str, seed: int) -> None:
+    path = encode(tmp_path / f"a.{suffix}", CODECS[suffix], 48_000, sine(0.5, 48_000))
+    content = bytearray(path.read_bytes())
+    rng = np.random.default_rng(seed)
+    for place in rng.integers(0, min(len(content), 400), 8):
+        content[place] = rng.integers(256)
+    path.write_bytes(content)
+    try:
+        loaded = audio.load(path, sample_rate=16_000)
+    except AudioError as error:
+        assert path.name in str(error)
+    else:
+        assert np.isfinite(loaded.waveform).all()
+
+
+def wav(data: bytes, *, size: int, rate: int = 16_000, channels: int = 1, kind: int = 1) -> bytes:
+    width = 4 if kind == 3 else 2
+    head = struct.pack("<HHIIHH", kind, channels, rate, rate * width, width * channels, 8 * width)
+    body = b"WAVEfmt " + struct.pack("<I", len(head)) + head + b"data" + struct.pack("<I", size)
+    return b"RIFF" + struct.pack("<I", min(2**32 - 1, len(body) + size)) + body + data
+
+
+def test_a_stream_of_unknown_size_is_whole(tmp_path: Path) -> None:
+    data = (sine(1, 16_000) * 32_767).astype("<i2").tobytes()
+    for size in (0xFFFFFFFF, 0x7FFFFFFF, 0x7FFFF000):
+        (tmp_path / "a.wav").write_bytes(wav(data, size=size))
+        loaded = audio.load(tmp_path / "a.wav", sample_rate=16_000)
+        assert (loaded.duration, loaded.flags) == (1.0, ())
+
+
+def test_a_flac_of_unknown_length_is_whole(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.flac", sine(1, 16_000), 16_000)
+    content = bytearray((tmp_path / "a.flac").read_bytes())
+    content[21] &= 0xF0  # the 36 bits of STREAMINFO that count samples
+    content[22:26] = bytes(4)
+    (tmp_path / "a.flac").write_bytes(content)
+    loaded = audio.load(tmp_path / "a.flac", sample_rate=16_000)
+    assert (loaded.duration, loaded.flags) == (1.0, ())
+
+
+def test_absurd_headers(tmp_path: Path) -> None:
+    data = (sine(1, 16_000) * 32_767).astype("<i2").tobytes()
+    path = tmp_path / "a.wav"
+    for rate in (0, 1, 2**31 - 1):
+        path.write_bytes(wav(data, size=len(data), rate=rate))
+        assert "a.wav" in refused(path)
+    path.write_bytes(wav(data, size=len(data), channels=1_000))
+    assert len(audio.load(path, sample_rate=16_000).waveform) == 16
+    path.write_bytes(wav(data, size=2**31 - 2**20))
+    assert "truncated" in audio.load(path, sample_rate=16_000).flags
+
+
+def test_nan_and_infinity_become_silence(tmp_path: Path) -> None:
+    waveform = sine(1, 16_000)
+    waveform[[10, 20, 30, 40]] = [np.nan, np.inf, -np.inf, 3e38]
+    (tmp_path / "a.wav").write_bytes(wav(waveform.tobytes(), size=4 * len(waveform), kind=3))
+    loaded = audio.load(tmp_path / "a.wav", sample_rate=16_000)
+    assert loaded.flags == ("non-finite",)
+    assert (loaded.waveform[[10, 20, 30, 40]] == 0).all()
+    assert loaded.waveform[50] == waveform[50]
+
+
+def test_antiphase_takes_the_louder_channel(tmp_path: Path) -> None:
+    left = sine(1, 16_000)
+    soundfile.write(tmp_path / "a.wav", np.stack([0.9999 * left, -left], 1), 16_000, "FLOAT")
+    loaded = audio.load(tmp_path / "a.wav", sample_rate=16_000)
+    assert loaded.flags == ("antiphase",)
+    assert np.array_equal(loaded.waveform, -left)
+    # Half as loud is no cancelling.
+    soundfile.write(tmp_path / "b.wav", np.stack([left, -0.5 * left], 1), 16_000, "FLOAT")
+    assert audio.load(tmp_path / "b.wav", sample_rate=16_000).flags == ()
+
+
+def test_flags_of_level_and_length(tmp_path: Path) -> None:
+    def flags(waveform: np.ndarray) -> tuple[str, ...]:
+        soundfile.write(tmp_path / "a.wav", waveform, 16_000)
+        return audio.load(tmp_path / "a.wav", sample_rate=22_050).flags
+
+    quiet, loud = sine(1, 16_000), np.clip(4 * sine(1, 16_000), -1, 1)
+    assert flags(quiet) == ()
+    assert flags(np.zeros(16_000)) == ("silent",)
+    assert flags(np.zeros((16_000, 2))) == ("silent",)
+    assert flags(loud) == ("clipped",)
+    assert flags(quiet[:7_999]) == ("short",)
+    assert flags(quiet[:8_000]) == ()
+    lone = quiet.copy()
+    lone[1_000] = 1.0  # normalised to its peak
+    assert flags(lone) == ()
+
+
+@pytest.mark.parametrize("n_samples", [1, 2, 160, 15_999, 16_000, 16_001, 40_000, 123_456])
+@pytest.mark.parametrize(("length", "step"), [(1.0, 0.5), (1.0, 1.0), (1.0, 3.0), (4.3, 2.15)])
+def test_windows_cover_everything(n_samples: int, length: float, step: float) -> None:
+    found = audio.windows(n_samples, sample_rate=16_000, length=length, step=step)
+    seen = np.zeros(n_samples, bool)
+    for start, end, part in found:
+        seen[part] = True
+        assert (start, end) == (part.start / 16_000, part.stop / 16_000)
+        assert part.stop - part.start == min(n_samples, round(length * 16_000))
+    assert seen.all()
+    assert found[0][0] == 0
+    assert found[-1][2].stop == n_samples
+    assert len({start for start, _, _ in found}) == len(found)
+
+
+def test_from_array(tmp_path: Path) -> None:
+    waveform = sine(1)
+    soundfile.write(tmp_path / "a.wav", waveform, 44_100, "FLOAT")
+    held = audio.from_array(waveform.astype("f8"), sample_rate=44_100, target=16_000)
+    assert np.array_equal(
+        held.waveform, audio.load(tmp_path / "a.wav", sample_rate=16_000).waveform
+    )
+    for wrong in (waveform[None], (waveform * 32_767).astype("i2"), waveform[:0]):
+        with pytest.raises(AudioError):
+            audio.from_array(wrong, sample_rate=44_100, target=16_000)
