@@ -1,0 +1,1 @@
+"""Corpora, downloads, the feature cache and splits."""

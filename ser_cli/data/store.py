@@ -1,0 +1,73 @@
+"""Where `ser` keeps what it computes or learns on a machine, and how it writes: atomically."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def cache_dir() -> Path:
+    """Return the folder of caches, studies and checkpoints: SER_CACHE_DIR, else the user's own."""
+    if chosen := os.environ.get("SER_CACHE_DIR"):
+        return Path(chosen)
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "ser"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "ser"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ser"
+
+
+@contextmanager
+def atomic_write(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path` that takes its place if the block succeeds.
+
+    The suffix is kept, since many writers choose their format by it. A reader sees the old
+    file or the whole new one, never a part; a failed block leaves nothing behind.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text with plain newlines, atomically."""
+    with atomic_write(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def remember(key: str, value: str) -> None:
+    """Keep one small fact (a folder the user chose) for later commands on this machine."""
+    facts = _facts() | {key: value}
+    write_text(cache_dir() / "remembered.json", json.dumps(facts, indent=2))
+
+
+def remembered(key: str) -> str | None:
+    """Return what `remember` was last told under this key, or None."""
+    return _facts().get(key)
+
+
+def _facts() -> dict[str, str]:
+    try:
+        return dict(json.loads((cache_dir() / "remembered.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return {}
+
+
+def _umask() -> int:
+    # mkstemp makes files readable by their owner alone; results should follow the user's umask,
+    # which can only be read by setting it.
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,353 @@
+"""Corpora: what is found, how it is labelled, and that its order does not depend on the disk."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from ser_cli.data import corpora
+from ser_cli.data.corpora import folder, ravdess, table
+from ser_cli.data.store import remember
+from ser_cli.errors import DataError, UsageError
+
+NAME = "03-01-06-02-01-02-11"
+
+
+def touch(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"")
+    return path
+
+
+@pytest.fixture(autouse=True)
+def _no_corpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SER_RAVDESS_DIR", raising=False)
+
+
+@pytest.mark.parametrize("name", corpora.names())
+def test_every_corpus_keeps_the_contract(name: str, tmp_path: Path) -> None:
+    module = corpora.get(name)
+    assert name == module.NAME
+    assert module.ABOUT and "\n" not in module.ABOUT
+    assert module.LICENCE and isinstance(module.CITATION, str)
+    assert not module.matches(str(tmp_path / "absent"))
+    with pytest.raises(DataError) as raised:
+        module.load(str(tmp_path / "absent"))
+    assert raised.value.hint
+
+
+def test_names_are_found_by_the_files() -> None:
+    assert corpora.names() == ("folder", "ravdess", "table")
+
+
+def test_unknown_corpus_names_the_known() -> None:
+    with pytest.raises(UsageError, match="tess") as raised:
+        corpora.get("tess")
+    assert "folder, ravdess, table" in raised.value.hint
+
+
+def test_absent_data_suggests_the_download(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no file or folder") as raised:
+        corpora.load(str(tmp_path / "nowhere"))
+    assert "ser download-ravdess" in raised.value.hint
+
+
+def test_a_file_that_is_no_table_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="neither a folder of clips nor a CSV table"):
+        corpora.load(str(touch(tmp_path / "notes.txt")))
+
+
+@pytest.mark.parametrize(
+    ("seen", "written"),
+    [
+        *((emotion.upper(), emotion) for emotion in corpora.EMOTIONS),
+        ("fear", "fearful"),
+        (" Surprise ", "surprised"),
+        ("Disgusted", "disgust"),
+        ("happiness", "happy"),
+        ("sadness", "sad"),
+        ("Anger", "angry"),
+        ("ps", "surprised"),
+        ("pleasant_surprise", "surprised"),
+        ("  Bored", "bored"),
+    ],
+)
+def test_labels_have_one_spelling(seen: str, written: str) -> None:
+    assert corpora.normalise_label(seen) == written
+
+
+def test_emotions_are_sorted_and_keep_their_spelling() -> None:
+    assert list(corpora.EMOTIONS) == sorted(map(corpora.normalise_label, corpora.EMOTIONS))
+
+
+def test_ravdess_name_is_read_field_by_field() -> None:
+    assert ravdess.parse(f"{NAME}.wav") == {
+        "emotion": "fearful",
+        "speaker": "11",
+        "corpus": "ravdess",
+        "channel": "speech",
+        "intensity": "strong",
+        "statement": "kids",
+        "repetition": "2",
+        "sex": "male",
+    }
+    other = ravdess.parse("03-02-01-01-02-01-24")
+    assert other is not None
+    assert (other["emotion"], other["channel"], other["sex"]) == ("neutral", "song", "female")
+    assert (other["statement"], other["intensity"], other["repetition"]) == ("dogs", "normal", "1")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "01-01-06-01-02-01-12.mp4",
+        "02-01-06-01-02-01-12.mp4",
+        "03-01-09-01-02-01-12.wav",
+        "03-01-06-01-02-01-25.wav",
+        "03-01-06-01-02-01-00.wav",
+        "03-01-06-01-02-01.wav",
+        "03-01-06-01-02-01-12 (1).wav",
+        "x03-01-06-01-02-01-12.wav",
+        "",
+    ],
+)
+def test_other_names_and_videos_are_not_clips(name: str) -> None:
+    assert ravdess.parse(name) is None
+
+
+def test_ravdess_clips_are_taken_once_in_one_order(tmp_path: Path) -> None:
+    touch(tmp_path / "b" / "Actor_11" / f"{NAME}.wav")
+    touch(tmp_path / "a" / "Actor_11" / f"{NAME}.wav")
+    touch(tmp_path / "a" / "Actor_11" / f"{NAME}.flac")
+    touch(tmp_path / "a" / "Actor_11" / f"._{NAME}.wav")
+    touch(tmp_path / ".hidden" / "03-01-01-01-01-01-02.wav")
+    touch(tmp_path / "z" / "03-01-01-01-01-01-01.WAV")
+    touch(tmp_path / "readme.txt")
+    clips = corpora.load(str(tmp_path))
+    assert [clip.path.relative_to(tmp_path).as_posix() for clip in clips] == [
+        "z/03-01-01-01-01-01-01.WAV",
+        f"a/Actor_11/{NAME}.flac",
+    ]
+    assert [clip.speaker for clip in clips] == ["01", "11"]
+    assert corpora.has_speakers(clips)
+
+
+def test_a_stray_file_does_not_turn_actors_into_labels(tmp_path: Path) -> None:
+    touch(tmp_path / "Actor_11" / f"{NAME}.wav")
+    touch(tmp_path / "Actor_12" / "03-01-01-01-01-01-12.wav")
+    touch(tmp_path / "Actor_12" / "mine.wav")
+    assert {clip.emotion for clip in corpora.load(str(tmp_path))} == {"fearful", "neutral"}
+
+
+def test_mixed_corpora_sorted_by_emotion_are_a_folder(tmp_path: Path) -> None:
+    touch(tmp_path / "fear" / f"{NAME}.wav")
+    touch(tmp_path / "sad" / "OAF_back_sad.wav")
+    clips = corpora.load(str(tmp_path))
+    assert [clip.corpus for clip in clips] == ["folder", "folder"]
+
+
+def test_ravdess_by_name_is_found_where_it_was_put(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(DataError, match="not on this machine") as raised:
+        corpora.load("ravdess")
+    assert "ser download-ravdess" in raised.value.hint
+    first = touch(tmp_path / "first" / f"{NAME}.wav")
+    second = touch(tmp_path / "second" / f"{NAME}.wav")
+    remember("ravdess", str(first.parent))
+    assert [clip.path for clip in corpora.load("ravdess")] == [first]
+    monkeypatch.setenv("SER_RAVDESS_DIR", str(second.parent))
+    assert [clip.path for clip in corpora.load("ravdess")] == [second]
+    monkeypatch.setenv("SER_RAVDESS_DIR", str(tmp_path / "gone"))
+    with pytest.raises(DataError, match="no such folder"):
+        corpora.load("ravdess")
+
+
+def test_a_folder_without_clips_is_no_ravdess(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="holds no sound files"):
+        ravdess.load(str(tmp_path))
+
+
+def test_folder_labels_are_its_sub_folders(tmp_path: Path) -> None:
+    touch(tmp_path / "Surprise" / "b.wav")
+    touch(tmp_path / "sad" / "deep" / "er" / "a.mp3")
+    touch(tmp_path / "bored" / "a.m4a")
+    touch(tmp_path / "bored" / "._a.m4a")
+    touch(tmp_path / "bored" / "notes.txt")
+    touch(tmp_path / "loose.wav")
+    clips = corpora.load(str(tmp_path))
+    assert [(clip.path.name, clip.emotion) for clip in clips] == [
+        ("a.m4a", "bored"),
+        ("a.mp3", "sad"),
+        ("b.wav", "surprised"),
+    ]
+    assert not corpora.has_speakers(clips)
+    assert not corpora.has_speakers(())
+
+
+def test_equal_names_are_ordered_by_their_folders(tmp_path: Path) -> None:
+    for label in ("sad", "angry", "happy"):
+        touch(tmp_path / label / "1.wav")
+    assert [clip.emotion for clip in folder.load(str(tmp_path))] == ["angry", "happy", "sad"]
+
+
+@pytest.mark.parametrize("labels", [(), ("sad",)])
+def test_a_folder_needs_two_labels(tmp_path: Path, labels: tuple[str, ...]) -> None:
+    for label in labels:
+        touch(tmp_path / label / "1.wav")
+    (tmp_path / "happy").mkdir()
+    with pytest.raises(DataError, match="at least two sub-folders") as raised:
+        corpora.load(str(tmp_path))
+    assert "CSV" in raised.value.hint
+
+
+def write_table(folder: Path, text: str, encoding: str = "utf-8") -> str:
+    for name in ("a.wav", "deep/b.wav"):
+        touch(folder / name)
+    path = folder / "clips.csv"
+    path.write_text(text, encoding=encoding)
+    return str(path)
+
+
+def test_table_is_read_whole(tmp_path: Path) -> None:
+    data = write_table(
+        tmp_path,
+        "File, Emotion,speaker,split,comment\r\n"
+        '"deep/b.wav",Fear,anna,Validation,"one, two"\r\n'
+        "\r\n"
+        "a.wav,bored,,\r\n",
+        "utf-8-sig",
+    )
+    first, second = corpora.load(data)
+    assert (first.path, first.emotion, first.split) == (tmp_path / "a.wav", "bored", "")
+    assert (second.path, second.emotion) == (tmp_path / "deep" / "b.wav", "fearful")
+    assert (second.speaker, second.split, second.corpus) == ("anna", "dev", "table")
+    assert not corpora.has_speakers((first, second))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("path,emotion\na.wav,sad\n", "lacks the column file; it has path, emotion"),
+        ("name\na.wav\n", "lacks the columns file, emotion"),
+        ("", "lacks the columns file, emotion; it has none"),
+        ("file,emotion\n", "no rows"),
+        ("file,emotion\na.wav,sad\nc.wav,sad\n", "line 3: there is no file 'c.wav'"),
+        ("file,emotion\n,sad\n", "line 2: there is no file ''"),
+        ("file,emotion\na.wav\n", "line 2: the emotion is empty"),
+        ("file,emotion,split\na.wav,sad,holdout\n", "line 2: the split 'holdout'"),
+    ],
+)
+def test_table_says_what_is_wrong_and_where(tmp_path: Path, text: str, message: str) -> None:
+    data = write_table(tmp_path, text)
+    with pytest.raises(DataError, match=message) as raised:
+        table.load(data)
+    assert raised.value.hint
+
+
+def test_table_in_another_encoding_is_a_data_error(tmp_path: Path) -> None:
+    data = write_table(tmp_path, "file,emotion\na.wav,fröhlich\n", "latin-1")
+    with pytest.raises(DataError, match="cannot be read as a table"):
+        table.load(data)
+
+
+def test_index_names_the_whole_corpus() -> None:
+    counts = Counter(str((ravdess.parse(name) or {})["emotion"]) for name in ravdess.index())
+    assert counts == {
+        "calm": 376,
+        "happy": 376,
+        "sad": 376,
+        "angry": 376,
+        "fearful": 376,
+        "disgust": 192,
+        "surprised": 192,
+        "neutral": 188,
+    }
+    assert (len(ravdess.index("speech")), len(ravdess.index("song"))) == (1440, 1012)
+    index = ravdess.index()
+    # As published, these two repetitions hold the same samples; every other clip is unique.
+    assert index["03-01-03-01-02-01-07"] == index["03-01-03-01-02-02-07"]
+    assert len(set(index.values())) == 2451
+    assert not any(name.endswith("-18") for name in ravdess.index("song"))
+
+
+def sine(path: Path, hertz: float, channels: int = 1) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    one = 9000 * np.sin(2 * np.pi * hertz * np.arange(4800) / 48_000)
+    many = np.stack([one / (channel + 1) for channel in range(channels)], axis=1)
+    soundfile.write(path, many.astype(np.int16), 48_000, subtype="PCM_16")
+    return path
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_digest_is_of_the_samples_not_of_the_format(tmp_path: Path, channels: int) -> None:
+    wav = sine(tmp_path / "a.wav", 440, channels)
+    assert ravdess.digest(wav) == ravdess.digest(sine(tmp_path / "a.flac", 440, channels))
+    assert ravdess.digest(wav) != ravdess.digest(sine(tmp_path / "b.wav", 441, channels))
+    assert len(ravdess.digest(wav)) == 64
+
+
+def test_verify_tells_missing_wrong_and_right(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"03-0{channel}-01-01-01-01-0{actor}" for channel in (1, 2) for actor in (1, 2, 3)]
+    for number, name in enumerate(names):
+        sine(tmp_path / f"{name}.wav", 100 + number)
+    made = tmp_path / "index.csv"
+    ravdess.write_index(tmp_path, made)
+    monkeypatch.setattr(ravdess, "_INDEX", made)
+    assert ravdess.verify(tmp_path) == ravdess.Verification((), (), 6)
+
+    sine(tmp_path / f"{names[0]}.wav", 999)
+    (tmp_path / f"{names[1]}.wav").write_bytes(b"RIFF")
+    (tmp_path / f"{names[5]}.wav").unlink()
+    told: list[tuple[int, int, str]] = []
+    found = ravdess.verify(tmp_path, lambda *step: told.append(step))
+    assert found == ravdess.Verification((names[5],), (names[0], names[1]), 3)
+    assert told[-1] == (5, 5, "verifying")
+    speech = ravdess.verify(tmp_path, subset="speech", trusted=[names[0]])
+    assert speech == ravdess.Verification((), (names[1],), 2)
+
+
+def test_real_corpus_loads_whole(ravdess: Path) -> None:
+    clips = corpora.load(str(ravdess))
+    assert len(clips) == 2452
+    assert [clip.path.name for clip in clips] == sorted(clip.path.name for clip in clips)
+    assert len({clip.speaker for clip in clips}) == 24
+
+
+def test_index_holds_for_a_sample_of_the_real_corpus(ravdess: Path) -> None:
+    module, paths = corpora.get("ravdess"), corpora.get("ravdess").clip_paths(ravdess)
+    for name in random.Random(3).sample(sorted(paths), 20):
+        assert module.digest(paths[name]) == module.index()[name]
+
+
+def test_index_holds_for_a_copy_as_wav(ravdess: Path, tmp_path: Path) -> None:
+    module = corpora.get("ravdess")
+    name, path = next(iter(module.clip_paths(ravdess).items()))
+    samples, rate = soundfile.read(path, dtype="int16")
+    soundfile.write(tmp_path / f"{name}.wav", samples, rate, subtype="PCM_16")
+    assert module.digest(tmp_path / f"{name}.wav") == module.index()[name]
+
+
+@pytest.mark.slow
+def test_index_is_what_the_real_corpus_gives(ravdess: Path, tmp_path: Path) -> None:
+    module = corpora.get("ravdess")
+    module.write_index(ravdess, tmp_path / "index.csv")
+    assert (tmp_path / "index.csv").read_bytes() == module._INDEX.read_bytes()
+    assert module.verify(ravdess) == module.Verification((), (), 2452)
+
+
+def test_clips_in_a_moved_copy_keep_their_order(ravdess: Path, tmp_path: Path) -> None:
+    paths = list(corpora.get("ravdess").clip_paths(ravdess).values())[::400]
+    for number, path in enumerate(reversed(paths)):
+        target = tmp_path / str(number) / path.name
+        target.parent.mkdir()
+        shutil.copy(path, target)
+    assert [clip.path.name for clip in corpora.load(str(tmp_path))] == [p.name for p in paths]
