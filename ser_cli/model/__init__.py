@@ -1,0 +1,1 @@
+"""Preprocessing, artifacts and inference of a trained network."""

@@ -1,0 +1,312 @@
+"""The artifacts folder: the only place that knows its file names and formats.
+
+A folder is sealed by its manifest, which is written last and names every file with its size
+and SHA-256. A folder without one is not finished, or is being trained again.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ser_cli.data.store import atomic_write, write_text
+from ser_cli.errors import ArtifactsError
+from ser_cli.model.pickles import read_state
+from ser_cli.types import Preprocessor
+
+if TYPE_CHECKING:
+    import keras
+    from numpy.typing import NDArray
+
+KERAS = "model.keras"
+ONNX = "model.onnx"
+SCALER = "scaler.pkl"
+LABELS = "label_encoder.pkl"
+MAX_LEN = "max_len.npy"
+HYPERPARAMETERS = "best_hyperparameters.json"
+HISTORY = "history.csv"
+CURVES = "curves.png"
+SPLIT = "split.csv"
+RESULTS = "results.csv"
+TRIALS = "trials.csv"
+TRIALS_PLOT = "trials.png"
+IMPORTANCES_PLOT = "importances.png"
+MANIFEST = "manifest.json"
+
+NEEDED = (ONNX, SCALER, LABELS, MAX_LEN)  # by prediction
+FILES = (*NEEDED, KERAS, HISTORY, CURVES, SPLIT)  # what a manifest covers; a study may go on
+FORMAT = 1
+
+_TRAIN = "train one: ser train"
+
+
+@dataclass(frozen=True, slots=True)
+class Artifacts:
+    """A sealed folder, read back.
+
+    Attributes:
+        folder: Where it lies.
+        recipe: Name of the system it was trained with.
+        preprocessor: Length, scaling and classes.
+        temperature: Of the calibration; 1 changes nothing.
+        manifest: All facts that were sealed, and "files".
+    """
+
+    folder: Path
+    recipe: str
+    preprocessor: Preprocessor
+    temperature: float
+    manifest: dict[str, Any]
+
+    @property
+    def onnx(self) -> Path:
+        """The network that prediction runs."""
+        return self.folder / ONNX
+
+
+def packaged() -> Path:
+    """Return the folder of the shipped model: in the wheel, or in a checkout of the sources."""
+    package = Path(__file__).resolve().parents[1]
+    installed = package / "pretrained"
+    return installed if installed.is_dir() else package.parent / "artifacts" / "pretrained"
+
+
+def committed_results() -> Path:
+    """Return the published table of results: in the wheel, or in a checkout of the sources."""
+    installed = packaged() / RESULTS
+    return installed if installed.is_file() else packaged().parent / RESULTS
+
+
+def read_split(folder: Path) -> dict[str, str]:
+    """Return the part (train, dev, test) of every clip, by file name without its ending."""
+    return {Path(row["file"]).stem: row["split"] for row in _rows(folder / SPLIT)}
+
+
+def read_history(folder: Path) -> list[dict[str, float]]:
+    """Return the epochs of the training; none where the folder has no history."""
+    return [{k: float(v) for k, v in row.items()} for row in _rows(folder / HISTORY)]
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def default_folder(recipe: str) -> Path:
+    """Return where a recipe's artifacts are written and looked for: ./artifacts/<recipe>."""
+    return Path("artifacts") / recipe
+
+
+def resolve(chosen: Path | None, *, recipe: str) -> Path:
+    """Return the folder to predict with: the chosen, else the recipe's own, else the shipped.
+
+    Raises:
+        ArtifactsError: None was chosen, none is trained, and the shipped is another recipe's.
+    """
+    if chosen is not None:
+        return chosen
+    own = default_folder(recipe)
+    if is_complete(own):
+        return own
+    shipped = packaged()
+    if is_complete(shipped) and _read_manifest(shipped)["recipe"] == recipe:
+        return shipped
+    raise ArtifactsError(
+        f"there is no trained model of the recipe {recipe!r}: {own} is absent or unfinished",
+        hint=f"{_TRAIN} --recipe {recipe}",
+    )
+
+
+def is_complete(folder: Path) -> bool:
+    """Whether the folder has a readable manifest and every file of it in its size."""
+    try:
+        manifest = _read_manifest(folder)
+        _check_files(folder, manifest, hashes=False)
+    except ArtifactsError:
+        return False
+    return True
+
+
+def load(folder: Path, *, verify: bool = True) -> Artifacts:
+    """Read a sealed folder, without scikit-learn, joblib or TensorFlow.
+
+    Args:
+        folder: Where `seal` was called.
+        verify: Compare every file with its SHA-256; sizes are compared anyway.
+
+    Raises:
+        ArtifactsError: It is missing, unfinished, changed, or of a newer format.
+    """
+    folder = Path(folder)
+    manifest = _read_manifest(folder)
+    _check_files(folder, manifest, hashes=verify)
+    return Artifacts(
+        folder=folder,
+        recipe=manifest["recipe"],
+        preprocessor=_read_shared(folder),
+        temperature=float(manifest["temperature"]),
+        manifest=manifest,
+    )
+
+
+def write_shared(folder: Path, preprocessor: Preprocessor) -> None:
+    """Write scaler.pkl, label_encoder.pkl and max_len.npy as the seeds' scripts read them.
+
+    Raises:
+        ArtifactsError: The folder is sealed.
+    """
+    import joblib
+
+    _refuse_sealed(folder)
+    with atomic_write(folder / SCALER) as temporary:
+        joblib.dump(_scaler(preprocessor), temporary)
+    with atomic_write(folder / LABELS) as temporary:
+        joblib.dump(_encoder(preprocessor), temporary)
+    with atomic_write(folder / MAX_LEN) as temporary:
+        np.save(temporary, np.array(preprocessor.max_len, np.int64), allow_pickle=False)
+
+
+def write_keras(folder: Path, model: keras.Model) -> None:
+    """Write model.keras.
+
+    Raises:
+        ArtifactsError: The folder is sealed.
+    """
+    _refuse_sealed(folder)
+    with atomic_write(folder / KERAS) as temporary:
+        model.save(temporary)
+
+
+def seal(folder: Path, *, facts: Mapping[str, Any]) -> None:
+    """Write the manifest, which makes the folder a finished one.
+
+    Args:
+        folder: Holds at least model.onnx and the three shared files.
+        facts: "recipe", and what else the reader should know: temperature, settings, versions,
+            fingerprint of the data, licence.
+
+    Raises:
+        ArtifactsError: A needed file is missing, or the folder is sealed already.
+    """
+    _refuse_sealed(folder)
+    absent = [name for name in NEEDED if not (folder / name).is_file()]
+    if absent:
+        raise ArtifactsError(f"{folder} cannot be sealed: {', '.join(absent)} missing")
+    present = [folder / name for name in FILES if (folder / name).is_file()]
+    files = {path.name: {"bytes": path.stat().st_size, "sha256": _sha256(path)} for path in present}
+    manifest = {"temperature": 1.0, **facts, "format": FORMAT, "files": files}
+    write_text(folder / MANIFEST, json.dumps(manifest, indent=2, sort_keys=True) + "\n")
+
+
+def unseal(folder: Path, *, allow_packaged: bool = False) -> None:
+    """Remove the manifest, so that files may be written; the folder is made if absent.
+
+    Raises:
+        ArtifactsError: It is the shipped model's folder, and this is not allowed.
+    """
+    if folder.resolve() == packaged().resolve() and not allow_packaged:
+        raise ArtifactsError(
+            f"{folder} holds the shipped model, which is not overwritten",
+            hint="choose another folder: --artifacts DIR",
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / MANIFEST).unlink(missing_ok=True)
+
+
+def _refuse_sealed(folder: Path) -> None:
+    if (folder / MANIFEST).exists():
+        raise ArtifactsError(f"{folder} is sealed: its files are not written to")
+
+
+def _read_manifest(folder: Path) -> dict[str, Any]:
+    path = folder / MANIFEST
+    if not folder.is_dir():
+        raise ArtifactsError(f"{folder}: no such artifacts folder", hint=_TRAIN)
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ArtifactsError(f"{folder} holds no finished training", hint=_TRAIN) from error
+    except (OSError, ValueError) as error:
+        raise ArtifactsError(f"{path} cannot be read: {error}", hint=_TRAIN) from error
+    wanted = (("format", int), ("recipe", str), ("files", dict), ("temperature", (int, float)))
+    if not isinstance(manifest, dict) or not all(
+        isinstance(manifest.get(key), kind) for key, kind in wanted
+    ):
+        raise ArtifactsError(f"{path} is no manifest", hint=_TRAIN)
+    if manifest["format"] > FORMAT:
+        raise ArtifactsError(
+            f"{folder} was written by a newer version of ser (format {manifest['format']})",
+            hint="update ser to the newest version",
+        )
+    return manifest
+
+
+def _check_files(folder: Path, manifest: dict[str, Any], *, hashes: bool) -> None:
+    files = manifest["files"]
+    for name in [*NEEDED, *(name for name in files if name in FILES and name not in NEEDED)]:
+        path, stated = folder / name, files.get(name, {})
+        if name not in files or not path.is_file():
+            raise ArtifactsError(f"{path} is missing", hint=_TRAIN)
+        same = path.stat().st_size == stated.get("bytes")
+        if not same or (hashes and _sha256(path) != stated.get("sha256")):
+            raise ArtifactsError(f"{path} is not the file that was sealed", hint=_TRAIN)
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _scaler(preprocessor: Preprocessor) -> Any:
+    """Return the fitted StandardScaler; one that scales nothing has no means."""
+    from sklearn.preprocessing import StandardScaler
+
+    scaled = len(preprocessor.mean) > 0
+    scaler = StandardScaler(with_mean=scaled, with_std=scaled)
+    scaler.mean_ = preprocessor.mean if scaled else None
+    scaler.scale_ = preprocessor.scale if scaled else None
+    scaler.var_ = np.square(preprocessor.scale) if scaled else None
+    scaler.n_samples_seen_ = 1
+    if scaled:
+        scaler.n_features_in_ = len(preprocessor.mean)
+    return scaler
+
+
+def _encoder(preprocessor: Preprocessor) -> Any:
+    from sklearn.preprocessing import LabelEncoder
+
+    encoder = LabelEncoder()
+    # Fixed-width text: an array of objects would be stored as a pickle in the pickle.
+    encoder.classes_ = np.array(preprocessor.classes, dtype=np.str_)
+    return encoder
+
+
+def _read_shared(folder: Path) -> Preprocessor:
+    scaler = read_state(folder / SCALER, "StandardScaler")
+    classes = read_state(folder / LABELS, "LabelEncoder").get("classes_")
+    try:
+        max_len = int(np.load(folder / MAX_LEN, allow_pickle=False))
+    except (OSError, ValueError, TypeError, EOFError) as error:
+        raise ArtifactsError(f"{folder / MAX_LEN} cannot be read: {error}", hint=_TRAIN) from error
+    if not isinstance(classes, np.ndarray) or classes.dtype.kind != "U" or max_len < 1:
+        raise ArtifactsError(f"{folder} holds no classes or no length", hint=_TRAIN)
+    mean, scale = _numbers(scaler.get("mean_")), _numbers(scaler.get("scale_"))
+    if mean.shape != scale.shape or not (np.isfinite(mean).all() and (scale > 0).all()):
+        raise ArtifactsError(f"{folder / SCALER} holds no usable scaling", hint=_TRAIN)
+    return Preprocessor(max_len, mean, scale, tuple(str(name) for name in classes))
+
+
+def _numbers(values: Any) -> NDArray[np.float64]:
+    return np.zeros(0) if values is None else np.asarray(values, np.float64).ravel()

@@ -1,0 +1,115 @@
+"""A split of clips -> their features -> the padded, scaled tensors a network trains on."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ser_cli.data import cache
+from ser_cli.data.splits import Split
+from ser_cli.errors import DataError
+from ser_cli.model import preprocess
+from ser_cli.types import Batch, Clip, Dataset
+
+if TYPE_CHECKING:
+    from ser_cli.types import Floats, Preprocessor, Recipe
+
+    Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Sounds:
+    """The readable clips of a split and their features.
+
+    Attributes:
+        split: Its three parts, without the clips that could not be read.
+        features: (t, F) of every clip, by path.
+        copies: Augmented copies of the training clips.
+        failed: Path and reason of the clips left out.
+    """
+
+    split: Split
+    features: dict[Path, Floats]
+    copies: tuple[tuple[Clip, Floats], ...]
+    failed: tuple[tuple[Path, str], ...]
+
+    def class_counts(self) -> tuple[dict[str, int], dict[str, int]]:
+        """Count the training clips of each emotion before and after augmentation."""
+        before = Counter(clip.emotion for clip in self.split.train)
+        after = before + Counter(clip.emotion for clip, _ in self.copies)
+        return dict(before), dict(after)
+
+    def fingerprint(self) -> str:
+        """Return a digest of what is learned from: sounds, labels and parts."""
+        digest = hashlib.sha256()
+        for part in (self.split.train, self.split.dev, self.split.test):
+            for clip in part:
+                digest.update(clip.emotion.encode() + self.features[clip.path].tobytes())
+            digest.update(b"|")
+        return digest.hexdigest()[:16]
+
+
+def load(
+    split: Split,
+    recipe: Recipe,
+    *,
+    copies: int,
+    seed: int,
+    jobs: int = -1,
+    progress: Progress | None = None,
+) -> Sounds:
+    """Extract the features of all clips of a split and of the copies of its training clips.
+
+    Raises:
+        DataError: No training clip can be read.
+    """
+
+    def extracted(clips: tuple[Clip, ...], copy: int) -> cache.Extracted:
+        return cache.extract(clips, recipe, copy=copy, seed=seed, jobs=jobs, progress=progress)
+
+    plain = extracted(split.train + split.dev + split.test, 0)
+    features = {c.path: f for c, f in zip(plain.clips, plain.features, strict=True)}
+    train, dev, test = (
+        tuple(clip for clip in part if clip.path in features)
+        for part in (split.train, split.dev, split.test)
+    )
+    if not train:
+        raise DataError("no training clip can be read", hint="look with: ser extract")
+    copied: list[tuple[Clip, Floats]] = []
+    for number in range(1, copies + 1):
+        made = extracted(train, number)
+        copied += zip(made.clips, made.features, strict=True)
+    readable = replace(split, train=train, dev=dev, test=test)
+    return Sounds(readable, features, tuple(copied), plain.failed)
+
+
+def assemble(sounds: Sounds, recipe: Recipe) -> Dataset:
+    """Pad and scale a split; everything that is learned is learned from its training part.
+
+    Raises:
+        DataError: A dev or test clip has an emotion that no training clip has.
+    """
+    split = sounds.split
+    train = [(clip, sounds.features[clip.path]) for clip in split.train] + list(sounds.copies)
+    fitted = preprocess.fit(
+        [features for _, features in train],
+        scale=recipe.scale,
+        frames=recipe.frames,
+        classes=sorted({clip.emotion for clip in split.train}),
+    )
+    dev, test = ([(c, sounds.features[c.path]) for c in part] for part in (split.dev, split.test))
+    return Dataset(
+        _batch(train, fitted), _batch(dev, fitted), _batch(test, fitted), preprocessor=fitted
+    )
+
+
+def _batch(clips: list[tuple[Clip, Floats]], preprocessor: Preprocessor) -> Batch:
+    return Batch(
+        x=preprocess.transform([features for _, features in clips], preprocessor),
+        y=preprocess.encode([clip.emotion for clip, _ in clips], preprocessor.classes),
+        clips=tuple(clip for clip, _ in clips),
+    )

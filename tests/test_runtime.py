@@ -1,0 +1,125 @@
+"""The network: known answers, batches, calibration, and a check of the export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import fake
+import numpy as np
+import pytest
+
+from ser_cli.errors import ArtifactsError
+from ser_cli.model import artifacts, runtime
+from ser_cli.model.runtime import Runtime
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    shares: np.ndarray = powers / powers.sum(axis=1, keepdims=True)
+    return shares
+
+
+def inputs(n: int) -> np.ndarray:
+    x = np.random.default_rng(0).uniform(0, 0.3, (n, fake.MAX_LEN, 2)).astype("f4")
+    x[:, :, 0] *= np.linspace(0, 1.5, n)[:, None]
+    x[:, :, 1] = 1
+    return x
+
+
+def expected(x: np.ndarray, temperature: float = 1.0) -> np.ndarray:
+    logit = x.mean(axis=1) @ [40, -4]
+    return softmax(np.stack([np.zeros_like(logit), logit], axis=1) / temperature)
+
+
+def test_known_probabilities(tmp_path: Path) -> None:
+    x = inputs(5)
+    found = Runtime(artifacts.load(fake.folder(tmp_path))).probabilities(x)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, expected(x), atol=1e-5)
+    assert found[0].argmax() == 0
+    assert found[-1].argmax() == 1
+
+
+def test_temperature_flattens(tmp_path: Path) -> None:
+    x = inputs(5)
+    found = Runtime(artifacts.load(fake.folder(tmp_path, temperature=2.0))).probabilities(x)
+    np.testing.assert_allclose(found, expected(x, 2.0), atol=1e-5)
+
+
+@pytest.mark.parametrize("n", [0, 1, 3, 4, 9])
+def test_batches_change_nothing(tmp_path: Path, n: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    ready = Runtime(artifacts.load(fake.folder(tmp_path)), threads=2)
+    x = inputs(9)[:n]
+    whole = ready.probabilities(x)
+    monkeypatch.setattr(runtime, "BATCH", 2)
+    assert ready.probabilities(x).shape == (n, 2)
+    np.testing.assert_allclose(ready.probabilities(x), whole, atol=1e-7)
+    np.testing.assert_allclose(ready.predict(list(x)), whole, atol=1e-7)
+
+
+def test_a_network_that_does_not_fit(tmp_path: Path) -> None:
+    for changes in ({"max_len": 7}, {"classes": 3}):
+        folder = fake.folder(tmp_path / "a")
+        artifacts.unseal(folder)
+        fake.network(folder / "model.onnx", **changes)
+        artifacts.seal(folder, facts={"recipe": "fake"})
+        with pytest.raises(ArtifactsError, match="maps"):
+            Runtime(artifacts.load(folder))
+
+
+def test_a_file_that_is_no_network(tmp_path: Path) -> None:
+    folder = fake.folder(tmp_path)
+    artifacts.unseal(folder)
+    (folder / "model.onnx").write_bytes(b"no network")
+    artifacts.seal(folder, facts={"recipe": "fake"})
+    with pytest.raises(ArtifactsError, match="cannot be loaded"):
+        Runtime(artifacts.load(folder))
+
+
+class Pretender:
+    """A model whose export computes something else than its call."""
+
+    input_shape = (None, fake.MAX_LEN, 2)
+
+    def __init__(self, error: float) -> None:
+        self.error = error
+
+    def __call__(self, x: np.ndarray, training: bool) -> np.ndarray:
+        assert training is False
+        return expected(x) + self.error
+
+    def export(self, path: Path, format: str, verbose: bool) -> None:
+        assert format == "onnx"
+        fake.network(path)
+
+
+def test_export_checks_what_it_wrote(tmp_path: Path) -> None:
+    from ser_cli.model.export import to_onnx
+
+    to_onnx(Pretender(0), tmp_path / "model.onnx")
+    before = (tmp_path / "model.onnx").read_bytes()
+    for error in (1e-3, float("nan")):
+        with pytest.raises(ArtifactsError, match="differ"):
+            to_onnx(Pretender(error), tmp_path / "model.onnx")
+    assert (tmp_path / "model.onnx").read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["model.onnx"]
+
+
+def test_keras_exports(tmp_path: Path) -> None:
+    keras = pytest.importorskip("keras")
+    from ser_cli.model.export import to_onnx
+
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            keras.Input((20, 5)),
+            layers.Conv1D(8, 3, padding="same", activation="relu"),
+            layers.BatchNormalization(),
+            layers.MaxPooling1D(2),
+            layers.SpatialDropout1D(0.2),
+            layers.Bidirectional(layers.LSTM(6)),
+            layers.Dense(3, activation="softmax"),
+        ]
+    )
+    to_onnx(model, tmp_path / "model.onnx")  # raises where the two differ
+    assert (tmp_path / "model.onnx").stat().st_size > 1_000
