@@ -1,0 +1,69 @@
+"""artifacts/results.csv: one row a finished run, written nowhere else."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+
+from ser_cli.data.store import write_text
+from ser_cli.errors import DataError
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One run under one protocol; rates 0..1, (low, high) is the 95 % interval of the UAR."""
+
+    recipe: str
+    protocol: str
+    data: str
+    seed: int
+    enrol_clips: int
+    settings_from: str
+    uar: float
+    war: float
+    macro_f1: float
+    weighted_f1: float
+    ece: float
+    low: float
+    high: float
+    epochs: str
+    seconds: int
+    command: str
+
+
+COLUMNS = tuple(field.name for field in fields(Row))
+_KEY = COLUMNS[:6]
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    """Return all rows, as text; none where there is no file.
+
+    Raises:
+        DataError: The file has other columns.
+    """
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    if rows and tuple(rows[0]) != COLUMNS:
+        raise DataError(f"{path} has other columns than {','.join(COLUMNS)}", hint="move it away")
+    return rows
+
+
+def add(path: Path, rows: Sequence[Row]) -> None:
+    """Add rows; a run that was already there (same recipe to settings) is replaced."""
+    new = [dict(zip(COLUMNS, map(_text, astuple(row)), strict=True)) for row in rows]
+    keys = {tuple(row[name] for name in _KEY) for row in new}
+    old = [row for row in read(path) if tuple(row[name] for name in _KEY) not in keys]
+    text = io.StringIO()
+    table = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    table.writeheader()
+    table.writerows(old + new)
+    write_text(path, text.getvalue())
+
+
+def _text(value: object) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
