@@ -1,0 +1,135 @@
+"""What the command line shows: progress and remarks on stderr, results on stdout."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import typer
+
+from ser_cli.errors import SerError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ser_cli.report.metrics import Report
+
+    Progress = Callable[[int, int, str], None]
+
+SHOWN_FAILURES = 5
+
+
+def say(text: str) -> None:
+    """Tell the user something beside the result."""
+    typer.echo(text, err=True)
+
+
+@contextmanager
+def progress(task: str) -> Iterator[Progress]:
+    """Yield a callback (done, total, note) that draws a bar, or nothing without a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda done, total, note: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn(task),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        row = bar.add_task(task, total=None, note="")
+
+        def show(done: int, total: int, note: str) -> None:
+            bar.update(row, completed=done, total=total or None, note=note)
+
+        yield show
+
+
+@contextmanager
+def clean_exit() -> Iterator[None]:
+    """Turn a user's mistake into one sentence, a hint and an exit code; never a traceback."""
+    try:
+        yield
+    except SerError as error:
+        say(f"ser: {error}")
+        if error.hint:
+            say(f"  try: {error.hint}")
+        raise SystemExit(error.exit_code) from None
+    except KeyboardInterrupt:
+        say("ser: interrupted")
+        raise SystemExit(130) from None
+    except BrokenPipeError:
+        # The reader (head, say) has seen enough: that is no error. Python would complain again
+        # when it flushes stdout at its end.
+        sys.stderr.close()
+        raise SystemExit(0) from None
+
+
+def failures(failed: Sequence[tuple[Path, str]]) -> None:
+    """Name the first files that failed and how many did."""
+    for path, reason in failed[:SHOWN_FAILURES]:
+        say(f"{path}: {reason}")
+    if len(failed) > SHOWN_FAILURES:
+        say(f"... and {len(failed) - SHOWN_FAILURES} more")
+
+
+def table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table to stdout, the first column left, the others right."""
+    from rich.console import Console
+    from rich.table import Table
+
+    drawn = Table(title=title, title_justify="left")
+    for number, name in enumerate(head):
+        drawn.add_column(name, justify="right" if number else "left", overflow="fold")
+    for row in rows:
+        drawn.add_row(*row)
+    Console().print(drawn)
+
+
+def scores(title: str, reports: Sequence[tuple[str, Report]]) -> None:
+    """Print the headline scores of one or more reports, in percent, UAR first."""
+    head = ("data", "clips", "UAR (95 % interval)", "WAR", "macro F1", "weighted F1", "ECE")
+    table(title, head, [_scores(part, report) for part, report in reports])
+
+
+def per_class(report: Report) -> None:
+    """Print precision, recall, F1, accuracy and support of each class, in percent."""
+    rows = [
+        (
+            row.label,
+            *(percent(v) for v in (row.precision, row.recall, row.f1, row.accuracy)),
+            str(row.support),
+        )
+        for row in report.per_class
+    ]
+    table("per class", ("emotion", "precision", "recall", "F1", "accuracy", "clips"), rows)
+
+
+def confusion(report: Report) -> None:
+    """Print the confusion matrix, rows truth, columns predicted."""
+    rows = [
+        (label, *map(str, counts))
+        for label, counts in zip(report.labels, report.confusion.tolist(), strict=True)
+    ]
+    table("truth (rows) against prediction", ("", *report.labels), rows)
+
+
+def percent(share: float) -> str:
+    """Return a rate 0..1 in percent with one decimal."""
+    return f"{100 * share:.1f}"
+
+
+def _scores(part: str, report: Report) -> tuple[str, ...]:
+    low, high = report.intervals["uar"]
+    return (
+        part,
+        str(report.n),
+        f"{percent(report.uar)} ({percent(low)} to {percent(high)})",
+        *(percent(v) for v in (report.war, report.macro_f1, report.weighted_f1, report.ece)),
+    )

@@ -1,0 +1,79 @@
+"""Rows of `ser predict` as they are made: a table for eyes, CSV or JSON Lines for programs."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TextIO
+
+from ser_cli.errors import SerError
+from ser_cli.stages.predict import as_record, columns
+
+if TYPE_CHECKING:
+    from ser_cli.types import Prediction
+
+
+class Writer(Protocol):
+    """Takes one row at a time and shows it at once."""
+
+    def __call__(self, row: Prediction) -> None:
+        """Show a row."""
+
+
+@contextmanager
+def writer(classes: Sequence[str], *, file: Path | None, as_json: bool) -> Iterator[Writer]:
+    """Yield what writes rows: to `file` as CSV, else to stdout as its reader likes them.
+
+    Raises:
+        SerError: The file cannot be written.
+    """
+    if file is None:
+        if as_json:
+            yield _json_lines(classes)
+        elif sys.stdout.isatty():
+            yield _table()
+        else:
+            yield _csv(sys.stdout, classes)
+        return
+    try:
+        # Written row by row, not atomically: what was predicted before a crash stays.
+        with file.open("w", encoding="utf-8", newline="") as stream:
+            yield _csv(stream, classes)
+    except OSError as error:
+        raise SerError(f"{file} cannot be written: {error.strerror}") from error
+
+
+def _csv(stream: TextIO, classes: Sequence[str]) -> Writer:
+    rows = csv.DictWriter(stream, columns(classes), lineterminator="\n")
+    rows.writeheader()
+
+    def write(row: Prediction) -> None:
+        rows.writerow(as_record(row, classes))
+        stream.flush()
+
+    return write
+
+
+def _json_lines(classes: Sequence[str]) -> Writer:
+    def write(row: Prediction) -> None:
+        print(json.dumps(as_record(row, classes), ensure_ascii=False), flush=True)
+
+    return write
+
+
+def _table() -> Writer:
+    print(f"{'emotion':<10} {'sure':>5}  {'from':>7} {'to':>7}  file")
+
+    def write(row: Prediction) -> None:
+        if row.status == "error":
+            print(f"{'(error)':<10} {'':>5}  {'':>7} {'':>7}  {row.file}: {row.error}", flush=True)
+            return
+        remark = f"  ({', '.join(row.flags)})" if row.flags else ""
+        span = f"{row.start:>6.1f}s {row.end:>6.1f}s"
+        print(f"{row.emotion:<10} {row.confidence:>5.0%}  {span}  {row.file}{remark}", flush=True)
+
+    return write

@@ -1,0 +1,230 @@
+"""A trained model on clips it did not learn from -> scores, report page and text files."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ser_cli import recipes
+from ser_cli.data import cache, corpora
+from ser_cli.data.store import write_text
+from ser_cli.errors import DataError
+from ser_cli.model import artifacts, preprocess
+from ser_cli.model.runtime import Runtime
+from ser_cli.report import metrics, page, results, text
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ser_cli.model.artifacts import Artifacts
+    from ser_cli.report.metrics import Report
+    from ser_cli.types import Clip, Floats
+
+    Progress = Callable[[int, int, str], None]
+
+GROUPED_BY = ("sex", "intensity", "channel")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evaluation:
+    """Scores and all that a reader needs to weigh them.
+
+    Attributes:
+        title: What was tested.
+        protocol: How the test clips were kept apart.
+        reports: Name of a part of the test clips and its scores; the first is the whole.
+        clips: N test clips, with truth (N,) and probabilities (N, C).
+        leaky: Test speakers are in training.
+        audit: What the leak audit found, a line a finding.
+        failed: Clips that could not be read.
+        history: Epochs of the training, and the epoch that was kept.
+        settings: Of the training.
+    """
+
+    title: str
+    protocol: str
+    reports: tuple[tuple[str, Report], ...]
+    clips: tuple[Clip, ...]
+    truth: NDArray[np.int64]
+    probabilities: Floats
+    leaky: bool
+    audit: tuple[str, ...]
+    failed: tuple[tuple[Path, str], ...] = ()
+    history: Sequence[dict[str, float]] = ()
+    chosen_epoch: int | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def report(self) -> Report:
+        """Scores of all test clips."""
+        return self.reports[0][1]
+
+
+def evaluate(
+    folder: Path | None = None,
+    *,
+    recipe: str = recipes.DEFAULT,
+    data: str | None = None,
+    jobs: int = -1,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Score a trained model on its held-out part, or on a corpus of one's own.
+
+    Args:
+        folder: Artifacts folder; see `artifacts.resolve`.
+        recipe: Whose artifacts, where no folder is given.
+        data: What `corpora.load` takes; None is what the model was trained on. Where it holds
+            the model's held-out clips, these alone are scored.
+        jobs: Processes that extract features.
+        progress: Told of features.
+
+    Raises:
+        NothingHeldOutError: The model was trained on all clips and no other data is named.
+        DataError: No clip of the data can be scored.
+    """
+    model = artifacts.load(artifacts.resolve(folder, recipe=recipe))
+    parts = artifacts.read_split(model.folder)
+    if data is None and "test" not in parts.values():
+        raise NothingHeldOutError(model)
+    clips, audit = _choose(corpora.load(data or model.manifest["data"]), parts, model)
+    known = [clip for clip in clips if clip.emotion in model.preprocessor.classes]
+    made = cache.extract(known, recipes.get(model.recipe), jobs=jobs, progress=progress)
+    if not made.clips:
+        raise DataError("none of the clips can be scored", hint="look with: ser extract --data DIR")
+    probabilities = Runtime(model).predict(made.features)
+    truth = preprocess.encode([c.emotion for c in made.clips], model.preprocessor.classes)
+    left_out = Counter(clip.emotion for clip in clips) - Counter(clip.emotion for clip in known)
+    return Evaluation(
+        title=f"{model.recipe} ({model.folder.name})",
+        protocol=f"split {model.manifest.get('split', 'unknown')}",
+        reports=_reports(made.clips, truth, probabilities, model.preprocessor.classes),
+        clips=made.clips,
+        truth=truth,
+        probabilities=probabilities,
+        leaky=bool(model.manifest.get("leaky")) or bool(audit),
+        audit=audit,
+        failed=made.failed,
+        history=artifacts.read_history(model.folder),
+        chosen_epoch=model.manifest.get("best_epoch"),
+        settings=model.manifest.get("settings", {}),
+        versions=model.manifest.get("versions", {}),
+        notes=tuple(
+            f"{n} clips of {label} left out: the model does not know it"
+            for label, n in left_out.items()
+        ),
+    )
+
+
+class NothingHeldOutError(DataError):
+    """The model has learned from every clip it could be tested on."""
+
+    def __init__(self, model: Artifacts) -> None:
+        super().__init__(
+            f"the model in {model.folder} was trained on all clips of {model.manifest['data']}: "
+            "nothing is held out to test it on",
+            hint="ser evaluate --protocol actors21-24, or --data with recordings of your own",
+        )
+        self.recipe = model.recipe
+
+
+def committed_results(recipe: str) -> list[dict[str, str]]:
+    """Return the published protocol results of a recipe, as rows of results.csv."""
+    rows = results.read(artifacts.committed_results())
+    return [row for row in rows if row["recipe"] == recipe]
+
+
+def write_report(
+    evaluation: Evaluation, folder: Path, *, command: str, with_audio: bool = False
+) -> Path:
+    """Write report.html, test_metrics.txt and test_confusion_matrix.txt; return the page."""
+    report, truth = evaluation.report, evaluation.truth
+    predicted = evaluation.probabilities.argmax(axis=1)
+    groups = {
+        name: metrics.subgroups(truth, predicted, [getattr(c, name) for c in evaluation.clips])
+        for name in GROUPED_BY
+    }
+    content = page.PageContent(
+        title=evaluation.title,
+        protocol=evaluation.protocol,
+        data=f"{report.n} clips",
+        leaky=evaluation.leaky,
+        audit=evaluation.audit,
+        report=report,
+        command=command,
+        subgroups=groups,
+        history=evaluation.history,
+        chosen_epoch=evaluation.chosen_epoch,
+        worst=page.worst_errors(evaluation.clips, truth, evaluation.probabilities, report.labels),
+        settings=evaluation.settings,
+        versions=evaluation.versions,
+        notes=evaluation.notes,
+    )
+    write_text(folder / "report.html", page.render(content, folder=folder, with_audio=with_audio))
+    write_text(folder / "test_metrics.txt", text.metrics_text(report))
+    write_text(folder / "test_confusion_matrix.txt", text.confusion_text(report))
+    return folder / "report.html"
+
+
+def as_record(evaluation: Evaluation) -> dict[str, Any]:
+    """Return the scores as plain values, for JSON."""
+    return {
+        "title": evaluation.title,
+        "protocol": evaluation.protocol,
+        "leaky": evaluation.leaky,
+        "audit": list(evaluation.audit),
+        "reports": {part: _record(report) for part, report in evaluation.reports},
+    }
+
+
+def _record(report: Report) -> dict[str, Any]:
+    rates = ("n", "uar", "war", "macro_f1", "micro_f1", "weighted_f1", "ece", "intervals")
+    return {
+        **{name: getattr(report, name) for name in rates},
+        "labels": list(report.labels),
+        "confusion": report.confusion.tolist(),
+        "per_class": {
+            row.label: {
+                name: getattr(row, name)
+                for name in ("precision", "recall", "f1", "accuracy", "support")
+            }
+            for row in report.per_class
+        },
+    }
+
+
+def _choose(
+    clips: tuple[Clip, ...], parts: dict[str, str], model: Artifacts
+) -> tuple[tuple[Clip, ...], tuple[str, ...]]:
+    """Return the clips to score and what they share with the training."""
+    held_out = tuple(clip for clip in clips if parts.get(clip.path.stem) == "test")
+    if held_out:
+        return held_out, tuple(model.manifest.get("audit", ()))
+    learned = sum(parts.get(clip.path.stem) in ("train", "dev") for clip in clips)
+    note = f"{learned} of {len(clips)} clips were training data of this model"
+    return clips, (note,) if learned else ()
+
+
+def _reports(
+    clips: Sequence[Clip], truth: NDArray[np.int64], probabilities: Floats, labels: Sequence[str]
+) -> tuple[tuple[str, Report], ...]:
+    """Score everything and, where the corpus has both, speech and song apart."""
+    channels = np.array([clip.channel for clip in clips])
+    speakers = [clip.speaker for clip in clips]
+    whole = ("all", metrics.score(truth, probabilities, labels=labels, speakers=speakers))
+    if len(set(channels.tolist())) < 2:
+        return (whole,)
+    parts = []
+    for channel in sorted(set(channels.tolist()), reverse=True):
+        at = np.flatnonzero(channels == channel)
+        report = metrics.score(
+            truth[at], probabilities[at], labels=labels, speakers=[speakers[i] for i in at]
+        )
+        parts.append((channel, report))
+    return (whole, *parts)

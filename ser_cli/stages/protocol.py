@@ -1,0 +1,259 @@
+"""A recipe under a published protocol: train every fold, score the pooled test clips."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ser_cli import recipes
+from ser_cli.data import corpora, splits
+from ser_cli.data.store import atomic_write, cache_dir
+from ser_cli.errors import DataError
+from ser_cli.model import dataset, fitting, settings
+from ser_cli.model.calibration import calibrate
+from ser_cli.report import metrics, results
+from ser_cli.stages import train
+from ser_cli.stages.evaluate import Evaluation
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ser_cli.report.metrics import Report
+    from ser_cli.types import Clip, Floats, Params
+
+    Progress = Callable[[int, int, str], None]
+
+RESULTS = Path("artifacts") / "results.csv"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What decides the outcome of a protocol, and so the name under which folds are kept."""
+
+    protocol: str
+    data: str
+    recipe: str
+    seed: int
+    chosen: tuple[tuple[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tested:
+    """Pooled test clips of all folds.
+
+    Attributes:
+        clips: N clips.
+        truth: (N,) index into labels.
+        probabilities: (N, C), calibrated by each fold's dev part.
+        labels: C class names.
+        history: Of the first fold.
+        epochs: Kept epoch of each fold.
+        seconds: Training time of all folds.
+        audit: What test clips share with train and dev, a line a finding.
+    """
+
+    clips: tuple[Clip, ...]
+    truth: NDArray[np.int64]
+    probabilities: Floats
+    labels: tuple[str, ...]
+    history: tuple[dict[str, float], ...]
+    epochs: tuple[int, ...]
+    seconds: float
+    audit: tuple[str, ...]
+
+    def report(self, part: str) -> Report:
+        """Score the clips of "speech", "song" or "speech+song"."""
+        inside = np.array([clip.channel in part.split("+") for clip in self.clips])
+        speakers = [c.speaker for c, kept in zip(self.clips, inside, strict=True) if kept]
+        return metrics.score(
+            self.truth[inside], self.probabilities[inside], labels=self.labels, speakers=speakers
+        )
+
+
+def run(
+    name: str,
+    data: str,
+    *,
+    recipe: str = recipes.DEFAULT,
+    params: Path | None = None,
+    overrides: Params | None = None,
+    seed: int = 0,
+    workers: int = 1,
+    command: str = "",
+    table: Path = RESULTS,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Train and test every fold of a protocol and write its rows of results.
+
+    Finished folds are kept, and an unfinished one goes on from its last epoch.
+
+    Args:
+        name: Of the protocol.
+        data: Holds RAVDESS.
+        recipe: Its name.
+        params: A best_hyperparameters.json, or None for the recipe's defaults.
+        overrides: Settings that win.
+        seed: Of everything random.
+        workers: Folds trained side by side, one thread each.
+        command: What the user typed, for the table.
+        table: results.csv.
+        progress: Told of epochs (alone) or folds.
+
+    Returns:
+        Scores of the pooled test clips, for each part that the protocol reports.
+
+    Raises:
+        DataError: The clips are not RAVDESS, or a fold that should not leak does.
+    """
+    protocol, system = splits.protocol(name), recipes.get(recipe)
+    chosen, origin = settings.resolve(system, params, overrides or {})
+    work = Run(name, data, recipe, seed, tuple(sorted(chosen.items())))
+    tested = _pool(work, _folds(work, workers, progress))
+    reports = tuple((part, tested.report(part)) for part in protocol.parts)
+    rows = [_row(work, part, report, tested, origin, command) for part, report in reports]
+    results.add(table, rows)
+    return Evaluation(
+        title=recipe,
+        protocol=f"{name}: {protocol.about}",
+        reports=reports,
+        clips=tested.clips,
+        truth=tested.truth,
+        probabilities=tested.probabilities,
+        leaky=protocol.leaky,
+        audit=tested.audit,
+        history=tested.history,
+        chosen_epoch=tested.epochs[0],
+        settings={**chosen, "settings_from": origin},
+    )
+
+
+def fold_splits(work: Run) -> tuple[splits.Split, ...]:
+    """Return the folds of a run's protocol.
+
+    Raises:
+        DataError: The corpus is not RAVDESS.
+    """
+    clips = corpora.load(work.data)
+    if {clip.corpus for clip in clips} != {"ravdess"}:
+        raise DataError(
+            f"the protocol {work.protocol} is made of RAVDESS's actors, and {work.data} is not it",
+            hint="ser download-ravdess, then --data ravdess; or: ser train, then ser evaluate",
+        )
+    return splits.protocol(work.protocol).folds(clips, work.seed)
+
+
+def _folds(work: Run, workers: int, progress: Progress | None) -> list[Path]:
+    parts = fold_splits(work)
+    files = [_fold_file(work, number) for number in range(len(parts))]
+    todo = [number for number, file in enumerate(files) if not file.is_file()]
+    if workers == 1 or len(todo) < 2:
+        for number in todo:
+            _train_fold(work, number, 0, progress)
+        return files
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        started = [pool.submit(_train_fold, work, number, 1, None) for number in todo]
+        for done, future in enumerate(as_completed(started), start=1):
+            future.result()
+            if progress:
+                progress(len(files) - len(todo) + done, len(files), "folds")
+    return files
+
+
+def _train_fold(work: Run, number: int, threads: int, progress: Progress | None) -> None:
+    system, chosen = recipes.get(work.recipe), dict(work.chosen)
+    split = fold_splits(work)[number]
+    sounds = dataset.load(
+        split,
+        system,
+        copies=chosen["copies"],
+        seed=work.seed,
+        jobs=1 if threads else -1,
+        progress=progress,
+    )
+    found = splits.audit(sounds.split, sounds.features).lines()
+    if found and not split.leaky:
+        raise DataError(f"fold {number + 1} of {work.protocol} leaks: {'; '.join(found)}")
+    fitting.prepare(work.seed, threads)
+    started = time.monotonic()
+    data = dataset.assemble(sounds, system)
+    trained = train.run(
+        data,
+        system,
+        chosen,
+        seed=work.seed,
+        checkpoint=train.checkpoint_path(sounds, system, chosen, work.seed),
+        on_epoch=train.epoch_progress(progress, chosen["epochs"]),
+    )
+    outputs = calibrate(fitting.probabilities(trained.model, data.test.x), trained.temperature)
+    with atomic_write(_fold_file(work, number)) as temporary:
+        np.savez(
+            temporary,
+            probabilities=outputs,
+            truth=data.test.y,
+            names=np.array([clip.path.stem for clip in data.test.clips]),
+            labels=np.array(data.preprocessor.classes),
+            history=np.array(json.dumps(trained.fit.history)),
+            best_epoch=trained.fit.best_epoch,
+            seconds=time.monotonic() - started,
+            audit=np.array(found, dtype=str),
+        )
+    train.checkpoint_path(sounds, system, chosen, work.seed).unlink(missing_ok=True)
+
+
+def _pool(work: Run, files: Sequence[Path]) -> Tested:
+    folds = [dict(np.load(file, allow_pickle=False)) for file in files]
+    clips = {clip.path.stem: clip for clip in corpora.load(work.data)}
+    return Tested(
+        clips=tuple(clips[str(name)] for fold in folds for name in fold["names"]),
+        truth=np.concatenate([fold["truth"] for fold in folds]),
+        probabilities=np.concatenate([fold["probabilities"] for fold in folds]),
+        labels=tuple(str(label) for label in folds[0]["labels"]),
+        history=tuple(json.loads(str(folds[0]["history"]))),
+        epochs=tuple(int(fold["best_epoch"]) for fold in folds),
+        seconds=sum(float(fold["seconds"]) for fold in folds),
+        audit=tuple(
+            f"fold {number}: {line}"
+            for number, fold in enumerate(folds, start=1)
+            for line in fold["audit"]
+        ),
+    )
+
+
+def _row(
+    work: Run, part: str, report: Report, tested: Tested, origin: str, command: str
+) -> results.Row:
+    low, high = report.intervals["uar"]
+    return results.Row(
+        recipe=work.recipe,
+        protocol=work.protocol,
+        data=part,
+        seed=work.seed,
+        enrol_clips=0,
+        settings_from=origin,
+        uar=report.uar,
+        war=report.war,
+        macro_f1=report.macro_f1,
+        weighted_f1=report.weighted_f1,
+        ece=report.ece,
+        low=low,
+        high=high,
+        epochs=";".join(map(str, tested.epochs)),
+        seconds=round(tested.seconds),
+        command=command,
+    )
+
+
+def _fold_file(work: Run, number: int) -> Path:
+    system = recipes.get(work.recipe)
+    key = json.dumps([work.recipe, system.version, work.seed, work.chosen])
+    name = hashlib.sha256(key.encode()).hexdigest()[:16]
+    return cache_dir() / "protocols" / f"{work.protocol}-{work.recipe}-{name}" / f"{number + 1}.npz"

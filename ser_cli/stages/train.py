@@ -1,0 +1,273 @@
+"""Clips -> a trained network in a sealed artifacts folder; `tune` and `evaluate` train with it."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ser_cli import recipes
+from ser_cli.data import corpora, splits
+from ser_cli.data.store import cache_dir, write_text
+from ser_cli.errors import UsageError
+from ser_cli.model import artifacts, dataset, export, fitting, settings
+from ser_cli.model.calibration import fit_temperature
+from ser_cli.report import figures
+
+if TYPE_CHECKING:
+    import keras
+
+    from ser_cli.data.splits import Split
+    from ser_cli.model.dataset import Sounds
+    from ser_cli.model.fitting import Epoch, Fit
+    from ser_cli.types import Clip, Dataset, Params, Preprocessor, Recipe
+
+    Progress = Callable[[int, int, str], None]
+    Say = Callable[[str], None]
+
+SPLITS = ("auto", "speaker", "random", "table", "none")
+KEPT_VERSIONS = ("ser", "keras", "tensorflow", "numpy")
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A network with the weights of its best epoch, and what belongs to it.
+
+    `temperature` calibrates its probabilities; it is learned on dev, and 1 without dev.
+    """
+
+    model: keras.Model
+    preprocessor: Preprocessor
+    fit: Fit
+    temperature: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What `train` did: where the result lies, and what the user should know of it."""
+
+    folder: Path
+    fit: Fit
+    clips: dict[str, int]
+    classes: tuple[dict[str, int], dict[str, int]]
+    failed: tuple[tuple[Path, str], ...]
+    audit: tuple[str, ...]
+    leaky: bool
+
+
+def train(
+    data: str,
+    *,
+    recipe: str = recipes.DEFAULT,
+    folder: Path | None = None,
+    split: str = "auto",
+    params: Path | None = None,
+    overrides: Params | None = None,
+    temperature: float | None = None,
+    seed: int = 0,
+    jobs: int = -1,
+    threads: int = 0,
+    allow_packaged: bool = False,
+    progress: Progress | None = None,
+    say: Say = lambda _: None,
+) -> Outcome:
+    """Train a recipe on a corpus and seal the result in an artifacts folder.
+
+    Args:
+        data: What `corpora.load` takes.
+        recipe: Its name.
+        folder: Artifacts folder; None is ./artifacts/<recipe>.
+        split: One of SPLITS; "none" trains on all clips, to the last epoch.
+        params: A best_hyperparameters.json; None takes the artifacts folder's own if present.
+        overrides: Settings that win over all others; None values are ignored.
+        temperature: Of the calibration; None learns it on dev.
+        seed: Of initial weights, order, dropout and augmentation.
+        jobs: Processes that extract features.
+        threads: Of TensorFlow; 0 is all cores.
+        allow_packaged: Let the shipped model's folder be rewritten.
+        progress: Told of features and of finished epochs.
+        say: Told what a user should know while it runs.
+
+    Raises:
+        SerError: The corpus, the split, the settings or the folder are not as they should be.
+    """
+    system, folder = recipes.get(recipe), folder or artifacts.default_folder(recipe)
+    own = folder / artifacts.HYPERPARAMETERS
+    chosen, origin = settings.resolve(
+        system, params or (own if own.is_file() else None), overrides or {}
+    )
+    say(f"settings: {origin}")
+    sounds = dataset.load(
+        split_clips(corpora.load(data), split, seed),
+        system,
+        copies=chosen["copies"],
+        seed=seed,
+        jobs=jobs,
+        progress=progress,
+    )
+    artifacts.unseal(folder, allow_packaged=allow_packaged)
+    fitting.prepare(seed, threads)
+    checkpoint = checkpoint_path(sounds, system, chosen, seed)
+    if checkpoint.is_file():
+        say("going on where an interrupted training stopped")
+    trained = run(
+        dataset.assemble(sounds, system),
+        system,
+        chosen,
+        seed=seed,
+        checkpoint=checkpoint,
+        on_epoch=epoch_progress(progress, chosen["epochs"]),
+    )
+    if temperature is not None:
+        trained = replace(trained, temperature=temperature)
+    facts = _facts(data, system, chosen, origin, seed=seed, split=split)
+    audit = splits.audit(sounds.split, sounds.features)
+    save(folder, trained, system, chosen, sounds, facts | {"audit": audit.lines()})
+    if params is not None:
+        write_text(own, params.read_text(encoding="utf-8"))
+    checkpoint.unlink(missing_ok=True)
+    return Outcome(
+        folder=folder,
+        fit=trained.fit,
+        clips=_sizes(sounds.split),
+        classes=sounds.class_counts(),
+        failed=sounds.failed,
+        audit=audit.lines(),
+        leaky=sounds.split.leaky,
+    )
+
+
+def run(
+    data: Dataset,
+    recipe: Recipe,
+    chosen: Params,
+    *,
+    seed: int,
+    checkpoint: Path | None = None,
+    on_epoch: Callable[[Epoch], None] | None = None,
+) -> Trained:
+    """Build and train one network; `fitting.prepare` has been called."""
+    import keras
+
+    keras.utils.set_random_seed(seed)
+    model = recipe.build(data.train.x.shape[1:], len(data.preprocessor.classes), chosen)
+    dev = data.dev if len(data.dev.y) else None
+    fit = fitting.fit(
+        model, data.train, dev, chosen, seed=seed, checkpoint=checkpoint, on_epoch=on_epoch
+    )
+    temperature = 1.0
+    if dev is not None:
+        temperature = fit_temperature(fitting.probabilities(model, dev.x), dev.y)
+    return Trained(model, data.preprocessor, fit, temperature)
+
+
+def split_clips(clips: tuple[Clip, ...], split: str, seed: int) -> Split:
+    """Split clips as `--split` says.
+
+    Raises:
+        UsageError: There is no such split.
+        DataError: The clips cannot be split so.
+    """
+    ways = {
+        "auto": lambda: splits.default_split(clips, seed),
+        "speaker": lambda: splits.by_speaker(clips, seed),
+        "random": lambda: splits.random_split(clips, seed),
+        "table": lambda: splits.from_table(clips),
+        "none": lambda: splits.Split(clips, (), (), leaky=False),
+    }
+    if split not in ways:
+        raise UsageError(f"there is no split {split!r}", hint="known: " + ", ".join(SPLITS))
+    return ways[split]()
+
+
+def checkpoint_path(sounds: Sounds, recipe: Recipe, chosen: Params, seed: int) -> Path:
+    """Return where a training keeps its state: the same for the same work, and no other."""
+    work = json.dumps([recipe.name, recipe.version, dict(chosen), seed, sounds.fingerprint()])
+    name = hashlib.sha256(work.encode()).hexdigest()[:16]
+    return cache_dir() / "checkpoints" / f"{recipe.name}-{name}.npz"
+
+
+def epoch_progress(progress: Progress | None, epochs: int) -> Callable[[Epoch], None]:
+    """Return a listener that turns epochs into progress."""
+
+    def tell(row: Epoch) -> None:
+        if progress:
+            uar = f", dev UAR {100 * row['dev_uar']:.1f} %" if "dev_uar" in row else ""
+            progress(
+                int(row["epoch"]), epochs, f"epoch {row['epoch']:.0f}: loss {row['loss']:.2f}{uar}"
+            )
+
+    return tell
+
+
+def save(
+    folder: Path,
+    trained: Trained,
+    recipe: Recipe,
+    chosen: Params,
+    sounds: Sounds,
+    facts: dict[str, Any],
+) -> None:
+    """Write and seal everything an artifacts folder holds; it has been unsealed."""
+    # A fresh network takes the weights: the optimizer's state would triple the file.
+    bare = recipe.build(trained.model.input_shape[1:], len(trained.preprocessor.classes), chosen)
+    bare.set_weights(trained.model.get_weights())
+    artifacts.write_shared(folder, trained.preprocessor)
+    artifacts.write_keras(folder, bare)
+    export.to_onnx(bare, folder / artifacts.ONNX)
+    history = trained.fit.history
+    write_text(
+        folder / artifacts.HISTORY, _table([list(history[0]), *(r.values() for r in history)])
+    )
+    figures.save(figures.curves(history, chosen=trained.fit.best_epoch), folder / artifacts.CURVES)
+    write_text(folder / artifacts.SPLIT, _split_table(sounds.split))
+    artifacts.seal(
+        folder,
+        facts={
+            **facts,
+            "fingerprint": sounds.fingerprint(),
+            "clips": _sizes(sounds.split),
+            "leaky": sounds.split.leaky,
+            "best_epoch": trained.fit.best_epoch,
+            "temperature": trained.temperature,
+        },
+    )
+
+
+def _facts(
+    data: str, recipe: Recipe, chosen: Params, origin: str, *, seed: int, split: str
+) -> dict[str, Any]:
+    return {
+        "recipe": recipe.name,
+        "recipe_version": recipe.version,
+        "settings": dict(chosen),
+        "settings_from": origin,
+        "data": data,
+        "split": split,
+        "seed": seed,
+        "versions": {"python": platform.python_version()}
+        | {name: version(name) for name in KEPT_VERSIONS},
+    }
+
+
+def _sizes(split: Split) -> dict[str, int]:
+    return {"train": len(split.train), "dev": len(split.dev), "test": len(split.test)}
+
+
+def _split_table(split: Split) -> str:
+    parts = (("train", split.train), ("dev", split.dev), ("test", split.test))
+    rows = [[c.path.as_posix(), c.emotion, c.speaker, name] for name, part in parts for c in part]
+    return _table([["file", "emotion", "speaker", "split"], *rows])
+
+
+def _table(rows: list[Any]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()

@@ -1,0 +1,345 @@
+"""Search a recipe's settings with Optuna: resumable, pruned, judged on unseen speakers."""
+
+from __future__ import annotations
+
+import csv
+import io
+import multiprocessing
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import wait
+from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+
+from ser_cli import recipes
+from ser_cli.data import corpora, splits
+from ser_cli.data.store import cache_dir, write_text
+from ser_cli.errors import DataError, UsageError
+from ser_cli.model import artifacts, dataset, fitting, settings
+from ser_cli.report import figures
+from ser_cli.stages import train
+
+if TYPE_CHECKING:
+    import optuna
+
+    from ser_cli.types import Dataset
+
+    Progress = Callable[[int, int, str], None]
+
+METRICS = {"uar": "dev_uar", "accuracy": "dev_accuracy"}
+SEARCH_SPLITS = ("speaker", "random")
+# A trial is compared with the median of the others once there is one worth comparing with.
+STARTUP_TRIALS, WARMUP_EPOCHS = 10, 3
+HEARTBEAT_S, POLL_S = 30, 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What a study is about: two calls with equal fields go on with the same study.
+
+    Attributes:
+        data: What `corpora.load` takes.
+        recipe: Its name.
+        split: "speaker" for folds by speaker, "random" for the seed's one random split.
+        folds: How many, for "speaker".
+        metric: "uar" or "accuracy", of dev, the best epoch's.
+        epochs: At most, per fold.
+        copies: Augmented copies of each training clip: none, since each doubles the time. What
+            is best without them is taken for best with them.
+        seed: Of sampler, splits and trainings.
+    """
+
+    data: str
+    recipe: str = recipes.DEFAULT
+    split: str = "speaker"
+    folds: int = 3
+    metric: str = "uar"
+    epochs: int = 10
+    copies: int = 0
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The state of a study after `tune`: its best trial and what was written."""
+
+    study: str
+    finished: int
+    pruned: int
+    best_value: float
+    best_params: dict[str, Any]
+    file: Path
+
+
+def tune(
+    search: Search,
+    *,
+    trials: int = 50,
+    timeout: float | None = None,
+    storage: str | None = None,
+    folder: Path | None = None,
+    workers: int = 1,
+    jobs: int = -1,
+    progress: Progress | None = None,
+) -> Found:
+    """Run a study until it has so many finished trials in all, and write what it found.
+
+    Args:
+        search: The study.
+        trials: Complete and pruned ones count, those of earlier calls too; a trial that a
+            killed process left running does not.
+        timeout: Seconds after which no new trial begins.
+        storage: Optuna storage URL; None is an SQLite file in the cache folder.
+        folder: Where best_hyperparameters.json, table and plots go; None: ./artifacts/<recipe>.
+        workers: Processes that run trials side by side, one thread each.
+        jobs: Processes that extract features.
+        progress: Told finished trials and the best so far.
+
+    Raises:
+        SerError: The corpus or the options are wrong, or no trial was completed.
+    """
+    _check(search)
+    folder = folder or artifacts.default_folder(search.recipe)
+    folds = load_folds(search, jobs=jobs, progress=progress)
+    name = study_name(search, folds)
+    url = storage or _default_storage(name)
+    study = open_study(name, url, seed=search.seed)
+    try:
+        _search(
+            search,
+            name,
+            url,
+            folds,
+            trials=trials,
+            timeout=timeout,
+            workers=workers,
+            progress=progress,
+        )
+    finally:
+        if _finished(study):
+            write_tables(study, folder)
+    return _write_best(study, search, folder)
+
+
+def load_folds(
+    search: Search, *, jobs: int = -1, progress: Progress | None = None
+) -> tuple[Dataset, ...]:
+    """Return the padded, scaled data of each fold; no fold has a test part."""
+    system = recipes.get(search.recipe)
+    clips = splits.tunable(corpora.load(search.data))
+    if search.split == "random":
+        whole = splits.random_split(clips, search.seed)
+        parts: tuple[splits.Split, ...] = (splits.Split(whole.train, whole.dev, (), leaky=True),)
+    else:
+        parts = splits.tuning_folds(clips, search.folds)
+    loaded = (
+        dataset.load(
+            part, system, copies=search.copies, seed=search.seed, jobs=jobs, progress=progress
+        )
+        for part in parts
+    )
+    return tuple(dataset.assemble(sounds, system) for sounds in loaded)
+
+
+def study_name(search: Search, folds: tuple[Dataset, ...]) -> str:
+    """Return a name that two searches share only if they would try the same things."""
+    clips = sum(len(fold.train.y) + len(fold.dev.y) for fold in folds)
+    way = f"{search.split}{len(folds)}" if search.split == "speaker" else search.split
+    copies = f"-copies{search.copies}" if search.copies else ""
+    system = recipes.get(search.recipe)
+    return (
+        f"{search.recipe}-v{system.version}-{Path(search.data).name}{clips}-{way}"
+        f"-{search.metric}-epochs{search.epochs}{copies}-seed{search.seed}"
+    )
+
+
+def open_study(name: str, url: str, *, seed: int) -> optuna.Study:
+    """Create or continue a study: TPE, pruned by the median of the other trials."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    # The heartbeat tells trials that a dead process left running from those at work.
+    storage = optuna.storages.RDBStorage(url, heartbeat_interval=HEARTBEAT_S)
+    return optuna.create_study(
+        study_name=name,
+        storage=storage,
+        direction="maximize",
+        load_if_exists=True,
+        sampler=optuna.samplers.TPESampler(
+            seed=seed, n_startup_trials=STARTUP_TRIALS, multivariate=True, constant_liar=True
+        ),
+        pruner=optuna.pruners.MedianPruner(
+            n_startup_trials=STARTUP_TRIALS, n_warmup_steps=WARMUP_EPOCHS
+        ),
+    )
+
+
+def objective(trial: optuna.Trial, search: Search, folds: tuple[Dataset, ...]) -> float:
+    """Return the mean dev score of a trial's settings over the folds, or prune it.
+
+    Pruning looks after every epoch, at the mean of the finished folds' best epochs and the best
+    so far of the running one.
+    """
+    import optuna
+
+    system = recipes.get(search.recipe)
+    chosen = {**system.defaults, "epochs": search.epochs, **system.search(trial)}
+    scores: list[float] = []
+    for number, fold in enumerate(folds):
+        best = 0.0
+
+        def watch(row: dict[str, float], number: int = number) -> None:
+            nonlocal best
+            best = max(best, row[METRICS[search.metric]])
+            step = number * search.epochs + int(row["epoch"])
+            trial.report(fmean([*scores, best]), step)
+            if trial.should_prune():
+                raise optuna.TrialPruned
+
+        train.run(fold, system, chosen, seed=search.seed, on_epoch=watch)
+        scores.append(best)
+    trial.set_user_attr("folds", scores)
+    return fmean(scores)
+
+
+def write_tables(study: optuna.Study, folder: Path) -> None:
+    """Write trials.csv, trials.png and, once it can be known, importances.png."""
+    import optuna
+
+    finished = _finished(study)
+    text = io.StringIO()
+    names = sorted({name for trial in finished for name in trial.params})
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(["number", "state", "value", "seconds", *names])
+    for trial in finished:
+        seconds = trial.duration.total_seconds() if trial.duration else 0.0
+        value = "" if trial.value is None else f"{trial.value:.4f}"
+        params = [trial.params.get(name, "") for name in names]
+        rows.writerow([trial.number, trial.state.name.lower(), value, f"{seconds:.0f}", *params])
+    write_text(folder / artifacts.TRIALS, text.getvalue())
+    points = [(trial.number, trial.value, trial.state.name) for trial in finished]
+    figures.save(figures.trials(points), folder / artifacts.TRIALS_PLOT)
+    complete = study.get_trials(states=[optuna.trial.TrialState.COMPLETE])
+    if len({trial.value for trial in complete}) > 3:
+        weights = optuna.importance.get_param_importances(study)
+        figures.save(figures.importances(weights), folder / artifacts.IMPORTANCES_PLOT)
+
+
+def _search(
+    search: Search,
+    name: str,
+    url: str,
+    folds: tuple[Dataset, ...],
+    *,
+    trials: int,
+    timeout: float | None,
+    workers: int,
+    progress: Progress | None,
+) -> None:
+    run = uuid.uuid4().hex
+    if workers == 1:
+        _work(search, name, url, trials, timeout, run, 0, folds, progress)
+        return
+    context = multiprocessing.get_context("spawn")
+    processes = [
+        context.Process(
+            target=_work, args=(search, name, url, trials, timeout, run, number), daemon=True
+        )
+        for number in range(workers)
+    ]
+    for process in processes:
+        process.start()
+    study = open_study(name, url, seed=search.seed)
+    while alive := [process.sentinel for process in processes if process.is_alive()]:
+        wait(alive, POLL_S)
+        _tell(study, trials, progress)
+    if any(process.exitcode for process in processes):
+        raise DataError("a worker of the search died", hint="the same command goes on with it")
+
+
+def _work(
+    search: Search,
+    name: str,
+    url: str,
+    trials: int,
+    timeout: float | None,
+    run: str,
+    worker: int,
+    folds: tuple[Dataset, ...] = (),
+    progress: Progress | None = None,
+) -> None:
+    """Run trials until there are enough; in a process of its own, the folds come from the cache."""
+    alone = bool(folds)
+    fitting.prepare(search.seed, threads=0 if alone else 1)
+    folds = folds or load_folds(search, jobs=1)
+    deadline = None if timeout is None else time.monotonic() + timeout
+    study = open_study(name, url, seed=search.seed + worker)
+
+    def attempt(trial: optuna.Trial) -> float:
+        trial.set_user_attr("run", run)
+        return objective(trial, search, folds)
+
+    while not _enough(study, trials, run) and (deadline is None or time.monotonic() < deadline):
+        study.optimize(attempt, n_trials=1)
+        if alone:
+            _tell(study, trials, progress)
+
+
+def _enough(study: optuna.Study, trials: int, run: str) -> bool:
+    from optuna.trial import TrialState
+
+    running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+    beside = len([trial for trial in running if trial.user_attrs.get("run") == run])
+    return len(_finished(study)) + beside >= trials
+
+
+def _finished(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
+    from optuna.trial import TrialState
+
+    return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+
+
+def _tell(study: optuna.Study, trials: int, progress: Progress | None) -> None:
+    if progress is None:
+        return
+    finished = _finished(study)
+    values = [t.value for t in finished if t.state.name == "COMPLETE" and t.value is not None]
+    best = f"best {100 * max(values):.1f} %" if values else "none complete yet"
+    progress(len(finished), trials, best)
+
+
+def _write_best(study: optuna.Study, search: Search, folder: Path) -> Found:
+    finished = _finished(study)
+    complete = [trial for trial in finished if trial.state.name == "COMPLETE"]
+    if not complete:
+        raise DataError(
+            f"the study {study.study_name} has no complete trial yet",
+            hint="give it more time: the same command goes on with it",
+        )
+    best = study.best_trial
+    file = folder / artifacts.HYPERPARAMETERS
+    write_text(file, settings.to_json(best.params, settings_from=f"study {study.study_name}"))
+    return Found(
+        study=study.study_name,
+        finished=len(finished),
+        pruned=len(finished) - len(complete),
+        best_value=study.best_value,
+        best_params=dict(best.params),
+        file=file,
+    )
+
+
+def _check(search: Search) -> None:
+    if search.metric not in METRICS:
+        raise UsageError(f"there is no metric {search.metric!r}", hint="known: uar, accuracy")
+    if search.split not in SEARCH_SPLITS:
+        raise UsageError(f"there is no split {search.split!r}", hint="known: speaker, random")
+
+
+def _default_storage(name: str) -> str:
+    file = cache_dir() / "studies" / f"{name}.db"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    return f"sqlite:///{file.as_posix()}"

@@ -1,0 +1,311 @@
+"""From what the user names to rows: order, windows, failures, workers."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import fake
+import numpy as np
+import pytest
+import soundfile
+
+from ser_cli.errors import ArtifactsError, UsageError
+from ser_cli.model import artifacts
+from ser_cli.model.predictor import Plan, Prepared
+from ser_cli.sound.search import Found, find
+from ser_cli.stages import predict as stage
+from ser_cli.types import Prediction
+
+LOUD, QUIET = 0.5, 0.02
+
+
+def noise(level: float, seconds: float) -> np.ndarray:
+    signs = np.random.default_rng(0).choice([-1.0, 1.0], int(seconds * fake.RATE))
+    return level * signs
+
+
+def write(path: Path, *parts: np.ndarray) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, np.concatenate(parts), fake.RATE, "PCM_16", format="WAV")
+    return path
+
+
+@pytest.fixture
+def predict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Prediction]]:
+    fake.register(monkeypatch)
+    folder = fake.folder(tmp_path / "artifacts")
+
+    def run(*paths: Path | str, **options: Any) -> list[Prediction]:
+        return list(stage.predict([str(path) for path in paths], artifacts=folder, **options))
+
+    return run
+
+
+def test_rows_of_files(tmp_path: Path, predict: Callable[..., list[Prediction]]) -> None:
+    loud = write(tmp_path / "b.wav", noise(LOUD, 1))
+    quiet = write(tmp_path / "a.wav", noise(QUIET, 0.9))
+    rows = predict(loud, quiet, loud)
+    assert [row.file for row in rows] == [str(loud), str(quiet), str(loud)]  # as given, twice
+    assert [row.emotion for row in rows] == ["loud", "quiet", "loud"]
+    assert np.array_equal(fake.shares(rows[0]), fake.shares(rows[2]))
+    for row, end in zip(rows, (1.0, 0.9, 1.0), strict=True):
+        assert (row.start, row.end, row.status, row.flags, row.error) == (0, end, "ok", (), "")
+        assert fake.shares(row).sum() == pytest.approx(1, abs=1e-6)
+        assert row.confidence == fake.shares(row).max() > 0.5
+
+
+def test_bad_files_are_rows(tmp_path: Path, predict: Callable[..., list[Prediction]]) -> None:
+    good = write(tmp_path / "good.wav", noise(LOUD, 1))
+    (tmp_path / "text.wav").write_text("no sound " * 99)
+    (tmp_path / "bare").mkdir()
+    rows = predict(tmp_path / "no.wav", tmp_path / "text.wav", tmp_path / "bare", "*.nothing", good)
+    assert [row.status for row in rows] == ["error"] * 4 + ["ok"]
+    for row, reason in zip(
+        rows, ("no such file", "no sound", "no audio file", "matches"), strict=False
+    ):
+        assert reason in row.error
+        assert (row.emotion, row.probabilities) == ("", None)
+        assert math.isnan(row.confidence)
+
+
+def test_flags_warn(tmp_path: Path, predict: Callable[..., list[Prediction]]) -> None:
+    (row,) = predict(write(tmp_path / "a.wav", np.zeros(1_000)))
+    assert (row.status, row.flags) == ("warning", ("short", "silent"))
+
+
+def test_a_surprise_in_a_recipe_is_a_row(
+    tmp_path: Path, predict: Callable[..., list[Prediction]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def extract(waveform: np.ndarray) -> np.ndarray:
+        if len(waveform) < fake.RATE:
+            raise ZeroDivisionError("never thought of")
+        return fake.extract(waveform)
+
+    fake.register(monkeypatch, fake.recipe(extract=extract))
+    rows = predict(
+        write(tmp_path / "a.wav", noise(LOUD, 0.9)), write(tmp_path / "b.wav", noise(LOUD, 1))
+    )
+    assert [row.error for row in rows] == ["ZeroDivisionError: never thought of", ""]
+
+
+def test_a_long_file_is_heard_to_its_end(
+    tmp_path: Path, predict: Callable[..., list[Prediction]]
+) -> None:
+    # Only the last quarter is loud; the network itself hears one second.
+    path = write(tmp_path / "a.wav", noise(QUIET, 3), noise(LOUD, 1))
+    (row,) = predict(path)
+    windows = predict(path, window=fake.MAX_LEN * fake.HOP / fake.RATE, step=0.5)
+    assert (row.start, row.end, row.flags, row.status) == (0, 4, ("long",), "ok")
+    mean = np.mean([fake.shares(window) for window in windows], axis=0)
+    np.testing.assert_allclose(fake.shares(row), mean, atol=0.02)
+    assert 0.1 < fake.shares(row)[1] < 0.4
+    assert predict(write(tmp_path / "b.wav", noise(LOUD, 0.999)))[0].flags == ()
+
+
+def test_windows_are_rows(tmp_path: Path, predict: Callable[..., list[Prediction]]) -> None:
+    path = write(tmp_path / "a.wav", noise(QUIET, 1), noise(LOUD, 1.25))
+    rows = predict(path, window=0.5)
+    assert [(row.start, row.end) for row in rows] == [
+        (0, 0.5), (0.5, 1), (1, 1.5), (1.5, 2), (1.75, 2.25),
+    ]  # fmt: skip
+    assert [fake.shares(row)[1] > 0.5 for row in rows] == [False, False, True, True, True]
+    rows = predict(path, window=2, step=1)  # longer than the network hears: averaged inside
+    assert [(row.start, row.end, row.flags) for row in rows] == [
+        (0, 2, ("long",)),
+        (0.25, 2.25, ("long",)),
+    ]
+    assert fake.shares(rows[0])[1] < fake.shares(rows[1])[1]
+
+
+def test_a_recipe_of_fixed_length_is_cut_by_it(
+    tmp_path: Path, predict: Callable[..., list[Prediction]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def extract(waveform: np.ndarray) -> np.ndarray:
+        seen.append(len(waveform))
+        return fake.extract(waveform)
+
+    fake.register(monkeypatch, fake.recipe(extract=extract, duration=0.5))
+    predict(write(tmp_path / "a.wav", noise(LOUD, 1)), write(tmp_path / "b.wav", noise(LOUD, 0.1)))
+    assert seen == [8_000] * 4  # three windows of the first, one of the second, padded
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"step": 1.0}, {"window": 0.0}, {"window": -1.0}, {"window": math.nan}, {"window": math.inf},
+     {"window": 1.0, "step": 0.0}, {"jobs": 0}],
+)  # fmt: skip
+def test_senseless_options(
+    predict: Callable[..., list[Prediction]], options: dict[str, Any]
+) -> None:
+    with pytest.raises(UsageError):
+        predict("a.wav", **options)
+
+
+def test_errors_come_before_the_first_row(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactsError):
+        stage.predict(["a.wav"], artifacts=tmp_path / "none")  # not iterated
+
+
+def test_features_that_changed_since_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake.register(monkeypatch, fake.recipe(version=2))
+    folder = fake.folder(tmp_path, recipe_version=1)
+    with pytest.raises(ArtifactsError, match="version 1 of the features"):
+        stage.predict([], artifacts=folder)
+
+
+def test_rows_stream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake.register(monkeypatch)
+    folder = fake.folder(tmp_path / "artifacts")
+    path = str(write(tmp_path / "a.wav", noise(LOUD, 1)))
+    told: list[tuple[int, int, str]] = []
+    rows = stage.predict([path] * 3, artifacts=folder, progress=lambda *news: told.append(news))
+    next(rows)
+    assert told == []
+    next(rows)
+    assert told == [(1, 3, path)]
+    list(rows)
+    assert [done for done, _, _ in told] == [1, 2, 3]
+
+
+# --- what is found
+
+
+def tree(root: Path) -> Path:
+    names = ("b/2.WAV", "b/10.mp3", "a/x.Flac", "c.m4a", ".hidden.wav", ".git/x.wav", "b/._2.wav",
+             "notes.txt", "b/noext")  # fmt: skip
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+    return root
+
+
+def names(root: Path, *paths: Path | str) -> list[str]:
+    return [Path(item.file).relative_to(root).as_posix() + ("!" if item.error else "")
+            for item in find(paths)]  # fmt: skip
+
+
+def test_folders(tmp_path: Path) -> None:
+    assert names(tree(tmp_path), tmp_path) == ["c.m4a", "a/x.Flac", "b/10.mp3", "b/2.WAV"]
+
+
+def test_patterns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = tree(tmp_path)
+    assert names(root, root / "b" / "*") == ["b/10.mp3", "b/2.WAV"]
+    assert names(root, root / "**" / "*") == ["a/x.Flac", "b/10.mp3", "b/2.WAV", "c.m4a"]
+    assert names(root, root / "**" / "*.mp3") == ["b/10.mp3"]
+    assert names(root, root / "?") == ["a/x.Flac", "b/10.mp3", "b/2.WAV"]  # folders, as a shell's
+    assert names(root, root / "*.ogg") == ["*.ogg!"]
+    monkeypatch.chdir(root)
+    assert [item.file for item in find(["*.m4a"])] == ["c.m4a"]
+
+
+def test_order_and_named_files(tmp_path: Path) -> None:
+    root = tree(tmp_path)
+    odd = root / "take [1].wav"
+    odd.touch()
+    given = [root / "c.m4a", root / "notes.txt", odd, root / "a", root / "c.m4a", root / "no.wav"]
+    assert names(root, *given) == [
+        "c.m4a", "notes.txt", "take [1].wav", "a/x.Flac", "c.m4a", "no.wav",
+    ]  # fmt: skip
+
+
+def test_empty_folder(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").touch()
+    assert [(item.file, bool(item.error)) for item in find([tmp_path])] == [(str(tmp_path), True)]
+
+
+# --- workers
+
+
+def prepare_or_die(item: Found, plan: Plan) -> Prepared:
+    """Stand in for `prepare` in a spawned worker."""
+    if "die" in item.file:
+        os._exit(9)
+    if "raise" in item.file:
+        raise MemoryError("too much")
+    return Prepared(rows=((0.0, 1.0, 1),), features=(np.full((4, 2), len(item.file), "f4"),))
+
+
+def test_a_dying_worker_costs_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stage, "prepare", prepare_or_die)
+    files = ["1", "22", "die", "333", "raise", "4444", "55555", "666666"]
+    found = [Found(name) for name in files]
+    rows = list(stage._prepare_all(found, Plan("fake", None), 2))
+    assert [item.file for item, _ in rows] == files
+    for item, prepared in rows:
+        if item.file in ("die", "raise"):
+            assert ("died" in prepared.error) == (item.file == "die")
+            assert prepared.error
+        else:
+            assert prepared.features[0][0, 0] == len(item.file)
+
+
+def test_jobs_change_nothing(
+    tmp_path: Path, ravdess: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ser_cli import recipes
+    from ser_cli.model.predictor import prepare
+
+    files = [Found(str(path)) for path in sorted(ravdess.rglob("*-01.flac"))[:4]]
+    files.insert(2, Found(str(tmp_path / "no.wav")))
+    plan = Plan(recipes.DEFAULT, 4.3)
+    several = list(stage._prepare_all(files, plan, 2))
+    assert [item for item, _ in several] == files
+    for item, prepared in several:
+        alone = prepare(item, plan)
+        assert (alone.error, alone.rows) == (prepared.error, prepared.rows)
+        for one, other in zip(alone.features, prepared.features, strict=True):
+            assert np.array_equal(one, other)
+
+
+# --- records
+
+
+def test_records(tmp_path: Path, predict: Callable[..., list[Prediction]]) -> None:
+    rows = predict(write(tmp_path / "a.wav", noise(LOUD, 0.3)), tmp_path / "no.wav")
+    good, bad = (stage.as_record(row, fake.CLASSES) for row in rows)
+    assert tuple(good) == tuple(bad) == stage.columns(fake.CLASSES)
+    assert stage.columns(fake.CLASSES) == (
+        "file", "start", "end", "emotion", "confidence", "quiet", "loud",
+        "status", "flags", "error",
+    )  # fmt: skip
+    assert good["flags"] == "short"
+    assert good["loud"] == round(float(fake.shares(rows[0])[1]), 6)
+    assert json.loads(json.dumps(bad, allow_nan=False))["confidence"] is None
+    text = io.StringIO()
+    csv.DictWriter(text, stage.columns(fake.CLASSES)).writerow(bad)
+    assert text.getvalue().startswith(f"{tmp_path / 'no.wav'},,,,,,,error,,")
+
+
+def test_predict_is_light(tmp_path: Path) -> None:
+    heavy = (
+        "{'tensorflow','keras','librosa','sklearn','pandas','optuna','matplotlib','joblib','av'}"
+    )
+    folder = fake.folder(tmp_path / "artifacts")
+    path = write(tmp_path / "a.wav", noise(LOUD, 1))
+    code = (
+        "import sys, pytest, fake; from pathlib import Path;"
+        "from ser_cli.stages.predict import predict; fake.register(pytest.MonkeyPatch());"
+        f"rows = predict([{str(path)!r}], artifacts=Path({str(folder)!r}));"
+        "print(*[row.emotion for row in rows]);"
+        f"print(*{heavy} & sys.modules.keys())"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )  # fmt: skip
+    assert run.stdout.splitlines() == ["loud", ""]
+    assert artifacts.is_complete(folder)
