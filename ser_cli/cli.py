@@ -269,6 +269,8 @@ def train(
     before, after = done.classes
     rows = [(name, str(n), str(after[name])) for name, n in sorted(before.items())]
     console.table("training clips", ("emotion", "recorded", "with copies"), rows)
+    if done.leaky:
+        console.say("not speaker-independent: dev and test may know their speakers from training")
     for line in done.audit:
         console.say(f"leak audit: {line}")
     kept = done.fit.history[done.fit.best_epoch - 1]
@@ -350,6 +352,8 @@ def _committed(error: Any, as_json: bool) -> None:
     from ser_cli.stages.evaluate import committed_results
 
     rows = committed_results(error.recipe)
+    if not rows:
+        raise error
     console.say(
         f"{error}\n  these are the committed results of the same recipe, trained anew in each fold"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ser_cli.report.metrics import Report
+    from ser_cli.types import Progress
 
-    Progress = Callable[[int, int, str], None]
 
 SHOWN_FAILURES = 5
+CONFUSION_LETTERS = 4  # of a class above its column: eight of them fit into 80
 
 
 def say(text: str) -> None:
@@ -69,6 +70,9 @@ def clean_exit() -> Iterator[None]:
         # when it flushes stdout at its end.
         sys.stderr.close()
         raise SystemExit(0) from None
+    except OSError as error:  # a full disk, a folder that may not be written: the system says it
+        say(f"ser: {error}")
+        raise SystemExit(1) from None
 
 
 def failures(failed: Sequence[tuple[Path, str]]) -> None:
@@ -84,17 +88,19 @@ def table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> Non
     from rich.console import Console
     from rich.table import Table
 
-    drawn = Table(title=title, title_justify="left")
+    drawn = Table()
     for number, name in enumerate(head):
         drawn.add_column(name, justify="right" if number else "left", overflow="fold")
     for row in rows:
         drawn.add_row(*row)
+    # Not the table's own title, which is broken into lines as narrow as the table.
+    Console().print(title, style="italic", markup=False, highlight=False)
     Console().print(drawn)
 
 
 def scores(title: str, reports: Sequence[tuple[str, Report]]) -> None:
     """Print the headline scores of one or more reports, in percent, UAR first."""
-    head = ("data", "clips", "UAR (95 % interval)", "WAR", "macro F1", "weighted F1", "ECE")
+    head = ("data", "clips", "UAR (95 %)", "WAR", "macro F1", "wtd F1", "ECE")
     table(title, head, [_scores(part, report) for part, report in reports])
 
 
@@ -117,7 +123,8 @@ def confusion(report: Report) -> None:
         (label, *map(str, counts))
         for label, counts in zip(report.labels, report.confusion.tolist(), strict=True)
     ]
-    table("truth (rows) against prediction", ("", *report.labels), rows)
+    short = [label[:CONFUSION_LETTERS] for label in report.labels]
+    table("truth (rows) against prediction", ("", *short), rows)
 
 
 def percent(share: float) -> str:
@@ -130,6 +137,6 @@ def _scores(part: str, report: Report) -> tuple[str, ...]:
     return (
         part,
         str(report.n),
-        f"{percent(report.uar)} ({percent(low)} to {percent(high)})",
+        f"{percent(report.uar)} ({percent(low)}-{percent(high)})",
         *(percent(v) for v in (report.war, report.macro_f1, report.weighted_f1, report.ece)),
     )

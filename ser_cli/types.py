@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float32]
 
 Params = Mapping[str, Any]
+# Told how much of what is done, and what it is: done, total (0 if unknown), note.
+Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ the folder it lies in names the recipe, its version and, for augmented copies, t
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,15 +15,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ser_cli.data.corpora import ravdess
 from ser_cli.data.store import atomic_write, cache_dir
 from ser_cli.errors import AudioError
 from ser_cli.sound import audio
 from ser_cli.sound.features import at_least
 
 if TYPE_CHECKING:
-    from ser_cli.types import Clip, Floats, Recipe
-
-    Progress = Callable[[int, int, str], None]
+    from ser_cli.types import Clip, Floats, Progress, Recipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +71,14 @@ def extract(
     }
     errors = _compute(todo, folder, recipe, copy=copy, seed=seed, jobs=jobs, progress=progress)
     return _collect(clips, keys, errors, folder, computed=len(todo) - len(errors))
+
+
+def identity(path: Path) -> str:
+    """Return what tells a recording from all others, wherever it lies and whatever it is called.
+
+    It is RAVDESS's name where the file has one, in any format; else the SHA-256 of the file.
+    """
+    return path.stem if ravdess.parse(path.stem) else _key(path)
 
 
 def waveform_features(waveform: Floats, recipe: Recipe) -> Floats:
@@ -139,7 +146,8 @@ def _compute_one(
             waveform = recipe.augment(waveform, rng)
         features = waveform_features(waveform, recipe)
     except AudioError as error:
-        return key, str(error)
+        # The caller names the file, and equal files share this reason.
+        return key, str(error).removeprefix(f"{path}: ")
     with atomic_write(target) as temporary:
         np.save(temporary, features, allow_pickle=False)
     return key, ""

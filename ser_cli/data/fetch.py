@@ -22,8 +22,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 
 from ser_cli.errors import FetchError, SerError
-
-Progress = Callable[[int, int, str], None]
+from ser_cli.types import Progress
 
 _CHUNK = 1 << 16
 _LONGEST_PAUSE = 120.0

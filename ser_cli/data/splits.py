@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ser_cli.data.corpora import has_speakers
 from ser_cli.data.corpora.ravdess import UNTOUCHED_SPEAKERS
 from ser_cli.errors import DataError, UsageError
 
@@ -71,7 +72,7 @@ def by_speaker(clips: Clips, seed: int) -> Split:
     speakers = _speakers(clips)
     if len(speakers) < 3:
         raise DataError(
-            f"a speaker-independent split needs 3 speakers, and {len(speakers)} are known",
+            f"a split by speaker needs 3, every clip's named; {len(speakers)} are known",
             hint="name them in a CSV with the columns file,emotion,speaker, or use --split random",
         )
     order = [speakers[i] for i in np.random.default_rng(seed).permutation(len(speakers))]
@@ -102,7 +103,8 @@ def from_table(clips: Clips) -> Split:
     if not dev:
         train, dev = _stratified(train, 0.15, 0)
     shared = {c.speaker for c in train + dev} & {c.speaker for c in test}
-    return Split(train, dev, test, leaky=bool(shared))
+    unknown = not has_speakers(train + dev + test)
+    return Split(train, dev, test, leaky=bool(test) and (bool(shared) or unknown))
 
 
 def default_split(clips: Clips, seed: int) -> Split:
@@ -129,7 +131,7 @@ def tuning_folds(clips: Clips, n_folds: int) -> tuple[Split, ...]:
     speakers = _speakers(tunable(clips))
     if len(speakers) < n_folds:
         raise DataError(
-            f"{n_folds} folds need as many speakers, and {len(speakers)} are known",
+            f"{n_folds} folds need as many speakers, every clip's named; {len(speakers)} are known",
             hint="name them in a CSV with a column speaker, or use --split random",
         )
     folds = (speakers[k::n_folds] for k in range(n_folds))
@@ -177,7 +179,8 @@ def part_of(clips: Clips, part: str) -> Clips:
 
 
 def _speakers(clips: Sequence[Clip]) -> list[str]:
-    return sorted({clip.speaker for clip in clips if clip.speaker})
+    """Return all speakers; none where a clip does not name its own, who may be any of them."""
+    return sorted({clip.speaker for clip in clips}) if has_speakers(clips) else []
 
 
 def _ravdess_speakers(clips: Clips) -> set[str]:

@@ -6,13 +6,11 @@ import shutil
 import stat
 import zipfile
 import zlib
-from collections.abc import Callable
 from pathlib import Path, PureWindowsPath
 
 from ser_cli.data.fetch import need_space
 from ser_cli.errors import FetchError
-
-Progress = Callable[[int, int, str], None]
+from ser_cli.types import Progress
 
 # RAVDESS as published unpacks to 1.1 GB, and a copy that is about holds every file twice.
 _MOST_BYTES = 4 << 30

@@ -85,8 +85,8 @@ def committed_results() -> Path:
 
 
 def read_split(folder: Path) -> dict[str, str]:
-    """Return the part (train, dev, test) of every clip, by file name without its ending."""
-    return {Path(row["file"]).stem: row["split"] for row in _rows(folder / SPLIT)}
+    """Return the part (train, dev, test) of every clip, by `data.cache.identity`."""
+    return {row["recording"]: row["split"] for row in _rows(folder / SPLIT)}
 
 
 def read_history(folder: Path) -> list[dict[str, float]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,12 +12,10 @@ from ser_cli.data import cache
 from ser_cli.data.splits import Split
 from ser_cli.errors import DataError
 from ser_cli.model import preprocess
-from ser_cli.types import Batch, Clip, Dataset
+from ser_cli.types import Batch, Clip, Dataset, Progress
 
 if TYPE_CHECKING:
     from ser_cli.types import Floats, Preprocessor, Recipe
-
-    Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True, slots=True)

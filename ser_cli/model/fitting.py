@@ -6,7 +6,8 @@ import contextlib
 import json
 import math
 import os
-from collections.abc import Callable
+import zipfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -81,10 +82,12 @@ def prepare(seed: int, threads: int = 0) -> None:
         seed: Of initial weights and dropout.
         threads: 0 for all cores. It cannot change once TensorFlow has computed something.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    import keras
-    import tensorflow as tf
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with _silent_stderr():
+        import keras
+        import tensorflow as tf
 
+        tf.config.get_visible_devices()
     with contextlib.suppress(RuntimeError):
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
@@ -170,6 +173,22 @@ def _finished(history: list[Epoch], settings: Params, *, has_dev: bool) -> bool:
     return has_dev and bool(history) and len(history) - best_epoch(history) >= settings["patience"]
 
 
+@contextlib.contextmanager
+def _silent_stderr() -> Iterator[None]:
+    """Keep libraries from writing to the file descriptor behind Python's back.
+
+    TensorFlow tells of absent graphics cards before it reads its own log level.
+    """
+    kept, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(null, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(null)
+
+
 class _State:
     """Weights, optimizer, dropout's generators, history and best weights, kept on disk."""
 
@@ -203,8 +222,15 @@ class _State:
             np.savez(temporary, **arrays)
 
     def _read(self, checkpoint: Path) -> None:
-        with np.load(checkpoint, allow_pickle=False) as saved:
-            self.history = json.loads(str(saved["history"]))
-            for i, variable in enumerate(self._variables()):
-                variable.assign(saved[f"v{i}"])
-            self._best = [saved[f"b{i}"] for i in range(len(self._model.get_weights()))]
+        """Go on from a checkpoint; with one that is damaged, begin anew."""
+        variables, n_weights = self._variables(), len(self._model.get_weights())
+        try:
+            with np.load(checkpoint, allow_pickle=False) as saved:
+                history = json.loads(str(saved["history"]))
+                values = [saved[f"v{i}"] for i in range(len(variables))]
+                best = [saved[f"b{i}"] for i in range(n_weights)]
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            return
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+        self.history, self._best = history, best

@@ -24,7 +24,7 @@ def report(
     Args:
         predictions: Rows; those with an error are left out.
         classes: Names of their probabilities.
-        parts: Which clips, by file name without ending, the model has seen as train or dev.
+        parts: Which clips, by RAVDESS's names, the model has seen as train or dev.
     """
     known = [
         (row, named) for row in predictions if (named := _named(row)) and row.status != "error"

@@ -164,7 +164,7 @@ def _check(truth: Ints, probabilities: Reals, classes: int) -> None:
     if len(truth) == 0:
         raise DataError(
             "There is no clip to score: the test part is empty.",
-            hint="choose another split or corpus, or check the folder with `ser eda`",
+            hint="choose another split or corpus, or check the folder with `ser extract`",
         )
     if truth.ndim != 1 or probabilities.shape != (len(truth), classes):
         raise ValueError(

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
+from ser_cli.data.splits import PROTOCOLS
 from ser_cli.data.store import write_text
 from ser_cli.errors import DataError
 
@@ -36,6 +37,7 @@ class Row:
 
 COLUMNS = tuple(field.name for field in fields(Row))
 _KEY = COLUMNS[:6]
+_RATES = ("uar", "low", "high", "war", "macro_f1", "ece")
 
 
 def read(path: Path) -> list[dict[str, str]]:
@@ -63,6 +65,28 @@ def add(path: Path, rows: Sequence[Row]) -> None:
     table.writeheader()
     table.writerows(old + new)
     write_text(path, text.getvalue())
+
+
+def markdown(rows: Sequence[dict[str, str]]) -> str:
+    """Return rows as a Markdown table, in percent: speaker-independent protocols first."""
+    head = ("protocol", "test clips", "settings", "UAR (95 % interval)", "WAR", "macro F1", "ECE")
+    ranked = sorted(rows, key=lambda row: PROTOCOLS[row["protocol"]].leaky)
+    lines = [head, ("---",) * len(head), *map(_cells, ranked)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def _cells(row: dict[str, str]) -> tuple[str, ...]:
+    rate = {name: f"{100 * float(row[name]):.1f}" for name in _RATES}
+    leaky = " (leaky)" if PROTOCOLS[row["protocol"]].leaky else ""
+    return (
+        f"`{row['protocol']}`{leaky}",
+        row["data"],
+        row["settings_from"].split(" ")[0],
+        f"**{rate['uar']}** ({rate['low']} to {rate['high']})",
+        rate["war"],
+        rate["macro_f1"],
+        rate["ece"],
+    )
 
 
 def _text(value: object) -> str:

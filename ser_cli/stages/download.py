@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -16,8 +16,7 @@ from ser_cli.data.fetch import fetch
 from ser_cli.data.store import atomic_write, cache_dir, remember, remembered, write_text
 from ser_cli.data.unpack import unpack
 from ser_cli.errors import DataError, FetchError
-
-Progress = Callable[[int, int, str], None]
+from ser_cli.types import Progress
 
 # Archives and half-done work lie in a hidden folder, which no corpus looks into.
 _WORK = ".download"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,9 +23,8 @@ if TYPE_CHECKING:
 
     from ser_cli.model.artifacts import Artifacts
     from ser_cli.report.metrics import Report
-    from ser_cli.types import Clip, Floats
+    from ser_cli.types import Clip, Floats, Progress
 
-    Progress = Callable[[int, int, str], None]
 
 GROUPED_BY = ("sex", "intensity", "channel")
 
@@ -203,10 +202,11 @@ def _choose(
     clips: tuple[Clip, ...], parts: dict[str, str], model: Artifacts
 ) -> tuple[tuple[Clip, ...], tuple[str, ...]]:
     """Return the clips to score and what they share with the training."""
-    held_out = tuple(clip for clip in clips if parts.get(clip.path.stem) == "test")
+    roles = [parts.get(cache.identity(clip.path)) for clip in clips]
+    held_out = tuple(c for c, role in zip(clips, roles, strict=True) if role == "test")
     if held_out:
         return held_out, tuple(model.manifest.get("audit", ()))
-    learned = sum(parts.get(clip.path.stem) in ("train", "dev") for clip in clips)
+    learned = sum(role in ("train", "dev") for role in roles)
     note = f"{learned} of {len(clips)} clips were training data of this model"
     return clips, (note,) if learned else ()
 

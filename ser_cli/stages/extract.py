@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from ser_cli import recipes
 from ser_cli.data import cache, corpora
-
-Progress = Callable[[int, int, str], None]
+from ser_cli.types import Progress
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import multiprocessing
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -22,9 +22,8 @@ from ser_cli.model.predictor import Model, Plan, Prepared, prepare
 from ser_cli.sound.search import Found, find
 
 if TYPE_CHECKING:
-    from ser_cli.types import Prediction
+    from ser_cli.types import Prediction, Progress
 
-    Progress = Callable[[int, int, str], None]
 
 SHORTEST_S = 0.05  # of window and step: less is no sound, and a hundred times the work
 IN_FLIGHT = 2  # files a worker may be ahead: none idles, and memory stays bounded

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -28,9 +28,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ser_cli.report.metrics import Report
-    from ser_cli.types import Clip, Floats, Params
+    from ser_cli.types import Clip, Floats, Params, Progress
 
-    Progress = Callable[[int, int, str], None]
 
 RESULTS = Path("artifacts") / "results.csv"
 
@@ -44,6 +43,7 @@ class Run:
     recipe: str
     seed: int
     chosen: tuple[tuple[str, Any], ...]
+    clips: str  # digest of the clips' names: an incomplete copy must not answer for a whole one
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,6 +58,7 @@ class Tested:
         history: Of the first fold.
         epochs: Kept epoch of each fold.
         seconds: Training time of all folds.
+        temperature: Of the calibration, mean over the folds.
         audit: What test clips share with train and dev, a line a finding.
     """
 
@@ -68,6 +69,7 @@ class Tested:
     history: tuple[dict[str, float], ...]
     epochs: tuple[int, ...]
     seconds: float
+    temperature: float
     audit: tuple[str, ...]
 
     def report(self, part: str) -> Report:
@@ -116,7 +118,9 @@ def run(
     """
     protocol, system = splits.protocol(name), recipes.get(recipe)
     chosen, origin = settings.resolve(system, params, overrides or {})
-    work = Run(name, data, recipe, seed, tuple(sorted(chosen.items())))
+    names = "".join(clip.path.stem for clip in corpora.load(data))
+    clips = hashlib.sha256(names.encode()).hexdigest()[:16]
+    work = Run(name, data, recipe, seed, tuple(sorted(chosen.items())), clips)
     tested = _pool(work, _folds(work, workers, progress))
     reports = tuple((part, tested.report(part)) for part in protocol.parts)
     rows = [_row(work, part, report, tested, origin, command) for part, report in reports]
@@ -132,7 +136,7 @@ def run(
         audit=tested.audit,
         history=tested.history,
         chosen_epoch=tested.epochs[0],
-        settings={**chosen, "settings_from": origin},
+        settings={**chosen, "settings_from": origin, "temperature": tested.temperature},
     )
 
 
@@ -140,7 +144,7 @@ def fold_splits(work: Run) -> tuple[splits.Split, ...]:
     """Return the folds of a run's protocol.
 
     Raises:
-        DataError: The corpus is not RAVDESS.
+        DataError: The corpus is not RAVDESS, or lacks what a fold or a reported part needs.
     """
     clips = corpora.load(work.data)
     if {clip.corpus for clip in clips} != {"ravdess"}:
@@ -148,7 +152,17 @@ def fold_splits(work: Run) -> tuple[splits.Split, ...]:
             f"the protocol {work.protocol} is made of RAVDESS's actors, and {work.data} is not it",
             hint="ser download-ravdess, then --data ravdess; or: ser train, then ser evaluate",
         )
-    return splits.protocol(work.protocol).folds(clips, work.seed)
+    protocol = splits.protocol(work.protocol)
+    folds = protocol.folds(clips, work.seed)
+    tested = tuple(clip for fold in folds for clip in fold.test)
+    whole = all(fold.train and fold.dev and fold.test for fold in folds)
+    if not whole or not all(splits.part_of(tested, part) for part in protocol.parts):
+        raise DataError(
+            f"{work.data} lacks clips of RAVDESS that {work.protocol} trains or tests on "
+            f"({' and '.join(protocol.parts)})",
+            hint="fetch all of it: ser download-ravdess",
+        )
+    return folds
 
 
 def _folds(work: Run, workers: int, progress: Progress | None) -> list[Path]:
@@ -203,6 +217,7 @@ def _train_fold(work: Run, number: int, threads: int, progress: Progress | None)
             labels=np.array(data.preprocessor.classes),
             history=np.array(json.dumps(trained.fit.history)),
             best_epoch=trained.fit.best_epoch,
+            temperature=trained.temperature,
             seconds=time.monotonic() - started,
             audit=np.array(found, dtype=str),
         )
@@ -220,6 +235,7 @@ def _pool(work: Run, files: Sequence[Path]) -> Tested:
         history=tuple(json.loads(str(folds[0]["history"]))),
         epochs=tuple(int(fold["best_epoch"]) for fold in folds),
         seconds=sum(float(fold["seconds"]) for fold in folds),
+        temperature=float(np.mean([fold["temperature"] for fold in folds])),
         audit=tuple(
             f"fold {number}: {line}"
             for number, fold in enumerate(folds, start=1)
@@ -254,6 +270,6 @@ def _row(
 
 def _fold_file(work: Run, number: int) -> Path:
     system = recipes.get(work.recipe)
-    key = json.dumps([work.recipe, system.version, work.seed, work.chosen])
+    key = json.dumps([work.recipe, system.version, work.seed, work.chosen, work.clips])
     name = hashlib.sha256(key.encode()).hexdigest()[:16]
     return cache_dir() / "protocols" / f"{work.protocol}-{work.recipe}-{name}" / f"{number + 1}.npz"

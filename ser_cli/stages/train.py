@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import json
+import os
 import platform
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ser_cli import recipes
-from ser_cli.data import corpora, splits
+from ser_cli.data import cache, corpora, splits
 from ser_cli.data.store import cache_dir, write_text
 from ser_cli.errors import UsageError
 from ser_cli.model import artifacts, dataset, export, fitting, settings
@@ -27,9 +28,8 @@ if TYPE_CHECKING:
     from ser_cli.data.splits import Split
     from ser_cli.model.dataset import Sounds
     from ser_cli.model.fitting import Epoch, Fit
-    from ser_cli.types import Clip, Dataset, Params, Preprocessor, Recipe
+    from ser_cli.types import Clip, Dataset, Params, Preprocessor, Progress, Recipe
 
-    Progress = Callable[[int, int, str], None]
     Say = Callable[[str], None]
 
 SPLITS = ("auto", "speaker", "random", "table", "none")
@@ -263,8 +263,14 @@ def _sizes(split: Split) -> dict[str, int]:
 
 def _split_table(split: Split) -> str:
     parts = (("train", split.train), ("dev", split.dev), ("test", split.test))
-    rows = [[c.path.as_posix(), c.emotion, c.speaker, name] for name, part in parts for c in part]
-    return _table([["file", "emotion", "speaker", "split"], *rows])
+    # Relative to what all clips share: the table travels, and need not tell whose machine it was.
+    root = Path(os.path.commonpath([c.path.parent for _, part in parts for c in part]))
+    rows = [
+        [c.path.relative_to(root).as_posix(), c.emotion, c.speaker, name, cache.identity(c.path)]
+        for name, part in parts
+        for c in part
+    ]
+    return _table([["file", "emotion", "speaker", "split", "recording"], *rows])
 
 
 def _table(rows: list[Any]) -> str:

@@ -7,7 +7,7 @@ import io
 import multiprocessing
 import time
 import uuid
-from collections.abc import Callable
+import warnings
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -25,9 +25,8 @@ from ser_cli.stages import train
 if TYPE_CHECKING:
     import optuna
 
-    from ser_cli.types import Dataset
+    from ser_cli.types import Dataset, Progress
 
-    Progress = Callable[[int, int, str], None]
 
 METRICS = {"uar": "dev_uar", "accuracy": "dev_accuracy"}
 SEARCH_SPLITS = ("speaker", "random")
@@ -162,7 +161,9 @@ def open_study(name: str, url: str, *, seed: int) -> optuna.Study:
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     # The heartbeat tells trials that a dead process left running from those at work.
-    storage = optuna.storages.RDBStorage(url, heartbeat_interval=HEARTBEAT_S)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        storage = optuna.storages.RDBStorage(url, heartbeat_interval=HEARTBEAT_S)
     return optuna.create_study(
         study_name=name,
         storage=storage,

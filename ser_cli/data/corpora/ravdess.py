@@ -11,7 +11,7 @@ from __future__ import annotations
 import csv
 import os
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import Literal
 from ser_cli.data.corpora import audio_files
 from ser_cli.data.store import remembered, write_text
 from ser_cli.errors import DataError
-from ser_cli.types import Clip
+from ser_cli.types import Clip, Progress
 
 NAME = "ravdess"
 ABOUT = "RAVDESS speech and song, 24 actors, 8 emotions (ser download-ravdess)"
@@ -31,7 +31,6 @@ CITATION = (
 )
 
 Subset = Literal["speech", "song", "all"]
-Progress = Callable[[int, int, str], None]
 
 # Settings and ideas are never chosen on these actors: they are the last, untouched check.
 UNTOUCHED_SPEAKERS = ("21", "22", "23", "24")
