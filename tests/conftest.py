@@ -14,6 +14,11 @@ def _corpus() -> Path | None:
     return root if root.is_dir() else None
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the golden files be written anew; what changed shows in the diff."""
+    parser.addoption("--update-golden", action="store_true", help="rewrite tests/golden")
+
+
 @pytest.fixture(scope="session")
 def ravdess() -> Path:
     """The folder of the real corpus; the test is skipped where it is absent."""

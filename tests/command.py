@@ -1,0 +1,75 @@
+"""`ser` as a user types it, without a process of its own: TensorFlow is loaded only once."""
+
+from __future__ import annotations
+
+import io
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from ser_cli import cli
+
+RATE = 16_000
+EMOTIONS = {"angry": 250, "calm": 600, "happy": 1400, "sad": 3200}  # Hz of their tone
+SPEAKERS = "abcdef"
+# Small enough to learn four tones in seconds.
+TINY = {
+    "conv1_filters": 8,
+    "conv2_filters": 8,
+    "conv3_filters": 8,
+    "kernel_size": 3,
+    "lstm_units": 4,
+    "dense_units": 8,
+    "conv_dropout": 0.0,
+    "dropout": 0.0,
+    "batch_size": 4,
+    "learning_rate": 0.01,
+    "mask_frames": 0,
+    "mask_columns": 0,
+    "copies": 0,
+    "epochs": 20,
+}
+
+
+@dataclass(frozen=True)
+class Result:
+    """Exit code, what went to stdout, and what went to stderr."""
+
+    code: int
+    out: str
+    err: str
+
+
+def ser(*arguments: object) -> Result:
+    """Run a command as the entry point does."""
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.setattr(sys, "argv", ["ser", *map(str, arguments)])
+        patch.setenv("COLUMNS", "200")
+        try:
+            cli.main()
+            code: object = 0
+        except SystemExit as end:
+            code = end.code
+    return Result(code if isinstance(code, int) else 0, out.getvalue(), err.getvalue())
+
+
+def succeed(*arguments: object) -> Result:
+    """Run a command that must end well."""
+    done = ser(*arguments)
+    assert done.code == 0, done.err
+    return done
+
+
+def tone(path: Path, hertz: float, *, seed: int, seconds: float = 0.6) -> Path:
+    """Write a tone in some noise."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    at = np.arange(round(seconds * RATE)) / RATE
+    hiss = np.random.default_rng(seed).standard_normal(len(at))
+    soundfile.write(path, 0.3 * np.sin(2 * np.pi * hertz * at) + 0.01 * hiss, RATE, "PCM_16")
+    return path

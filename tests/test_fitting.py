@@ -1,0 +1,297 @@
+"""The training loop: repeatable, resumable, and it keeps the epoch that dev liked best."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from ser_cli.model import fitting
+from ser_cli.types import Batch
+
+if TYPE_CHECKING:
+    import keras
+
+    from ser_cli.types import Params
+
+FRAMES, COLUMNS, CLASSES = 6, 5, 3
+SETTINGS = {
+    "epochs": 4,
+    "patience": 10,
+    "batch_size": 8,
+    "learning_rate": 0.01,
+    "mask_frames": 2,
+    "mask_columns": 2,
+}
+
+
+class KilledError(Exception):
+    """What ends a training from outside."""
+
+
+def batch(seed: int, n: int = 30, labels: tuple[int, ...] = (0, 1, 2)) -> Batch:
+    """Clips whose class lifts one column, drowned in some noise."""
+    rng = np.random.default_rng(seed)
+    y = np.array([labels[i % len(labels)] for i in range(n)], np.int64)
+    x = rng.standard_normal((n, FRAMES, COLUMNS)).astype(np.float32)
+    x[np.arange(n), :, y] += 2
+    return Batch(x, y, ())
+
+
+def network(seed: int = 0) -> keras.Model:
+    """Everything with a state of its own: batch statistics, and dropout's generator."""
+    import keras
+
+    fitting.prepare(seed, threads=1)
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            keras.Input((FRAMES, COLUMNS)),
+            layers.Flatten(),
+            layers.Dense(8, activation="relu"),
+            layers.BatchNormalization(),
+            layers.Dropout(0.3),
+            layers.Dense(CLASSES, activation="softmax"),
+        ]
+    )
+
+
+def fit(
+    *,
+    seed: int = 0,
+    dev: Batch | None = None,
+    checkpoint: Path | None = None,
+    on_epoch: Callable[[fitting.Epoch], None] | None = None,
+    train: Batch | None = None,
+    **changes: Any,
+) -> tuple[fitting.Fit, list[Any]]:
+    model = network(seed)
+    done = fitting.fit(
+        model,
+        train or batch(0),
+        dev,
+        SETTINGS | changes,
+        seed=seed,
+        checkpoint=checkpoint,
+        on_epoch=on_epoch,
+    )
+    return done, model.get_weights()
+
+
+def same(first: list[Any], second: list[Any]) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def killer(after: int) -> Callable[[fitting.Epoch], None]:
+    def on_epoch(row: fitting.Epoch) -> None:
+        if row["epoch"] == after:
+            raise KilledError
+
+    return on_epoch
+
+
+def test_the_seed_decides_everything() -> None:
+    dev = batch(1)
+    (history, weights), again, other = fit(dev=dev), fit(dev=dev), fit(dev=dev, seed=1)
+    assert history == again[0] and same(weights, again[1])
+    assert history != other[0] and not same(weights, other[1])
+
+
+def test_the_loss_falls_and_dev_is_learned() -> None:
+    done, _ = fit(dev=batch(1), epochs=12)
+    assert done.history[-1]["loss"] < 0.6 * done.history[0]["loss"]
+    assert done.history[done.best_epoch - 1]["dev_uar"] > 0.8
+
+
+def test_a_row_an_epoch() -> None:
+    rows: list[fitting.Epoch] = []
+    done, _ = fit(dev=batch(1), epochs=2, on_epoch=rows.append)
+    assert tuple(rows) == done.history
+    names = ["epoch", "learning_rate", "loss", "dev_loss", "dev_accuracy", "dev_uar"]
+    assert [list(row) for row in rows] == [names] * 2
+    assert [row["epoch"] for row in rows] == [1, 2]
+    done, _ = fit(epochs=1)
+    assert list(done.history[0]) == names[:3]
+
+
+# Before the best epoch and after it; after the last, when only the weights were not restored yet.
+@pytest.mark.parametrize(("after", "with_dev"), [(2, True), (2, False), (4, True)])
+def test_a_killed_training_goes_on_as_if_nothing_was(
+    tmp_path: Path, after: int, with_dev: bool
+) -> None:
+    dev = batch(1) if with_dev else None
+    whole, weights = fit(dev=dev)
+    checkpoint = tmp_path / "state.npz"
+    with pytest.raises(KilledError):
+        fit(dev=dev, checkpoint=checkpoint, on_epoch=killer(after))
+    rows: list[fitting.Epoch] = []
+    resumed, continued = fit(dev=dev, checkpoint=checkpoint, on_epoch=rows.append)
+    assert [row["epoch"] for row in rows] == list(range(after + 1, 5))  # no epoch is done twice
+    assert resumed == whole
+    for a, b in zip(weights, continued, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6, rtol=0)
+
+
+def test_a_damaged_checkpoint_is_begun_anew(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "state.npz"
+    expected, weights = fit(epochs=2, checkpoint=checkpoint)
+    whole = checkpoint.read_bytes()
+    flipped = bytearray(whole)
+    flipped[len(whole) // 3] ^= 255
+    other = io.BytesIO()
+    np.savez(other, something=np.zeros(3))
+    for left in (b"no archive", b"", whole[: len(whole) // 2], bytes(flipped), other.getvalue()):
+        checkpoint.write_bytes(left)
+        rows: list[fitting.Epoch] = []
+        found, others = fit(epochs=2, checkpoint=checkpoint, on_epoch=rows.append)
+        assert len(rows) == 2 and found == expected and same(weights, others)
+
+
+def scripted(monkeypatch: pytest.MonkeyPatch, *scores: float) -> None:
+    """Let dev say what the test wants, epoch by epoch."""
+    told = iter(scores)
+    monkeypatch.setattr(
+        fitting,
+        "_dev_scores",
+        lambda model, dev: {"dev_loss": 1.0, "dev_accuracy": 0.5, "dev_uar": next(told)},
+    )
+
+
+def test_patience_counts_epochs_without_a_better_uar(monkeypatch: pytest.MonkeyPatch) -> None:
+    scripted(monkeypatch, 0.3, 0.5, 0.4, 0.5, 0.9)
+    done, _ = fit(dev=batch(1), epochs=10, patience=2)
+    # Equal is not better; the fifth, which would have been, is not reached.
+    assert (len(done.history), done.best_epoch) == (4, 2)
+
+
+def test_a_better_epoch_gives_new_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    scripted(monkeypatch, 0.3, 0.2, 0.4, 0.1, 0.5, 0.1)
+    done, _ = fit(dev=batch(1), epochs=6, patience=2)
+    assert (len(done.history), done.best_epoch) == (6, 5)
+
+
+def test_the_best_epochs_weights_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    scripted(monkeypatch, 0.3, 0.9, 0.4, 0.4)
+    model = network()
+    seen: list[Any] = []
+    fitting.fit(
+        model, batch(0), batch(1), SETTINGS, seed=0,
+        on_epoch=lambda row: seen.append(model.get_weights()),
+    )  # fmt: skip
+    assert same(model.get_weights(), seen[1])
+    assert not same(seen[1], seen[3])
+
+
+def test_without_dev_the_last_epoch_is_kept_and_patience_waits_for_nothing() -> None:
+    model = network()
+    seen: list[Any] = []
+    done = fitting.fit(
+        model, batch(0), None, SETTINGS | {"patience": 1}, seed=0,
+        on_epoch=lambda row: seen.append(model.get_weights()),
+    )  # fmt: skip
+    assert (len(done.history), done.best_epoch) == (4, 4)
+    assert same(model.get_weights(), seen[3])
+
+
+def test_dev_scores_are_what_their_names_say() -> None:
+    class Fixed:
+        def predict_on_batch(self, x: np.ndarray) -> np.ndarray:
+            return x[:, 0, :3]
+
+    y = np.array([0, 0, 0, 1])  # class 2 does not occur
+    x = np.full((4, 1, 3), 0.2, np.float32)
+    x[[0, 1, 2, 3], 0, [0, 0, 1, 1]] = 0.6
+    row = fitting._dev_scores(Fixed(), Batch(x, y, ()))
+    assert row["dev_accuracy"] == pytest.approx(3 / 4)
+    assert row["dev_uar"] == pytest.approx((2 / 3 + 1) / 2)
+    assert row["dev_loss"] == pytest.approx(-(3 * math.log(0.6) + math.log(0.2)) / 4, rel=1e-6)
+
+
+def test_large_inputs_are_predicted_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, x = network(), batch(3, 10).x
+    whole = fitting.probabilities(model, x)
+    monkeypatch.setattr(fitting, "DEV_BATCH", 3)
+    np.testing.assert_allclose(fitting.probabilities(model, x), whole, atol=1e-6)
+    np.testing.assert_allclose(whole.sum(axis=1), 1, atol=1e-5)
+
+
+def test_classes_weigh_the_same_however_many_clips_they_have() -> None:
+    y = np.array([0] * 6 + [1] * 3 + [3] * 1)
+    weights = fitting.class_weights(y, 4)
+    np.testing.assert_allclose(weights[[0, 1, 3]], [10 / 18, 10 / 9, 10 / 3], rtol=1e-6)
+    assert weights[y].mean() == pytest.approx(1)
+    assert np.isfinite(weights).all()  # of a class without clips, too
+    assert fitting.class_weights(np.array([0, 1, 2]), 3).tolist() == [1, 1, 1]
+
+
+def test_the_loss_is_weighed_by_class() -> None:
+    class Recorder:
+        output_shape = (None, 2)
+
+        def __init__(self) -> None:
+            self.optimizer: Any = type("Optimizer", (), {})()
+            self.weights: dict[int, float] = {}
+
+        def train_on_batch(self, x: Any, y: Any, sample_weight: Any) -> float:
+            self.weights |= dict(zip(y.tolist(), sample_weight.tolist(), strict=True))
+            return 2.0
+
+    recorder = Recorder()
+    train = Batch(np.zeros((12, 2, 2), np.float32), np.array([0] * 9 + [1] * 3), ())
+    row = fitting._train_epoch(recorder, train, SETTINGS, seed=0, epoch=3)
+    assert recorder.weights == pytest.approx({0: 12 / 18, 1: 12 / 6})
+    assert row["loss"] == 2.0  # a mean over clips, although the last batch is smaller
+    assert recorder.optimizer.learning_rate == row["learning_rate"]
+
+
+def test_every_clip_is_seen_once_an_epoch_in_another_order() -> None:
+    class Recorder:
+        output_shape = (None, 3)
+
+        def __init__(self) -> None:
+            self.optimizer: Any = type("Optimizer", (), {})()
+            self.seen: list[float] = []
+
+        def train_on_batch(self, x: Any, y: Any, sample_weight: Any) -> float:
+            self.seen += x[:, 0, 0].tolist()
+            return 1.0
+
+    x = np.tile(np.arange(20, dtype=np.float32)[:, None, None], (1, 2, 2))
+    train = Batch(x, np.arange(20) % 3, ())
+    plain = SETTINGS | {"mask_frames": 0, "mask_columns": 0}
+    orders = []
+    for seed, epoch in ((0, 1), (0, 2), (1, 1), (0, 1)):
+        recorder = Recorder()
+        fitting._train_epoch(recorder, train, plain, seed=seed, epoch=epoch)
+        assert sorted(recorder.seen) == list(range(20))
+        orders.append(recorder.seen)
+    assert orders[0] == orders[3] and orders[0] != orders[1] and orders[0] != orders[2]
+
+
+def test_masks_cover_training_clips_and_leave_the_data_alone() -> None:
+    train = Batch(np.ones((16, FRAMES, COLUMNS), np.float32), np.arange(16) % 3, ())
+    fit(train=train, epochs=1, mask_frames=3, mask_columns=3)
+    assert (train.x == 1).all()
+
+
+def test_the_learning_rate_falls_along_half_a_cosine() -> None:
+    settings: Params = {"learning_rate": 0.02, "epochs": 10}
+    rates = [fitting.learning_rate(epoch, settings) for epoch in range(1, 12)]
+    assert rates[0] == pytest.approx(0.02)
+    assert rates[5] == pytest.approx(0.01)
+    assert rates[10] == pytest.approx(0, abs=1e-12)
+    assert rates == sorted(rates, reverse=True)
+    done, _ = fit(epochs=3)
+    expected = [0.01 * 0.5 * (1 + math.cos(math.pi * k / 3)) for k in range(3)]
+    assert [row["learning_rate"] for row in done.history] == pytest.approx(expected)
+
+
+def test_best_epoch() -> None:
+    rows = [{"dev_uar": score} for score in (0.1, 0.6, 0.2, 0.6)]
+    assert fitting.best_epoch(rows) == 2  # the first of equals
+    assert fitting.best_epoch([{"loss": 3.0}, {"loss": 4.0}]) == 2

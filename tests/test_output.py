@@ -1,0 +1,86 @@
+"""Rows of `ser predict`, as people and as programs get them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ser_cli import output
+from ser_cli.errors import SerError
+from ser_cli.types import Prediction
+
+CLASSES = ("calm", "sad")
+GOOD = Prediction("a, b.wav", 0.0, 1.25, "sad", 0.75, np.array([0.25, 0.75], "f4"))
+ODD = Prediction(
+    "ä.wav", 0.0, 0.1, "calm", 0.9, np.array([0.9, 0.1], "f4"), "warning", ("short", "clipped")
+)
+BAD = Prediction("c.wav", math.nan, math.nan, "", math.nan, None, "error", error="no sound, sorry")
+HEADER = "file,start,end,emotion,confidence,calm,sad,status,flags,error"
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def shown(monkeypatch: pytest.MonkeyPatch, stream: io.StringIO, *, as_json: bool = False) -> str:
+    monkeypatch.setattr(sys, "stdout", stream)
+    with output.writer(CLASSES, file=None, as_json=as_json) as write:
+        for row in (GOOD, ODD, BAD):
+            write(row)
+    return stream.getvalue()
+
+
+def test_a_pipe_gets_csv(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = shown(monkeypatch, io.StringIO())
+    assert text.splitlines() == [
+        HEADER,
+        '"a, b.wav",0.0,1.25,sad,0.75,0.25,0.75,ok,,',
+        "ä.wav,0.0,0.1,calm,0.9,0.9,0.1,warning,short;clipped,",
+        'c.wav,,,,,,,error,,"no sound, sorry"',
+    ]
+
+
+def test_json_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = shown(monkeypatch, Terminal(), as_json=True).splitlines()
+    good, odd, bad = map(json.loads, lines)
+    assert list(good) == HEADER.split(",")
+    assert (good["emotion"], good["sad"], good["end"]) == ("sad", 0.75, 1.25)
+    assert (odd["flags"], bad["confidence"], bad["error"]) == ("short;clipped", None, BAD.error)
+    assert "ä" in lines[1]
+
+
+def test_a_terminal_gets_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    head, good, odd, bad = shown(monkeypatch, Terminal()).splitlines()
+    assert head.split() == ["emotion", "sure", "from", "to", "file"]
+    assert good.split() == ["sad", "75%", "0.0s", "1.2s", "a,", "b.wav"]
+    assert odd.endswith("ä.wav  (short, clipped)")
+    assert bad.split(maxsplit=1) == ["(error)", "c.wav: no sound, sorry"]
+    assert head.index("file") == good.index("a, b.wav") == bad.index("c.wav")
+
+
+def test_a_file_is_there_row_by_row(tmp_path: Path) -> None:
+    path = tmp_path / "out.csv"
+    with output.writer(CLASSES, file=path, as_json=False) as write:
+        write(GOOD)
+        with path.open(encoding="utf-8", newline="") as stream:
+            (row,) = csv.DictReader(stream)
+        assert (row["file"], row["sad"]) == ("a, b.wav", "0.75")
+        write(BAD)
+    assert len(path.read_text(encoding="utf-8").splitlines()) == 3
+
+
+def test_a_file_that_cannot_be_written(tmp_path: Path) -> None:
+    path = tmp_path / "absent" / "out.csv"
+    with (
+        pytest.raises(SerError, match=r"out\.csv cannot be written"),
+        output.writer(CLASSES, file=path, as_json=False),
+    ):
+        pass

@@ -1,0 +1,353 @@
+"""What every recipe promises; a new one is tested by being there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from ser_cli import recipes
+from ser_cli.data import corpora
+from ser_cli.data.cache import waveform_features
+from ser_cli.data.splits import Split
+from ser_cli.errors import UsageError
+from ser_cli.model import artifacts, dataset, fitting, preprocess
+from ser_cli.model.calibration import calibrate
+from ser_cli.model.runtime import Runtime
+from ser_cli.stages import train
+from ser_cli.stages.predict import predict
+from ser_cli.types import Clip
+
+if TYPE_CHECKING:
+    from ser_cli.types import Dataset, Floats, Recipe
+
+NAMES = recipes.names()
+GOLDEN = Path(__file__).parent / "golden"
+EVERY = 8  # frame is kept in a golden file
+LOOP = {  # what the training loop asks of any recipe
+    "epochs",
+    "patience",
+    "batch_size",
+    "learning_rate",
+    "copies",
+    "mask_frames",
+    "mask_columns",
+}
+
+every_recipe = pytest.mark.parametrize("name", NAMES)
+
+
+def tone(hertz: float, rate: int, seconds: float, seed: int = 0) -> Floats:
+    at = np.arange(round(seconds * rate)) / rate
+    hiss = np.random.default_rng(seed).standard_normal(len(at))
+    return (0.3 * np.sin(2 * np.pi * hertz * at) + 0.01 * hiss).astype(np.float32)
+
+
+def sounds(rate: int) -> dict[str, Floats]:
+    rng = np.random.default_rng(0)
+    at = np.arange(round(1.5 * rate)) / rate
+    return {
+        "silence": np.zeros(rate, np.float32),
+        "noise": (0.1 * rng.standard_normal(round(1.5 * rate))).astype(np.float32),
+        "a440": tone(440, rate, 1.5),
+        "chirp": (0.5 * np.sin(2 * np.pi * (100 * at + 1000 * at**2))).astype(np.float32),
+        "short": (0.1 * rng.standard_normal(rate // 20)).astype(np.float32),
+        "sample": np.full(1, 0.1, np.float32),
+    }
+
+
+class Smallest:
+    """A trial that suggests the first of what it is offered: the smallest network."""
+
+    def suggest_int(self, name: str, low: int, high: int, **_: Any) -> int:
+        return low
+
+    def suggest_float(self, name: str, low: float, high: float, **_: Any) -> float:
+        return low
+
+    def suggest_categorical(self, name: str, choices: list[Any]) -> Any:
+        return choices[0]
+
+
+def small(recipe: Recipe) -> dict[str, Any]:
+    fast = {"epochs": 2, "batch_size": 4, "learning_rate": 3e-3, "copies": 0}
+    return {**recipe.defaults, **recipe.search(Smallest()), **fast}  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Made:
+    """A recipe trained on a few tones, and the folder it was written to."""
+
+    recipe: Recipe
+    data: Dataset
+    trained: train.Trained
+    folder: Path
+
+
+def corpus(folder: Path, recipe: Recipe) -> tuple[Clip, ...]:
+    folder.mkdir()
+    clips = []
+    for n in range(24):
+        label, path = recipe.labels[n % 2], folder / f"{n:02d}.wav"
+        hertz = (200, 1500)[n % 2] + 5 * n
+        seconds = recipe.duration or 0.6
+        soundfile.write(path, tone(hertz, recipe.sample_rate, seconds, n), recipe.sample_rate)
+        clips.append(Clip(path, emotion=label))
+    return tuple(clips)
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def made(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Made]:
+    recipe, root = recipes.get(request.param), tmp_path_factory.mktemp(request.param)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SER_CACHE_DIR", str(root / "cache"))
+        clips = corpus(root / "clips", recipe)
+        split = Split(clips[:16], clips[16:20], clips[20:], leaky=True)
+        loaded = dataset.load(split, recipe, copies=0, seed=0, jobs=1)
+        data, chosen = dataset.assemble(loaded, recipe), small(recipe)
+        fitting.prepare(0, threads=1)
+        trained = train.run(data, recipe, chosen, seed=0)
+        trained = replace(trained, temperature=1.7)  # visible, whatever dev said
+        folder = root / "artifacts"
+        artifacts.unseal(folder)
+        facts = {"recipe": recipe.name, "recipe_version": recipe.version}
+        train.save(folder, trained, recipe, chosen, loaded, facts)
+        yield Made(recipe, data, trained, folder)
+
+
+def test_names_are_found_by_the_files() -> None:
+    assert recipes.DEFAULT in NAMES
+    assert list(NAMES) == sorted(NAMES)
+    with pytest.raises(UsageError, match="there is no recipe 'crnn'") as raised:
+        recipes.get("crnn")
+    assert recipes.DEFAULT in raised.value.hint
+
+
+@every_recipe
+def test_fields_make_sense(name: str) -> None:
+    recipe = recipes.get(name)
+    assert recipe.name == name and recipe.source
+    assert list(recipe.labels) == sorted(recipe.labels)
+    assert set(recipe.labels) <= set(corpora.EMOTIONS) and len(recipe.labels) >= 2
+    assert 8_000 <= recipe.sample_rate <= 48_000 and recipe.features >= 1 and recipe.version >= 1
+    assert recipe.duration is None or 0.5 <= recipe.duration <= 10
+    assert recipe.frames is None or recipe.frames >= 1
+    assert recipe.scale in ("frame", "cell", "none")
+    assert recipe.defaults.keys() >= LOOP
+
+
+@every_recipe
+@pytest.mark.parametrize("sound", sounds(16_000))
+def test_features_are_finite_frames(name: str, sound: str) -> None:
+    recipe = recipes.get(name)
+    waveform = sounds(recipe.sample_rate)[sound]
+    before = waveform.copy()
+    features = waveform_features(waveform, recipe)
+    assert features.dtype == np.float32
+    assert features.ndim == 2 and features.shape[1] == recipe.features and len(features) >= 1
+    assert np.isfinite(features).all()
+    if recipe.duration is not None and recipe.frames is not None:
+        assert len(features) == recipe.frames
+    np.testing.assert_array_equal(waveform_features(waveform, recipe), features)
+    np.testing.assert_array_equal(waveform, before)
+
+
+@every_recipe
+def test_different_sounds_have_different_features(name: str) -> None:
+    recipe = recipes.get(name)
+    made = sounds(recipe.sample_rate)
+    first, second = (waveform_features(made[k], recipe) for k in ("noise", "a440"))
+    # In every kind of feature, not in one alone.
+    assert (np.abs(first.mean(axis=0) - second.mean(axis=0)) > 0).mean() > 0.9
+
+
+@every_recipe
+def test_features_are_the_golden_ones(name: str, request: pytest.FixtureRequest) -> None:
+    recipe = recipes.get(name)
+    made = {
+        key: waveform_features(waveform, recipe)[::EVERY]
+        for key, waveform in sounds(recipe.sample_rate).items()
+    }
+    path = GOLDEN / f"{name}.npz"
+    if request.config.getoption("--update-golden"):
+        GOLDEN.mkdir(exist_ok=True)
+        np.savez_compressed(path, **made)  # type: ignore[arg-type]
+    assert path.is_file(), "write it once: pytest --update-golden"
+    with np.load(path) as golden:
+        assert set(golden) == made.keys()
+        for key, features in made.items():
+            # A coefficient of some hundred dB is stored with 7 digits.
+            np.testing.assert_allclose(features, golden[key], atol=5e-3, rtol=1e-4, err_msg=key)
+
+
+@every_recipe
+def test_augmentation_follows_its_generator(name: str) -> None:
+    recipe = recipes.get(name)
+    waveform = tone(300, recipe.sample_rate, 1.0)
+    before = waveform.copy()
+    first, again, other = (
+        recipe.augment(waveform, np.random.default_rng(seed)) for seed in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(first, again)
+    assert first.shape != other.shape or not np.allclose(first, other)
+    np.testing.assert_array_equal(waveform, before)
+    assert first.dtype == np.float32 and first.ndim == 1
+
+
+@every_recipe
+@pytest.mark.filterwarnings("ignore:n_fft=.* is too large")
+def test_augmentation_keeps_sounds_usable(name: str) -> None:
+    recipe = recipes.get(name)
+    for key, waveform in sounds(recipe.sample_rate).items():
+        for seed in range(3):
+            moved = recipe.augment(waveform, np.random.default_rng(seed))
+            assert np.isfinite(moved).all(), key
+            assert 0.7 * len(waveform) - 1 <= len(moved) <= 1.5 * len(waveform) + 1, key
+            assert np.abs(moved).max() < 2, key
+            assert np.isfinite(waveform_features(moved, recipe)).all(), key
+
+
+@every_recipe
+def test_the_search_varies_settings_that_exist(name: str) -> None:
+    import optuna
+
+    recipe = recipes.get(name)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    drawn = [recipe.search(study.ask()) for _ in range(5)]
+    for suggested in drawn:
+        assert suggested.keys() <= recipe.defaults.keys()
+        for key, value in suggested.items():
+            assert isinstance(value, type(recipe.defaults[key])), key
+    assert all(len({row[key] for row in drawn}) > 1 for key in drawn[0])
+
+
+@every_recipe
+@pytest.mark.filterwarnings("error")
+def test_the_defaults_lie_within_the_search(name: str) -> None:
+    import optuna
+
+    recipe = recipes.get(name)
+    suggested = recipe.search(optuna.trial.FixedTrial(dict(recipe.defaults)))  # type: ignore[arg-type]
+    assert suggested == {key: recipe.defaults[key] for key in suggested}
+
+
+def test_the_network_is_a_softmax_over_the_classes(made: Made) -> None:
+    model, (frames, columns) = made.trained.model, made.data.train.x.shape[1:]
+    assert columns == made.recipe.features
+    assert frames == (made.recipe.frames or made.data.preprocessor.max_len)
+    for classes in (2, 5):
+        other = made.recipe.build((frames, columns), classes, small(made.recipe))
+        out = np.asarray(other(np.zeros((3, frames, columns), np.float32), training=False))
+        assert out.shape == (3, classes)
+        np.testing.assert_allclose(out.sum(axis=1), 1, atol=1e-5)
+        assert (out >= 0).all()
+    assert model.output_shape == (None, 2)
+
+
+def test_training_learns(made: Made) -> None:
+    first, second = made.trained.fit.history
+    assert second["loss"] < first["loss"]
+
+
+def test_what_is_written_computes_what_was_trained(made: Made) -> None:
+    import keras
+
+    x = np.concatenate([made.data.train.x, made.data.test.x])
+    expected = fitting.probabilities(made.trained.model, x)
+    loaded = artifacts.load(made.folder)
+    assert loaded.temperature == 1.7 and loaded.recipe == made.recipe.name
+    reloaded = keras.saving.load_model(made.folder / artifacts.KERAS)
+    np.testing.assert_allclose(fitting.probabilities(reloaded, x), expected, atol=1e-5)
+    outputs = Runtime(loaded).probabilities(x)
+    np.testing.assert_allclose(outputs, calibrate(expected, 1.7), atol=1e-5)
+    assert not np.allclose(outputs, expected, atol=1e-3)
+
+
+def test_prediction_of_files_is_that_of_the_trained_network(made: Made) -> None:
+    clips = made.data.test.clips
+    rows = list(predict([str(clip.path) for clip in clips], artifacts=made.folder))
+    outputs = fitting.probabilities(made.trained.model, made.data.test.x)
+    expected = calibrate(outputs, made.trained.temperature)
+    classes = made.data.preprocessor.classes
+    assert [row.file for row in rows] == [str(clip.path) for clip in clips]
+    for row, shares in zip(rows, expected, strict=True):
+        assert row.status == "ok" and row.probabilities is not None
+        np.testing.assert_allclose(row.probabilities, shares, atol=1e-5)
+        assert row.emotion == classes[shares.argmax()]
+        assert row.confidence == pytest.approx(shares.max(), abs=1e-5)
+
+
+def test_scaling_is_learned_from_the_recipes_own_features(made: Made) -> None:
+    clip = made.data.test.clips[0]
+    waveform, _ = soundfile.read(clip.path, dtype="float32")
+    x = preprocess.transform([waveform_features(waveform, made.recipe)], made.data.preprocessor)
+    np.testing.assert_allclose(x[0], made.data.test.x[0], atol=1e-4)
+
+
+def test_cnn_bilstm_frames_and_columns() -> None:
+    recipe = recipes.get("cnn-bilstm")
+    assert (recipe.features, recipe.sample_rate, recipe.duration) == (139, 16_000, None)
+    for n in (8 * 512, 16_000, 50_000):
+        assert recipe.extract(np.zeros(n, np.float32)).shape == (1 + n // 512, 139)
+    # Shorter than the 9 frames a derivative needs: silence follows.
+    assert recipe.extract(np.full(100, 0.1, np.float32)).shape == (9, 139)
+
+
+def test_cnn_bilstm_columns_are_the_seeds_in_its_order() -> None:
+    from librosa import feature
+
+    waveform, rate = sounds(16_000)["noise"], 16_000
+    cepstrum = feature.mfcc(y=waveform, sr=rate, n_mfcc=40)
+    seeds = np.vstack(
+        [
+            cepstrum,
+            feature.delta(cepstrum),
+            feature.delta(cepstrum, order=2),
+            feature.chroma_stft(y=waveform, sr=rate),
+            feature.spectral_contrast(y=waveform, sr=rate),
+        ]
+    )
+    np.testing.assert_allclose(recipes.get("cnn-bilstm").extract(waveform), seeds.T, atol=2e-3)
+
+
+def test_cnn_bilstm_has_the_seeds_size() -> None:
+    recipe = recipes.get("cnn-bilstm")
+    frames, features, classes = 135, 139, 8
+    conv1, conv2, conv3, kernel, lstm, dense = 224, 256, 128, 7, 224, 160
+
+    def convolution(inputs: int, filters: int) -> int:
+        normalisation = 4 * filters  # gain, offset, and two running statistics
+        return kernel * inputs * filters + filters + normalisation
+
+    one_way = 4 * (lstm * (conv3 + lstm) + lstm)  # three gates and the cell
+    expected = (
+        convolution(features, conv1)
+        + convolution(conv1, conv2)
+        + convolution(conv2, conv3)
+        + 2 * one_way
+        + (2 * lstm * dense + dense)
+        + (dense * classes + classes)
+    )
+    model = recipe.build((frames, features), classes, recipe.defaults)
+    assert model.count_params() == expected
+
+
+def test_cnn_bilstm_stacks_what_the_seed_says() -> None:
+    recipe = recipes.get("cnn-bilstm")
+    model = recipe.build((135, 139), 8, recipe.defaults)
+    names = [type(layer).__name__ for layer in model.layers]
+    block = ["Conv1D", "BatchNormalization", "MaxPooling1D", "SpatialDropout1D"]
+    assert names == block * 3 + ["Bidirectional", "Dense", "Dropout", "Dense"]
+    assert [layer.rate for layer in model.layers if "Dropout" in type(layer).__name__] == [
+        *(0.2, 0.2, 0.2),
+        0.3,
+    ]
+    assert len(model.losses) == 7  # L2 of three convolutions, both ways of the LSTM, two denses

@@ -1,0 +1,102 @@
+"""results.csv: one row a run, in the columns that are promised."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ser_cli.errors import DataError
+from ser_cli.report import results
+
+ROW = results.Row(
+    recipe="cnn-bilstm",
+    protocol="emobox6",
+    data="speech",
+    seed=0,
+    enrol_clips=0,
+    settings_from="defaults",
+    uar=0.66666,
+    war=0.5,
+    macro_f1=0.4,
+    weighted_f1=0.45,
+    ece=0.1,
+    low=0.6,
+    high=0.7,
+    epochs="3;4",
+    seconds=12,
+    command="ser evaluate --data 'my clips'",
+)
+HEADER = (
+    "recipe,protocol,data,seed,enrol_clips,settings_from,uar,war,macro_f1,weighted_f1,ece,low,"
+    "high,epochs,seconds,command"
+)
+
+
+def test_columns_are_the_promised_ones(tmp_path: Path) -> None:
+    results.add(tmp_path / "deep" / "results.csv", [ROW])
+    lines = (tmp_path / "deep" / "results.csv").read_text(encoding="utf-8").splitlines()
+    assert lines == [
+        HEADER,
+        "cnn-bilstm,emobox6,speech,0,0,defaults,0.6667,0.5000,0.4000,0.4500,0.1000,0.6000,0.7000,"
+        "3;4,12,ser evaluate --data 'my clips'",
+    ]
+
+
+def test_the_same_run_is_replaced_and_others_stay(tmp_path: Path) -> None:
+    path = tmp_path / "results.csv"
+    results.add(path, [ROW, replace(ROW, data="song")])
+    results.add(path, [replace(ROW, uar=0.9, command="again"), replace(ROW, seed=1)])
+    rows = [(row["data"], row["seed"], row["uar"], row["command"]) for row in results.read(path)]
+    assert rows == [
+        ("song", "0", "0.6667", ROW.command),
+        ("speech", "0", "0.9000", "again"),
+        ("speech", "1", "0.6667", ROW.command),
+    ]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"recipe": "x"},
+        {"protocol": "luna5"},
+        {"data": "song"},
+        {"seed": 1},
+        {"enrol_clips": 10},
+        {"settings_from": "study"},
+    ],
+)
+def test_each_of_six_columns_makes_another_run(tmp_path: Path, other: dict[str, object]) -> None:
+    path = tmp_path / "results.csv"
+    results.add(path, [ROW])
+    results.add(path, [replace(ROW, **other)])  # type: ignore[arg-type]
+    assert len(results.read(path)) == 2
+
+
+def test_markdown_shows_percent_and_puts_the_leaky_last(tmp_path: Path) -> None:
+    path = tmp_path / "results.csv"
+    results.add(path, [replace(ROW, protocol="random70", settings_from="study x"), ROW])
+    lines = results.markdown(results.read(path)).splitlines()
+    assert [line.count("|") for line in lines] == [8] * 4
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines]
+    assert cells[0][0] == "protocol" and set(cells[1]) == {"---"}
+    assert cells[2] == [
+        "`emobox6`",
+        "speech",
+        "defaults",
+        "**66.7** (60.0 to 70.0)",
+        "50.0",
+        "40.0",
+        "10.0",
+    ]
+    assert cells[3][0] == "`random70` (leaky)"
+
+
+def test_no_file_has_no_rows_and_another_table_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "results.csv"
+    assert results.read(path) == []
+    path.write_text("file,emotion\na.wav,sad\n", encoding="utf-8")
+    with pytest.raises(DataError, match="other columns"):
+        results.add(path, [ROW])
+    assert path.read_text(encoding="utf-8") == "file,emotion\na.wav,sad\n"

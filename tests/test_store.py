@@ -1,0 +1,94 @@
+"""Atomic files, the cache's place, and the small things that are remembered."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from ser_cli.data import store
+
+
+def test_a_block_that_fails_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "a.txt"
+    store.write_text(path, "old")
+    with pytest.raises(RuntimeError), store.atomic_write(path) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert path.read_text() == "old"
+    assert [file.name for file in path.parent.iterdir()] == ["a.txt"]
+
+
+def test_the_temporary_file_lies_beside_with_the_same_ending(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    with store.atomic_write(path) as temporary:
+        assert (temporary.parent, temporary.suffix) == (tmp_path, ".onnx")
+        assert temporary.name.startswith(".")
+        temporary.write_bytes(b"x")
+        assert not path.exists()
+    assert path.read_bytes() == b"x"
+
+
+def test_text_has_plain_newlines_and_utf8(tmp_path: Path) -> None:
+    store.write_text(tmp_path / "a", "ä\n")
+    assert (tmp_path / "a").read_bytes() == "ä\n".encode()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")
+def test_files_follow_the_users_mask(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        store.write_text(tmp_path / "a", "")
+        assert (tmp_path / "a").stat().st_mode & 0o777 == 0o640
+        assert os.umask(0o027) == 0o027
+    finally:
+        os.umask(before)
+
+
+def test_facts_are_remembered_and_damage_forgets_them(tmp_path: Path) -> None:
+    assert store.remembered("ravdess") is None
+    store.remember("ravdess", "/data")
+    store.remember("other", "x")
+    store.remember("ravdess", "/data2")
+    assert (store.remembered("ravdess"), store.remembered("other")) == ("/data2", "x")
+    (store.cache_dir() / "remembered.json").write_text("{", encoding="utf-8")
+    assert store.remembered("ravdess") is None
+    store.remember("ravdess", "/data3")
+    assert store.remembered("ravdess") == "/data3"
+
+
+@pytest.mark.parametrize(
+    ("platform", "variable", "expected"),
+    [
+        ("linux", "XDG_CACHE_HOME", "ser"),
+        ("win32", "LOCALAPPDATA", "ser"),
+        ("linux", "SER_CACHE_DIR", ""),
+    ],
+)
+def test_the_cache_is_where_the_user_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, platform: str, variable: str, expected: str
+) -> None:
+    monkeypatch.delenv("SER_CACHE_DIR", raising=False)
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setenv(variable, str(tmp_path))
+    assert store.cache_dir() == tmp_path / expected
+
+
+@pytest.mark.parametrize(
+    ("platform", "expected"),
+    [
+        ("linux", ".cache/ser"),
+        ("darwin", "Library/Caches/ser"),
+        ("win32", "AppData/Local/ser"),
+    ],
+)
+def test_the_cache_has_a_home_by_default(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, platform: str, expected: str
+) -> None:
+    for name in ("SER_CACHE_DIR", "XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    assert store.cache_dir() == tmp_path / expected
