@@ -15,7 +15,8 @@ import pytest
 import typer
 from command import ser, tone
 
-from ser_cli import cli, console, recipes
+from ser_cli import cli, recipes
+from ser_cli.commands import console
 from ser_cli.errors import ArtifactsError, DataError, SerError, UsageError
 
 COMMANDS = sorted(

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ser_cli import output
+from ser_cli.commands import output
 from ser_cli.errors import SerError
 from ser_cli.types import Prediction
 

@@ -21,6 +21,7 @@ from command import EMOTIONS, SPEAKERS, TINY, Result, ser, succeed, tone
 from ser_cli import recipes
 from ser_cli.errors import DataError
 from ser_cli.model import artifacts, fitting
+from ser_cli.report import study as study_report
 from ser_cli.stages import protocol as protocol_stage
 from ser_cli.stages import train as train_stage
 from ser_cli.stages import tune as tune_stage
@@ -580,7 +581,7 @@ def test_importances_come_when_trials_differ(tmp_path: Path) -> None:
         trial.suggest_float("dropout", 0.0, 1.0)
         trial.suggest_int("units", 1, 9)
         made.tell(trial, n / 10)
-    tune_stage.write_tables(made, tmp_path)
+    study_report.write(made, tmp_path)
     assert (tmp_path / "importances.png").read_bytes()[:4] == b"\x89PNG"
     rows = read_rows(tmp_path / "trials.csv")
     assert list(rows[0]) == ["number", "state", "value", "seconds", "dropout", "units"]

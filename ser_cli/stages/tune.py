@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import multiprocessing
 import time
 import uuid
@@ -19,7 +17,7 @@ from ser_cli.data import corpora, splits
 from ser_cli.data.store import cache_dir, write_text
 from ser_cli.errors import DataError, UsageError
 from ser_cli.model import artifacts, dataset, fitting, settings
-from ser_cli.report import figures
+from ser_cli.report import study as study_report
 from ser_cli.stages import train
 
 if TYPE_CHECKING:
@@ -118,8 +116,8 @@ def tune(
             progress=progress,
         )
     finally:
-        if _finished(study):
-            write_tables(study, folder)
+        if study_report.finished(study):
+            study_report.write(study, folder)
     return _write_best(study, search, folder)
 
 
@@ -206,29 +204,6 @@ def objective(trial: optuna.Trial, search: Search, folds: tuple[Dataset, ...]) -
     return fmean(scores)
 
 
-def write_tables(study: optuna.Study, folder: Path) -> None:
-    """Write trials.csv, trials.png and, once it can be known, importances.png."""
-    import optuna
-
-    finished = _finished(study)
-    text = io.StringIO()
-    names = sorted({name for trial in finished for name in trial.params})
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(["number", "state", "value", "seconds", *names])
-    for trial in finished:
-        seconds = trial.duration.total_seconds() if trial.duration else 0.0
-        value = "" if trial.value is None else f"{trial.value:.4f}"
-        params = [trial.params.get(name, "") for name in names]
-        rows.writerow([trial.number, trial.state.name.lower(), value, f"{seconds:.0f}", *params])
-    write_text(folder / artifacts.TRIALS, text.getvalue())
-    points = [(trial.number, trial.value, trial.state.name) for trial in finished]
-    figures.save(figures.trials(points), folder / artifacts.TRIALS_PLOT)
-    complete = study.get_trials(states=[optuna.trial.TrialState.COMPLETE])
-    if len({trial.value for trial in complete}) > 3:
-        weights = optuna.importance.get_param_importances(study)
-        figures.save(figures.importances(weights), folder / artifacts.IMPORTANCES_PLOT)
-
-
 def _search(
     search: Search,
     name: str,
@@ -294,26 +269,20 @@ def _enough(study: optuna.Study, trials: int, run: str) -> bool:
 
     running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
     beside = len([trial for trial in running if trial.user_attrs.get("run") == run])
-    return len(_finished(study)) + beside >= trials
-
-
-def _finished(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
-    from optuna.trial import TrialState
-
-    return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+    return len(study_report.finished(study)) + beside >= trials
 
 
 def _tell(study: optuna.Study, trials: int, progress: Progress | None) -> None:
     if progress is None:
         return
-    finished = _finished(study)
+    finished = study_report.finished(study)
     values = [t.value for t in finished if t.state.name == "COMPLETE" and t.value is not None]
     best = f"best {100 * max(values):.1f} %" if values else "none complete yet"
     progress(len(finished), trials, best)
 
 
 def _write_best(study: optuna.Study, search: Search, folder: Path) -> Found:
-    finished = _finished(study)
+    finished = study_report.finished(study)
     complete = [trial for trial in finished if trial.state.name == "COMPLETE"]
     if not complete:
         raise DataError(

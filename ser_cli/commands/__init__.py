@@ -1,0 +1,1 @@
+"""The commands of `ser`: each parses its options, calls one stage and prints."""

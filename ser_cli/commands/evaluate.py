@@ -1,0 +1,140 @@
+"""`ser evaluate`."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ser_cli import recipes
+from ser_cli.commands import console
+from ser_cli.commands.options import (
+    CORES,
+    AsJson,
+    Folder,
+    Params,
+    RecipeName,
+    Seed,
+    examples,
+    print_json,
+)
+
+if TYPE_CHECKING:
+    from ser_cli.report.metrics import Report
+    from ser_cli.stages.evaluate import Evaluation
+
+HELP = examples(
+    "ser evaluate --report",
+    "ser evaluate --data my.csv",
+    "ser evaluate --protocol actors21-24 --workers 2",
+)
+
+
+def evaluate(
+    data: Annotated[str | None, typer.Option(help="As in `ser train`.")] = None,
+    recipe: RecipeName = recipes.DEFAULT,
+    folder: Folder = None,
+    protocol: Annotated[
+        str | None, typer.Option(help="Train and test a published protocol on RAVDESS.")
+    ] = None,
+    params: Params = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Of --protocol.")] = None,
+    copies: Annotated[int | None, typer.Option(min=0, help="Of --protocol.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Folds of --protocol side by side.")] = CORES,
+    seed: Seed = 0,
+    report: Annotated[
+        bool, typer.Option("--report", help="Write the page and text files.")
+    ] = False,
+    with_audio: Annotated[
+        bool, typer.Option("--with-audio", help="Put voices into the page: personal data.")
+    ] = False,
+    out: Annotated[Path | None, typer.Option(help="Folder of the report.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Score a trained model on what it has not heard, or a recipe under a protocol."""
+    from ser_cli.stages import evaluate as stage
+
+    command = shlex.join(["ser", *sys.argv[1:]])
+    name = protocol or "test"
+    if protocol:
+        from ser_cli.stages.protocol import run
+
+        with console.progress(protocol) as progress:
+            scored = run(
+                protocol,
+                data or "ravdess",
+                recipe=recipe,
+                params=params,
+                overrides={"epochs": epochs, "copies": copies},
+                seed=seed,
+                workers=workers,
+                command=command,
+                progress=progress,
+            )
+    else:
+        try:
+            with console.progress("features") as progress:
+                scored = stage.evaluate(folder, recipe=recipe, data=data, progress=progress)
+        except stage.NothingHeldOutError as error:
+            _committed(error, as_json)
+            return
+    console.failures(scored.failed)
+    if as_json:
+        print_json(stage.as_record(scored))
+    else:
+        _print_scores(scored)
+    if report:
+        target = out or Path("artifacts") / recipe / "report" / name
+        page = stage.write_report(scored, target, command=command, with_audio=with_audio)
+        console.say(f"written: {page}")
+    raise typer.Exit(3 if scored.failed else 0)
+
+
+def _committed(error: Any, as_json: bool) -> None:
+    """Show the published results of a model that has nothing held out, and say why."""
+    from ser_cli.stages.evaluate import committed_results
+
+    rows = committed_results(error.recipe)
+    if not rows:
+        raise error
+    console.say(
+        f"{error}\n  these are the committed results of the same recipe, trained anew in each fold"
+    )
+    if as_json:
+        print_json(rows)
+        return
+    head = ("protocol", "data", "settings", "UAR (95 % interval)", "WAR", "macro F1")
+    console.table(
+        f"{error.recipe}: test speakers unseen unless marked leaky",
+        head,
+        [_committed_row(row) for row in rows],
+    )
+    console.say(f"  try: {error.hint}")
+
+
+def _committed_row(row: dict[str, str]) -> tuple[str, ...]:
+    from ser_cli.data.splits import PROTOCOLS
+
+    rate = {name: console.percent(float(row[name])) for name in ("uar", "low", "high", "war")}
+    leaky = " (leaky)" if PROTOCOLS[row["protocol"]].leaky else ""
+    return (
+        row["protocol"] + leaky,
+        row["data"],
+        row["settings_from"],
+        f"{rate['uar']} ({rate['low']} to {rate['high']})",
+        rate["war"],
+        console.percent(float(row["macro_f1"])),
+    )
+
+
+def _print_scores(scored: Evaluation) -> None:
+    leaky = " - LEAKY: not speaker-independent" if scored.leaky else ""
+    console.scores(f"{scored.title}, {scored.protocol}{leaky}", scored.reports)
+    whole: Report = scored.report
+    console.per_class(whole)
+    console.confusion(whole)
+    for line in (*scored.audit, *scored.notes):
+        console.say(line)

@@ -1,0 +1,51 @@
+"""`ser extract`."""
+
+from __future__ import annotations
+
+import typer
+
+from ser_cli import recipes
+from ser_cli.commands import console
+from ser_cli.commands.options import (
+    CORES,
+    AsJson,
+    Copies,
+    Data,
+    Jobs,
+    RecipeName,
+    Seed,
+    as_dict,
+    examples,
+    print_json,
+)
+
+HELP = examples(
+    "ser extract",
+    "ser extract --data my_clips/ --jobs 4",
+    "ser extract --copies 1",
+)
+
+
+def extract(
+    data: Data = "ravdess",
+    recipe: RecipeName = recipes.DEFAULT,
+    copies: Copies = 0,
+    seed: Seed = 0,
+    jobs: Jobs = CORES,
+    as_json: AsJson = False,
+) -> None:
+    """Compute the features of every clip once; all other commands reuse them."""
+    from ser_cli.stages.extract import extract as run
+
+    with console.progress("features") as progress:
+        done = run(data, recipe=recipe, copies=copies, seed=seed, jobs=jobs, progress=progress)
+    console.failures(done.failed)
+    if as_json:
+        failed = [{"file": str(path), "error": reason} for path, reason in done.failed]
+        print_json({**as_dict(done), "failed": failed})
+    else:
+        typer.echo(
+            f"{done.clips} clips, {done.frames} frames of {done.features} features "
+            f"({done.computed} computed now, {len(done.failed)} failed)"
+        )
+    raise typer.Exit(3 if done.failed else 0)

@@ -1,0 +1,48 @@
+"""Options that several commands share, and how their help and results look."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import fields
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ser_cli import recipes
+
+Data = Annotated[
+    str,
+    typer.Option(
+        help="ravdess; a folder of RAVDESS names; a folder with one sub-folder an emotion; or "
+        "a CSV with file,emotion[,speaker,split]."
+    ),
+]
+RecipeName = Annotated[str, typer.Option("--recipe", help="One of: " + ", ".join(recipes.names()))]
+Folder = Annotated[
+    Path | None, typer.Option("--artifacts", help="Artifacts folder; default artifacts/RECIPE.")
+]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]
+Jobs = Annotated[int, typer.Option(min=1, help="Worker processes.")]
+Copies = Annotated[int, typer.Option(min=0, help="Augmented copies of each training clip.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
+Params = Annotated[
+    Path | None, typer.Option(help="best_hyperparameters.json of `ser tune` (or seed S2's).")
+]
+CORES = os.cpu_count() or 1
+
+
+def examples(*commands: str) -> str:
+    """Return the end of a help text: a command line to copy on each line."""
+    return "\n\n".join(["Examples:", *commands])
+
+
+def as_dict(result: Any) -> dict[str, Any]:
+    """Return the fields of a dataclass as they are."""
+    return {field.name: getattr(result, field.name) for field in fields(result)}
+
+
+def print_json(value: Any) -> None:
+    """Print a value for a program to read."""
+    typer.echo(json.dumps(value, indent=2))

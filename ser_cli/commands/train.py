@@ -1,0 +1,84 @@
+"""`ser train`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ser_cli import recipes
+from ser_cli.commands import console
+from ser_cli.commands.options import CORES, Data, Folder, Jobs, Params, RecipeName, Seed, examples
+
+HELP = examples(
+    "ser train",
+    "ser train --data my_clips/ --epochs 40 --seed 1",
+    "ser train --split none (on all clips, nothing held out)",
+)
+
+
+def train(
+    data: Data = "ravdess",
+    recipe: RecipeName = recipes.DEFAULT,
+    folder: Folder = None,
+    split: Annotated[
+        str, typer.Option(help="auto, speaker, random, table (the CSV's column) or none.")
+    ] = "auto",
+    params: Params = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="At most so many epochs.")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1)] = None,
+    learning_rate: Annotated[float | None, typer.Option(min=0.0)] = None,
+    copies: Annotated[
+        int | None, typer.Option(min=0, help="Augmented copies of each training clip.")
+    ] = None,
+    patience: Annotated[
+        int | None, typer.Option(min=1, help="Epochs without a better dev UAR.")
+    ] = None,
+    temperature: Annotated[
+        float | None,
+        typer.Option(min=0.25, max=10.0, help="Of the calibration, where nothing is held out."),
+    ] = None,
+    seed: Seed = 0,
+    jobs: Jobs = CORES,
+    threads: Annotated[int, typer.Option(min=0, help="Of TensorFlow; 0: all cores.")] = 0,
+    rebuild_shipped: Annotated[bool, typer.Option(hidden=True)] = False,
+) -> None:
+    """Train a recipe; killed, the same command goes on with the epoch it was in."""
+    from ser_cli.stages.train import train as run
+
+    overrides = {
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "copies": copies,
+        "patience": patience,
+    }
+    with console.progress("training") as progress:
+        done = run(
+            data,
+            recipe=recipe,
+            folder=folder,
+            split=split,
+            params=params,
+            overrides=overrides,
+            temperature=temperature,
+            seed=seed,
+            jobs=jobs,
+            threads=threads,
+            allow_packaged=rebuild_shipped,
+            progress=progress,
+            say=console.say,
+        )
+    console.failures(done.failed)
+    before, after = done.classes
+    rows = [(name, str(n), str(after[name])) for name, n in sorted(before.items())]
+    console.table("training clips", ("emotion", "recorded", "with copies"), rows)
+    if done.leaky:
+        console.say("not speaker-independent: dev and test may know their speakers from training")
+    for line in done.audit:
+        console.say(f"leak audit: {line}")
+    kept = done.fit.history[done.fit.best_epoch - 1]
+    uar = f", dev UAR {console.percent(kept['dev_uar'])} %" if "dev_uar" in kept else ""
+    typer.echo(f"epoch {done.fit.best_epoch} of {len(done.fit.history)} kept{uar}: {done.folder}")
+    console.say("next: ser evaluate --report")
+    raise typer.Exit(3 if done.failed else 0)

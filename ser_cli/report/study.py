@@ -1,0 +1,45 @@
+"""A study of `ser tune` as a table and pictures: trials.csv, trials.png, importances.png."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ser_cli.data.store import write_text
+from ser_cli.model import artifacts
+from ser_cli.report import figures
+
+if TYPE_CHECKING:
+    import optuna
+
+
+def finished(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
+    """Return the trials that count: complete and pruned ones."""
+    from optuna.trial import TrialState
+
+    return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+
+
+def write(study: optuna.Study, folder: Path) -> None:
+    """Write trials.csv, trials.png and, once it can be known, importances.png."""
+    import optuna
+
+    done = finished(study)
+    text = io.StringIO()
+    names = sorted({name for trial in done for name in trial.params})
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(["number", "state", "value", "seconds", *names])
+    for trial in done:
+        seconds = trial.duration.total_seconds() if trial.duration else 0.0
+        value = "" if trial.value is None else f"{trial.value:.4f}"
+        params = [trial.params.get(name, "") for name in names]
+        rows.writerow([trial.number, trial.state.name.lower(), value, f"{seconds:.0f}", *params])
+    write_text(folder / artifacts.TRIALS, text.getvalue())
+    points = [(trial.number, trial.value, trial.state.name) for trial in done]
+    figures.save(figures.trials(points), folder / artifacts.TRIALS_PLOT)
+    complete = study.get_trials(states=[optuna.trial.TrialState.COMPLETE])
+    if len({trial.value for trial in complete}) > 3:
+        weights = optuna.importance.get_param_importances(study)
+        figures.save(figures.importances(weights), folder / artifacts.IMPORTANCES_PLOT)
