@@ -87,7 +87,7 @@ def evaluate(
     else:
         _print_scores(scored)
     if report:
-        target = out or Path("artifacts") / recipe / "report" / name
+        target = out or (folder or Path("artifacts") / recipe) / "report" / name
         page = stage.write_report(scored, target, command=command, with_audio=with_audio)
         console.say(f"written: {page}")
     raise typer.Exit(3 if scored.failed else 0)
@@ -106,7 +106,7 @@ def _committed(error: Any, as_json: bool) -> None:
     if as_json:
         print_json(rows)
         return
-    head = ("protocol", "data", "settings", "UAR (95 % interval)", "WAR", "macro F1")
+    head = ("protocol", "data", "settings", "UAR (95 %)", "WAR", "macro F1")
     console.table(
         f"{error.recipe}: test speakers unseen unless marked leaky",
         head,
@@ -123,8 +123,8 @@ def _committed_row(row: dict[str, str]) -> tuple[str, ...]:
     return (
         row["protocol"] + leaky,
         row["data"],
-        row["settings_from"],
-        f"{rate['uar']} ({rate['low']} to {rate['high']})",
+        row["settings_from"].split(" ")[0],
+        f"{rate['uar']} ({rate['low']}-{rate['high']})",
         rate["war"],
         console.percent(float(row["macro_f1"])),
     )

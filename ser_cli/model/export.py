@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,10 @@ def to_onnx(model: keras.Model, path: Path) -> None:
     # Called before the export: Keras traces the shapes of that call.
     expected = np.asarray(model(x, training=False))
     with atomic_write(path) as temporary:
-        model.export(temporary, format="onnx", verbose=False)
+        with warnings.catch_warnings():
+            # Keras asks NumPy for a name that NumPy will bring back.
+            warnings.simplefilter("ignore", FutureWarning)
+            model.export(temporary, format="onnx", verbose=False)
         difference = float(np.abs(_run(temporary, x) - expected).max())
         if not difference <= TOLERANCE:
             raise ArtifactsError(f"{path}: ONNX and Keras differ by {difference:.1e}")

@@ -92,7 +92,7 @@ def evaluate(
     parts = artifacts.read_split(model.folder)
     if data is None and "test" not in parts.values():
         raise NothingHeldOutError(model)
-    clips, audit = _choose(corpora.load(data or model.manifest["data"]), parts, model)
+    clips, audit, leaky = _choose(corpora.load(data or model.manifest["data"]), parts, model)
     known = [clip for clip in clips if clip.emotion in model.preprocessor.classes]
     made = cache.extract(known, recipes.get(model.recipe), jobs=jobs, progress=progress)
     if not made.clips:
@@ -107,7 +107,7 @@ def evaluate(
         clips=made.clips,
         truth=truth,
         probabilities=probabilities,
-        leaky=bool(model.manifest.get("leaky")) or bool(audit),
+        leaky=leaky,
         audit=audit,
         failed=made.failed,
         history=artifacts.read_history(model.folder),
@@ -200,15 +200,16 @@ def _record(report: Report) -> dict[str, Any]:
 
 def _choose(
     clips: tuple[Clip, ...], parts: dict[str, str], model: Artifacts
-) -> tuple[tuple[Clip, ...], tuple[str, ...]]:
-    """Return the clips to score and what they share with the training."""
+) -> tuple[tuple[Clip, ...], tuple[str, ...], bool]:
+    """Return the clips to score, what they share with the training, and whether that leaks."""
     roles = [parts.get(cache.identity(clip.path)) for clip in clips]
     held_out = tuple(c for c, role in zip(clips, roles, strict=True) if role == "test")
     if held_out:
-        return held_out, tuple(model.manifest.get("audit", ()))
+        audit = tuple(model.manifest.get("audit", ()))
+        return held_out, audit, bool(audit) or bool(model.manifest.get("leaky"))
     learned = sum(role in ("train", "dev") for role in roles)
     note = f"{learned} of {len(clips)} clips were training data of this model"
-    return clips, (note,) if learned else ()
+    return clips, (note,) if learned else (), learned > 0
 
 
 def _reports(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import multiprocessing
 import time
 import uuid
@@ -143,12 +144,14 @@ def load_folds(
 
 def study_name(search: Search, folds: tuple[Dataset, ...]) -> str:
     """Return a name that two searches share only if they would try the same things."""
+    place = "" if search.data in corpora.names() else str(Path(search.data).resolve())
+    digest = hashlib.sha256(place.encode()).hexdigest()[:6] + "-" if place else ""
     clips = sum(len(fold.train.y) + len(fold.dev.y) for fold in folds)
     way = f"{search.split}{len(folds)}" if search.split == "speaker" else search.split
     copies = f"-copies{search.copies}" if search.copies else ""
     system = recipes.get(search.recipe)
     return (
-        f"{search.recipe}-v{system.version}-{Path(search.data).name}{clips}-{way}"
+        f"{search.recipe}-v{system.version}-{Path(search.data).stem}{digest}{clips}-{way}"
         f"-{search.metric}-epochs{search.epochs}{copies}-seed{search.seed}"
     )
 
