@@ -284,7 +284,7 @@ def test_nothing_held_out_is_said(table: Path, home: Path) -> None:
     (home / "shipped").mkdir()
     results.add(home / "shipped" / "results.csv", [ROW, replace(ROW, recipe="other")])
     done = succeed("evaluate", "--artifacts", "whole")
-    assert "emobox6" in done.out and "66.7 (60.0 to 70.0)" in done.out
+    assert "emobox6" in done.out and "66.7 (60.0-70.0)" in done.out
     assert "nothing is held out" in done.err
     (row,) = json.loads(succeed("evaluate", "--artifacts", "whole", "--json").out)
     assert row["uar"] == "0.6667"
@@ -335,9 +335,9 @@ def test_evaluate_writes_a_report(trained: Path, tmp_path: Path) -> None:
     assert "angry" in (tmp_path / "test_confusion_matrix.txt").read_text()
 
 
-def test_the_report_has_a_place_by_default(trained: Path, home: Path) -> None:
+def test_the_report_lies_beside_the_model_by_default(trained: Path) -> None:
     done = succeed("evaluate", "--artifacts", trained, "--report")
-    page = Path("artifacts/cnn-bilstm/report/test/report.html")
+    page = trained / "report" / "test" / "report.html"
     assert page.is_file() and f"written: {page}" in done.err
 
 
