@@ -88,6 +88,8 @@ def prepare(seed: int, threads: int = 0) -> None:
         import tensorflow as tf
 
         tf.config.get_visible_devices()
+    # It warns of every new network that a study or a fold builds.
+    tf.get_logger().setLevel("ERROR")
     with contextlib.suppress(RuntimeError):
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
