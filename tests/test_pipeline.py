@@ -404,7 +404,7 @@ def test_predict_writes_a_table(trained: Path, table: Path, tmp_path: Path) -> N
     out = tmp_path / "out.csv"
     command = ("predict", table.parent / "wav", "--artifacts", trained)
     done = succeed(*command, "--csv", out)
-    assert done.out == f"48 rows written: {out}\n"
+    assert done.out == "" and f"48 rows written: {out}" in done.err
     assert f"model: {trained}" in done.err
     rows = read_rows(out)
     names = ["file", "start", "end", "emotion", "confidence", *sorted(EMOTIONS)]
@@ -746,3 +746,19 @@ def test_trials_side_by_side(table: Path, training: Result) -> None:
     done = succeed(*command, "--trials", 2, "--workers", 2)
     assert "best of" in done.out
     assert len(read_rows(Path("beside/trials.csv"))) >= 2
+
+
+def test_predict_never_writes_over_a_recording(trained: Path, tmp_path: Path) -> None:
+    clip = tmp_path / "clip.wav"
+    tone(clip, 440.0, seed=0)
+    before = clip.read_bytes()
+    done = ser("predict", clip, "--csv", clip, "--artifacts", trained)
+    assert done.code == 2 and "named like a recording" in done.err
+    assert clip.read_bytes() == before
+
+
+def test_predict_refuses_before_it_prints(trained: Path, tmp_path: Path) -> None:
+    for wrong in (("--window", "0"), ("--json", "--csv", tmp_path / "x.csv"), ("--recipe", "no")):
+        done = ser("predict", tmp_path, "--artifacts", trained, *wrong)
+        assert (done.code, done.out) == (2, ""), wrong
+    assert not (tmp_path / "x.csv").exists()

@@ -38,7 +38,11 @@ def evaluate(
     recipe: RecipeName = recipes.DEFAULT,
     folder: Folder = None,
     protocol: Annotated[
-        str | None, typer.Option(help="Train and test a published protocol on RAVDESS.")
+        str | None,
+        typer.Option(
+            help="Train and test on RAVDESS: actors21-24, emobox6, luna5, random70, "
+            "random70-speech or random10."
+        ),
     ] = None,
     params: Params = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Of --protocol.")] = None,
@@ -80,6 +84,8 @@ def evaluate(
                 scored = stage.evaluate(folder, recipe=recipe, data=data, progress=progress)
         except stage.NothingHeldOutError as error:
             _committed(error, as_json)
+            if report:
+                console.say("no report was written: there is no held-out clip to report on")
             return
     console.failures(scored.failed)
     if as_json:

@@ -44,7 +44,9 @@ def writer(classes: Sequence[str], *, file: Path | None, as_json: bool) -> Itera
         with file.open("w", encoding="utf-8", newline="") as stream:
             yield _csv(stream, classes)
     except OSError as error:
-        raise SerError(f"{file} cannot be written: {error.strerror}") from error
+        raise SerError(
+            f"{file} cannot be written: {error.strerror}", hint="--csv FILE in a folder that exists"
+        ) from error
 
 
 def _csv(stream: TextIO, classes: Sequence[str]) -> Writer:

@@ -11,6 +11,7 @@ import typer
 from ser_cli import recipes
 from ser_cli.commands import console
 from ser_cli.commands.options import Jobs, RecipeName, examples
+from ser_cli.errors import UsageError
 
 HELP = examples(
     "ser predict clip.wav",
@@ -40,29 +41,36 @@ def predict(
     from ser_cli.commands import output
     from ser_cli.model import artifacts
     from ser_cli.report import labelled
+    from ser_cli.sound.audio import EXTENSIONS
     from ser_cli.stages.predict import predict as run
 
-    chosen = artifacts.resolve(folder, recipe=recipe)
+    if csv and as_json:
+        raise UsageError("--csv and --json exclude each other", hint="run it once for each")
+    if csv and csv.suffix.lower() in EXTENSIONS:
+        raise UsageError(f"{csv} is named like a recording", hint="--csv out.csv")
+    chosen = artifacts.resolve(folder, recipe=recipes.get(recipe).name)
     classes = artifacts.load(chosen).preprocessor.classes
     console.say(f"model: {chosen}")
     seen = []
-    with (
-        console.progress("predicting") as progress,
-        output.writer(classes, file=csv, as_json=as_json) as write,
-    ):
-        for row in run(
+    with console.progress("predicting") as progress:
+        rows = run(
             paths,
             artifacts=chosen,
             window=window,
             step=step,
             jobs=jobs,
             progress=progress if csv or not sys.stdout.isatty() else None,
-        ):
-            write(row)
-            seen.append(row)
+        )
+        with output.writer(classes, file=csv, as_json=as_json) as write:
+            for row in rows:
+                write(row)
+                seen.append(row)
     if csv:
-        typer.echo(f"{len(seen)} rows written: {csv}")
+        console.say(f"{len(seen)} rows written: {csv}")
     if report and window is None:
         text = labelled.report(seen, classes, artifacts.read_split(chosen))
         typer.echo(text, err=not sys.stdout.isatty(), nl=bool(text))
-    raise typer.Exit(3 if any(row.status == "error" for row in seen) else 0)
+    failed = sum(row.status == "error" for row in seen)
+    if failed:
+        console.say(f"{failed} of {len(seen)} rows are errors: see the column error")
+    raise typer.Exit(3 if failed else 0)

@@ -27,7 +27,7 @@ def train(
     params: Params = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="At most so many epochs.")] = None,
     batch_size: Annotated[int | None, typer.Option(min=1)] = None,
-    learning_rate: Annotated[float | None, typer.Option(min=0.0)] = None,
+    learning_rate: Annotated[float | None, typer.Option(min=1e-7)] = None,
     copies: Annotated[
         int | None, typer.Option(min=0, help="Augmented copies of each training clip.")
     ] = None,

@@ -114,10 +114,7 @@ def evaluate(
         chosen_epoch=model.manifest.get("best_epoch"),
         settings=model.manifest.get("settings", {}),
         versions=model.manifest.get("versions", {}),
-        notes=tuple(
-            f"{n} clips of {label} left out: the model does not know it"
-            for label, n in left_out.items()
-        ),
+        notes=_notes(made.clips, left_out),
     )
 
 
@@ -196,6 +193,16 @@ def _record(report: Report) -> dict[str, Any]:
             for row in report.per_class
         },
     }
+
+
+def _notes(clips: Sequence[Clip], left_out: Counter[str]) -> tuple[str, ...]:
+    notes = [
+        f"{n} clips of {label} left out: the model does not know it"
+        for label, n in left_out.items()
+    ]
+    if not corpora.has_speakers(clips):
+        notes.append("the speakers are not known: this may not be speaker-independent")
+    return tuple(notes)
 
 
 def _choose(
