@@ -246,6 +246,7 @@ def test_extra_files_are_covered_when_known(folder: Path) -> None:
 
 def test_resolve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("ser_cli.recipes.get", lambda name: name)  # both recipes exist
     shipped = tmp_path / "shipped"
     monkeypatch.setattr(artifacts, "packaged", lambda: shipped)
     with pytest.raises(ArtifactsError) as caught:

@@ -758,7 +758,9 @@ def test_predict_never_writes_over_a_recording(trained: Path, tmp_path: Path) ->
 
 
 def test_predict_refuses_before_it_prints(trained: Path, tmp_path: Path) -> None:
-    for wrong in (("--window", "0"), ("--json", "--csv", tmp_path / "x.csv"), ("--recipe", "no")):
+    for wrong in (("--window", "0"), ("--json", "--csv", tmp_path / "x.csv")):
         done = ser("predict", tmp_path, "--artifacts", trained, *wrong)
         assert (done.code, done.out) == (2, ""), wrong
+    done = ser("predict", tmp_path, "--recipe", "no")
+    assert (done.code, done.out) == (2, "") and "there is no recipe 'no'" in done.err
     assert not (tmp_path / "x.csv").exists()

@@ -48,7 +48,7 @@ def predict(
         raise UsageError("--csv and --json exclude each other", hint="run it once for each")
     if csv and csv.suffix.lower() in EXTENSIONS:
         raise UsageError(f"{csv} is named like a recording", hint="--csv out.csv")
-    chosen = artifacts.resolve(folder, recipe=recipes.get(recipe).name)
+    chosen = artifacts.resolve(folder, recipe=recipe)
     classes = artifacts.load(chosen).preprocessor.classes
     console.say(f"model: {chosen}")
     seen = []

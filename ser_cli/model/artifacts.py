@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ser_cli import recipes
 from ser_cli.data.store import atomic_write, write_text
 from ser_cli.errors import ArtifactsError
 from ser_cli.model.pickles import read_state
@@ -110,6 +111,7 @@ def resolve(chosen: Path | None, *, recipe: str) -> Path:
     """Return the folder to predict with: the chosen, else the recipe's own, else the shipped.
 
     Raises:
+        UsageError: There is no such recipe.
         ArtifactsError: None was chosen, none is trained, and the shipped is another recipe's.
     """
     if chosen is not None:
@@ -120,6 +122,7 @@ def resolve(chosen: Path | None, *, recipe: str) -> Path:
     shipped = packaged()
     if is_complete(shipped) and _read_manifest(shipped)["recipe"] == recipe:
         return shipped
+    recipes.get(recipe)  # a name mistyped is another mistake than a model not trained
     raise ArtifactsError(
         f"there is no trained model of the recipe {recipe!r}: {own} is absent or unfinished",
         hint=f"{_TRAIN} --recipe {recipe}",
