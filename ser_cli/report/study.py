@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ser_cli.data.store import write_text
+from ser_cli.data.store import write_csv
 from ser_cli.model import artifacts
 from ser_cli.report import figures
 
@@ -27,16 +25,14 @@ def write(study: optuna.Study, folder: Path) -> None:
     import optuna
 
     done = finished(study)
-    text = io.StringIO()
     names = sorted({name for trial in done for name in trial.params})
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(["number", "state", "value", "seconds", *names])
+    rows: list[list[object]] = [["number", "state", "value", "seconds", *names]]
     for trial in done:
         seconds = trial.duration.total_seconds() if trial.duration else 0.0
         value = "" if trial.value is None else f"{trial.value:.4f}"
         params = [trial.params.get(name, "") for name in names]
-        rows.writerow([trial.number, trial.state.name.lower(), value, f"{seconds:.0f}", *params])
-    write_text(folder / artifacts.TRIALS, text.getvalue())
+        rows.append([trial.number, trial.state.name.lower(), value, f"{seconds:.0f}", *params])
+    write_csv(folder / artifacts.TRIALS, rows)
     points = [(trial.number, trial.value, trial.state.name) for trial in done]
     figures.save(figures.trials(points), folder / artifacts.TRIALS_PLOT)
     complete = study.get_trials(states=[optuna.trial.TrialState.COMPLETE])

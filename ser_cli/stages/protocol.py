@@ -197,6 +197,7 @@ def _train_fold(work: Run, number: int, threads: int, progress: Progress | None)
     if found and not split.leaky:
         raise DataError(f"fold {number + 1} of {work.protocol} leaks: {'; '.join(found)}")
     fitting.prepare(work.seed, threads)
+    checkpoint = train.checkpoint_path(sounds, system, chosen, work.seed)
     started = time.monotonic()
     data = dataset.assemble(sounds, system)
     trained = train.run(
@@ -204,7 +205,7 @@ def _train_fold(work: Run, number: int, threads: int, progress: Progress | None)
         system,
         chosen,
         seed=work.seed,
-        checkpoint=train.checkpoint_path(sounds, system, chosen, work.seed),
+        checkpoint=checkpoint,
         on_epoch=train.epoch_progress(progress, chosen["epochs"]),
     )
     outputs = calibrate(fitting.probabilities(trained.model, data.test.x), trained.temperature)
@@ -221,7 +222,7 @@ def _train_fold(work: Run, number: int, threads: int, progress: Progress | None)
             seconds=time.monotonic() - started,
             audit=np.array(found, dtype=str),
         )
-    train.checkpoint_path(sounds, system, chosen, work.seed).unlink(missing_ok=True)
+    checkpoint.unlink(missing_ok=True)
 
 
 def _pool(work: Run, files: Sequence[Path]) -> Tested:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
 import os
 import platform
@@ -16,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ser_cli import recipes
 from ser_cli.data import cache, corpora, splits
-from ser_cli.data.store import cache_dir, write_text
+from ser_cli.data.store import cache_dir, write_csv, write_text
 from ser_cli.errors import UsageError
 from ser_cli.model import artifacts, dataset, export, fitting, settings
 from ser_cli.model.calibration import fit_temperature
@@ -223,11 +221,9 @@ def save(
     artifacts.write_keras(folder, bare)
     export.to_onnx(bare, folder / artifacts.ONNX)
     history = trained.fit.history
-    write_text(
-        folder / artifacts.HISTORY, _table([list(history[0]), *(r.values() for r in history)])
-    )
+    write_csv(folder / artifacts.HISTORY, [list(history[0]), *(r.values() for r in history)])
     figures.save(figures.curves(history, chosen=trained.fit.best_epoch), folder / artifacts.CURVES)
-    write_text(folder / artifacts.SPLIT, _split_table(sounds.split))
+    write_csv(folder / artifacts.SPLIT, _split_rows(sounds.split))
     artifacts.seal(
         folder,
         facts={
@@ -261,7 +257,7 @@ def _sizes(split: Split) -> dict[str, int]:
     return {"train": len(split.train), "dev": len(split.dev), "test": len(split.test)}
 
 
-def _split_table(split: Split) -> str:
+def _split_rows(split: Split) -> list[list[str]]:
     parts = (("train", split.train), ("dev", split.dev), ("test", split.test))
     # Relative to what all clips share: the table travels, and need not tell whose machine it was.
     root = Path(os.path.commonpath([c.path.parent for _, part in parts for c in part]))
@@ -270,10 +266,4 @@ def _split_table(split: Split) -> str:
         for name, part in parts
         for c in part
     ]
-    return _table([["file", "emotion", "speaker", "split", "recording"], *rows])
-
-
-def _table(rows: list[Any]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue()
+    return [["file", "emotion", "speaker", "split", "recording"], *rows]
