@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from ser_cli.types import Floats
 
+FULL_SCALE = np.float32(2.0**-15)  # of a step of 16 bits
 BLOCK = 2**18  # samples over all channels (1 MiB) decoded at a time
 
 # FFmpeg also reads playlists, which name other files and addresses to open: only containers.
@@ -68,8 +69,10 @@ def _opened(source: Path | BinaryIO) -> soundfile.SoundFile:
 
 def _blocks(sound: soundfile.SoundFile) -> Iterator[Floats]:
     frames = max(1, BLOCK // sound.channels)
-    while len(block := sound.read(frames, dtype="float32", always_2d=True)):
-        yield block
+    # libsndfile takes four times as long to make the same floats of 16-bit integers.
+    dtype = "int16" if sound.subtype == "PCM_16" else "float32"
+    while len(block := sound.read(frames, dtype=dtype, always_2d=True)):
+        yield block if dtype == "float32" else np.multiply(block, FULL_SCALE, dtype=np.float32)
 
 
 def _stated_s(sound: soundfile.SoundFile) -> float:
