@@ -36,11 +36,11 @@ def load(artifacts: Path | str | None = None) -> Model:
     from pathlib import Path
 
     from ser_cli import recipes
-    from ser_cli.model.artifacts import resolve
+    from ser_cli.model import artifacts as store
     from ser_cli.model.predictor import Model
 
     chosen = None if artifacts is None else Path(artifacts)
-    return Model(resolve(chosen, recipe=recipes.DEFAULT))
+    return Model(store.load(store.resolve(chosen, recipe=recipes.DEFAULT)))
 
 
 def __getattr__(name: str) -> str:

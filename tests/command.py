@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from ser_cli import cli
+from ser_cli import __main__ as door
 
 RATE = 16_000
 EMOTIONS = {"angry": 250, "calm": 600, "happy": 1400, "sad": 3200}  # Hz of their tone
@@ -52,7 +52,7 @@ def ser(*arguments: object) -> Result:
         patch.setattr(sys, "argv", ["ser", *map(str, arguments)])
         patch.setenv("COLUMNS", "200")
         try:
-            cli.main()
+            door.main()
             code: object = 0
         except SystemExit as end:
             code = end.code

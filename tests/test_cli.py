@@ -43,7 +43,9 @@ def start(
     folder: Path, *arguments: str, before: str = "", watched: list[str]
 ) -> tuple[subprocess.CompletedProcess[str], list[str]]:
     """Run `ser` in a process of its own; return it and which watched modules it imported."""
-    code = f"{TELL}{before}import sys; sys.argv[0] = 'ser'\nfrom ser_cli.cli import main; main()"
+    code = (
+        f"{TELL}{before}import sys; sys.argv[0] = 'ser'\nfrom ser_cli.__main__ import main; main()"
+    )
     told = folder / "told.json"
     run = subprocess.run(
         [sys.executable, "-c", code, *arguments],
@@ -141,6 +143,35 @@ def test_predict_imports_nothing_heavy(tmp_path: Path) -> None:
     assert (row["file"], row["emotion"], row["status"]) == (str(clip), "loud", "ok")
     assert f"model: {folder}" in run.stderr
     assert imported == ["onnxruntime"]
+
+
+@pytest.mark.parametrize(("options", "imported"), [([], []), (["--report"], ["typer"])])
+def test_predict_with_paths_alone_does_not_wait_for_typer(
+    tmp_path: Path, options: list[str], imported: list[str]
+) -> None:
+    fake.folder(tmp_path / "artifacts" / recipes.DEFAULT)  # found without being named
+    clip, folder = tone(tmp_path / "a.wav", 440, seed=0), tmp_path / "two words"
+    tone(folder / "b.wav", 440, seed=1)
+    watched = ["typer", "pydantic", "rich", *HEAVY]
+    run, loaded = start(
+        tmp_path,
+        "predict",
+        str(clip),
+        str(folder),
+        "no.wav",
+        *options,
+        before=FAKE,
+        watched=watched,
+    )
+    assert run.returncode == 3, run.stderr  # no.wav
+    lines = run.stdout.splitlines()
+    assert [line.split(",")[0] for line in lines[1:]] == [
+        str(clip),
+        str(folder / "b.wav"),
+        "no.wav",
+    ]
+    assert set(loaded) & {"typer"} == set(imported)
+    assert not set(loaded) & {"rich", *HEAVY}
 
 
 def test_a_failed_file_is_exit_code_3_and_no_traceback(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import math
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,7 @@ import pytest
 import soundfile
 
 from ser_cli.errors import ArtifactsError, UsageError
-from ser_cli.model import artifacts
-from ser_cli.model.predictor import Plan, Prepared
+from ser_cli.model import artifacts, pool, predictor
 from ser_cli.sound.search import Found, find
 from ser_cli.stages import predict as stage
 from ser_cli.types import Prediction
@@ -42,10 +41,10 @@ def write(path: Path, *parts: np.ndarray) -> Path:
 @pytest.fixture
 def predict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Prediction]]:
     fake.register(monkeypatch)
-    folder = fake.folder(tmp_path / "artifacts")
+    trained = artifacts.load(fake.folder(tmp_path / "artifacts"))
 
     def run(*paths: Path | str, **options: Any) -> list[Prediction]:
-        return list(stage.predict([str(path) for path in paths], artifacts=folder, **options))
+        return list(stage.predict([str(path) for path in paths], trained, **options))
 
     return run
 
@@ -152,32 +151,56 @@ def test_senseless_options(
         predict("a.wav", **options)
 
 
-def test_errors_come_before_the_first_row(tmp_path: Path) -> None:
-    with pytest.raises(ArtifactsError):
-        stage.predict(["a.wav"], artifacts=tmp_path / "none")  # not iterated
-
-
 def test_features_that_changed_since_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake.register(monkeypatch, fake.recipe(version=2))
-    folder = fake.folder(tmp_path, recipe_version=1)
+    trained = artifacts.load(fake.folder(tmp_path, recipe_version=1))
     with pytest.raises(ArtifactsError, match="version 1 of the features"):
-        stage.predict([], artifacts=folder)
+        stage.predict([], trained)  # not iterated: errors come before the first row
 
 
 def test_rows_stream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake.register(monkeypatch)
-    folder = fake.folder(tmp_path / "artifacts")
+    trained = artifacts.load(fake.folder(tmp_path / "artifacts"))
+    count = 2 * predictor.TOGETHER
     path = str(write(tmp_path / "a.wav", noise(LOUD, 1)))
     told: list[tuple[int, int, str]] = []
-    rows = stage.predict([path] * 3, artifacts=folder, progress=lambda *news: told.append(news))
+    read: list[object] = []
+    real = predictor.prepare
+
+    def prepare(item: Found, plan: predictor.Plan) -> predictor.Prepared:
+        read.append(item)
+        return real(item, plan)
+
+    monkeypatch.setattr(predictor, "prepare", prepare)
+    rows = stage.predict([path] * count, trained, progress=lambda *news: told.append(news))
     next(rows)
-    assert told == []
+    assert told == [] and len(read) == predictor.TOGETHER
     next(rows)
-    assert told == [(1, 3, path)]
+    assert told == [(1, count, path)]
     list(rows)
-    assert [done for done, _, _ in told] == [1, 2, 3]
+    assert [done for done, _, _ in told] == list(range(1, count + 1))
+
+
+def test_files_that_are_heard_together_keep_their_rows(
+    tmp_path: Path, predict: Callable[..., list[Prediction]]
+) -> None:
+    # Windows of several lengths and files that fail, in one run of the network and over two.
+    (tmp_path / "bad.wav").write_text("no sound")
+    paths = [
+        tmp_path / "bad.wav" if number % 5 == 3 else
+        write(tmp_path / f"{number}.wav", noise((LOUD, QUIET)[number % 2], 0.4 + number % 4))
+        for number in range(20)
+    ]  # fmt: skip
+    together = predict(*paths, window=1)
+    alone = [row for path in paths for row in predict(path, window=1)]
+    for names in ("file", "status", "flags"):
+        assert [getattr(r, names) for r in together] == [getattr(r, names) for r in alone]
+    for one, other in zip(together, alone, strict=True):
+        assert one.emotion == other.emotion
+        if one.status != "error":
+            np.testing.assert_allclose(fake.shares(one), fake.shares(other), atol=1e-6)
 
 
 # --- what is found
@@ -230,45 +253,85 @@ def test_empty_folder(tmp_path: Path) -> None:
 # --- workers
 
 
-def prepare_or_die(item: Found, plan: Plan) -> Prepared:
-    """Stand in for `prepare` in a spawned worker."""
-    if "die" in item.file:
-        os._exit(9)
-    if "raise" in item.file:
-        raise MemoryError("too much")
-    return Prepared(rows=((0.0, 1.0, 1),), features=(np.full((4, 2), len(item.file), "f4"),))
+def echo_or_die(chunk: Sequence[Found]) -> list[list[Prediction]]:
+    """Stand in for a model in a spawned worker."""
+    for item in chunk:
+        if "die" in item.file:
+            os._exit(9)
+        if "raise" in item.file:
+            raise MemoryError("too much")
+    return [[Prediction(item.file, 0, len(item.file), "", 1, None)] for item in chunk]
 
 
-def test_a_dying_worker_costs_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stage, "prepare", prepare_or_die)
-    files = ["1", "22", "die", "333", "raise", "4444", "55555", "666666"]
-    found = [Found(name) for name in files]
-    rows = list(stage._prepare_all(found, Plan("fake", None), 2))
-    assert [item.file for item, _ in rows] == files
-    for item, prepared in rows:
-        if item.file in ("die", "raise"):
-            assert ("died" in prepared.error) == (item.file == "die")
-            assert prepared.error
+def no_model(chunk: Sequence[Found]) -> list[list[Prediction]]:
+    """Stand in for a worker that cannot load the model."""
+    raise ArtifactsError("damaged")
+
+
+def test_a_dying_worker_costs_one_row() -> None:
+    files = ["1", "22", "die", "333", "raise", "4444", "55555", "666666", "7777777", "88888888"]
+    labelled = list(pool.label([Found(name) for name in files], echo_or_die, 2))
+    assert [row.file for (row,) in labelled] == files
+    for (row,) in labelled:
+        if row.file in ("die", "raise"):
+            assert ("died" in row.error) == (row.file == "die")
+            assert row.status == "error" and row.error
         else:
-            assert prepared.features[0][0, 0] == len(item.file)
+            assert (row.status, row.end) == ("ok", len(row.file))
 
 
-def test_jobs_change_nothing(
-    tmp_path: Path, ravdess: Path, monkeypatch: pytest.MonkeyPatch
+def test_workers_without_a_model_end_the_run() -> None:
+    with pytest.raises(ArtifactsError, match="damaged"):
+        list(pool.label([Found("a")], no_model, 1))
+
+
+def test_workers_are_fed_as_they_go() -> None:
+    # However many files there are, few are on their way.
+    taken: list[int] = []
+
+    def files() -> Iterator[Found]:
+        for number in range(20 * pool.CHUNK):
+            taken.append(number)
+            yield Found(str(number))
+
+    rows = pool.label(files(), echo_or_die, 1)
+    next(rows)
+    assert len(taken) <= (pool.AHEAD + 1) * pool.CHUNK
+    assert len(list(rows)) == 20 * pool.CHUNK - 1
+
+
+def test_jobs_change_nothing(tmp_path: Path, ravdess: Path) -> None:
+    paths = [str(path) for path in sorted(ravdess.rglob("*-01.flac"))[: pool.CHUNK + 2]]
+    paths.insert(2, str(tmp_path / "no.wav"))
+    trained = artifacts.load(artifacts.packaged())
+    alone = list(stage.predict(paths, trained, jobs=1))
+    several = list(stage.predict(paths, trained, jobs=2))
+    for one, other in zip(alone, several, strict=True):
+        assert (one.file, one.emotion, one.error) == (other.file, other.emotion, other.error)
+        if one.status != "error":
+            np.testing.assert_allclose(fake.shares(one), fake.shares(other), atol=1e-6)
+
+
+@pytest.mark.parametrize(("count", "workers"), [(3, None), (4, 2), (9, 2)])
+def test_many_files_are_spread_over_the_cores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int, workers: int | None
 ) -> None:
-    from ser_cli import recipes
-    from ser_cli.model.predictor import prepare
+    fake.register(monkeypatch)
+    trained = artifacts.load(fake.folder(tmp_path / "artifacts"))
+    monkeypatch.setattr(stage, "MANY", 4)
+    monkeypatch.setattr(stage, "CORES", 2)
+    seen: list[int] = []
 
-    files = [Found(str(path)) for path in sorted(ravdess.rglob("*-01.flac"))[:4]]
-    files.insert(2, Found(str(tmp_path / "no.wav")))
-    plan = Plan(recipes.DEFAULT, 4.3)
-    several = list(stage._prepare_all(files, plan, 2))
-    assert [item for item, _ in several] == files
-    for item, prepared in several:
-        alone = prepare(item, plan)
-        assert (alone.error, alone.rows) == (prepared.error, prepared.rows)
-        for one, other in zip(alone.features, prepared.features, strict=True):
-            assert np.array_equal(one, other)
+    def label(items: object, task: object, jobs: int) -> Iterator[list[Prediction]]:
+        seen.append(jobs)
+        return iter(())
+
+    monkeypatch.setattr(pool, "label", label)
+    list(stage.predict(["no.wav"] * count, trained))
+    assert seen == ([] if workers is None else [workers])
+    seen.clear()
+    list(stage.predict(["no.wav"] * count, trained, jobs=1))
+    assert seen == []
 
 
 # --- records
@@ -299,7 +362,8 @@ def test_predict_is_light(tmp_path: Path) -> None:
     code = (
         "import sys, pytest, fake; from pathlib import Path;"
         "from ser_cli.stages.predict import predict; fake.register(pytest.MonkeyPatch());"
-        f"rows = predict([{str(path)!r}], artifacts=Path({str(folder)!r}));"
+        "from ser_cli.model import artifacts;"
+        f"rows = predict([{str(path)!r}], artifacts.load(Path({str(folder)!r})));"
         "print(*[row.emotion for row in rows]);"
         f"print(*{heavy} & sys.modules.keys())"
     )

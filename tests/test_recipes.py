@@ -273,7 +273,7 @@ def test_what_is_written_computes_what_was_trained(made: Made) -> None:
 
 def test_prediction_of_files_is_that_of_the_trained_network(made: Made) -> None:
     clips = made.data.test.clips
-    rows = list(predict([str(clip.path) for clip in clips], artifacts=made.folder))
+    rows = list(predict([str(clip.path) for clip in clips], artifacts.load(made.folder)))
     outputs = fitting.probabilities(made.trained.model, made.data.test.x)
     expected = calibrate(outputs, made.trained.temperature)
     classes = made.data.preprocessor.classes

@@ -7,8 +7,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import typer
-
 from ser_cli.errors import SerError
 
 if TYPE_CHECKING:
@@ -24,7 +22,7 @@ CONFUSION_LETTERS = 4  # of a class above its column: eight of them fit into 80
 
 def say(text: str) -> None:
     """Tell the user something beside the result."""
-    typer.echo(text, err=True)
+    print(text, file=sys.stderr)
 
 
 @contextmanager

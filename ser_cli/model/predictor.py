@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -13,7 +14,6 @@ import numpy as np
 from ser_cli import recipes
 from ser_cli.data.cache import waveform_features
 from ser_cli.errors import ArtifactsError, SerError, UsageError
-from ser_cli.model import artifacts
 from ser_cli.model.runtime import Runtime
 from ser_cli.sound import audio
 from ser_cli.sound.search import Found, find
@@ -22,11 +22,13 @@ from ser_cli.types import Prediction
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ser_cli.model.artifacts import Artifacts
     from ser_cli.types import Audio, Floats, Recipe
 
     Source = str | Path | BinaryIO
 
 OVERLAP = 0.5  # of the windows that a long file is heard through
+TOGETHER = 16  # windows that go through the network at once: more are hardly faster
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,22 +61,25 @@ class Prepared:
 class Model:
     """A trained system that is ready to predict: recipe, scaling, network and calibration."""
 
-    def __init__(self, folder: Path) -> None:
-        """Load an artifacts folder.
+    def __init__(self, trained: Artifacts) -> None:
+        """Take a trained system; its network is loaded when it is first needed.
 
         Raises:
-            ArtifactsError: It is missing, unfinished or damaged.
+            ArtifactsError: Its features are not those of this version of the recipe.
         """
-        self.artifacts = artifacts.load(folder)
-        self.recipe = recipes.get(self.artifacts.recipe)
-        _check_version(self.artifacts, self.recipe)
-        self._runtime = Runtime(self.artifacts)
-        self._heard = _heard_s(self.recipe, self.artifacts.preprocessor.max_len)
+        self.artifacts = trained
+        self.recipe = recipes.get(trained.recipe)
+        _check_version(trained, self.recipe)
+        self._heard = _heard_s(self.recipe, trained.preprocessor.max_len)
+
+    @cached_property
+    def _runtime(self) -> Runtime:
+        return Runtime(self.artifacts)
 
     @property
     def classes(self) -> tuple[str, ...]:
         """The emotions, in the order of the probabilities."""
-        return self._runtime.classes
+        return self.artifacts.preprocessor.classes
 
     def predict(
         self,
@@ -102,37 +107,52 @@ class Model:
         for number, source in enumerate(many):
             if isinstance(source, np.ndarray):
                 rows += self._hear(source, f"waveform[{number}]", sample_rate)
-            elif isinstance(source, (str, Path)):
-                for item in find([source]):
-                    rows += self.finish(item.file, prepare(item, self.plan()))
-            else:
-                name = str(getattr(source, "name", f"file[{number}]"))
-                rows += self.finish(name, prepare(source, self.plan()))
+                continue
+            named = isinstance(source, (str, Path))
+            items = find([source]) if named else [source]
+            for found in self.label(items, self.plan()):
+                rows += found
         return rows
 
     def plan(self, *, window: float | None = None, step: float | None = None) -> Plan:
         """Return what `prepare` must know to make this model's input."""
         return Plan(self.recipe.name, self._heard, window, step)
 
-    def finish(self, file: str, prepared: Prepared) -> list[Prediction]:
-        """Run the network over the windows of a file, and average those of each row."""
-        if prepared.error:
-            nan = math.nan
-            return [Prediction(file, nan, nan, "", nan, None, "error", error=prepared.error)]
-        probabilities = self._runtime.predict(prepared.features)
-        ends = np.cumsum([count for _, _, count in prepared.rows])
-        heard = np.split(probabilities, ends[:-1])
-        return [
-            self._row(file, row, shares.mean(axis=0), prepared.flags)
-            for row, shares in zip(prepared.rows, heard, strict=True)
-        ]
+    def label(self, items: Iterable[Found | BinaryIO], plan: Plan) -> Iterator[list[Prediction]]:
+        """Yield the rows of each file, in order; memory is bounded by the longest file.
+
+        Short files go through the network together, so rows come in small groups.
+        """
+        held: list[tuple[str, Prepared]] = []
+        for item in items:
+            held.append((_name(item), prepare(item, plan)))
+            if sum(len(prepared.features) for _, prepared in held) >= TOGETHER:
+                yield from self._finish(held)
+                held = []
+        yield from self._finish(held)
+
+    def _finish(self, held: Sequence[tuple[str, Prepared]]) -> Iterator[list[Prediction]]:
+        """Run the network over all windows of some files, and average those of each row."""
+        counts = [count for _, prepared in held for _, _, count in prepared.rows]
+        features = [window for _, prepared in held for window in prepared.features]
+        shares = iter(
+            np.split(self._runtime.predict(features), np.cumsum(counts)) if counts else ()
+        )
+        for file, prepared in held:
+            if prepared.error:
+                yield [failed(file, prepared.error)]
+                continue
+            yield [
+                self._row(file, row, next(shares).mean(axis=0), prepared.flags)
+                for row in prepared.rows
+            ]
 
     def _hear(self, waveform: NDArray[Any], name: str, sample_rate: int | None) -> list[Prediction]:
         if sample_rate is None:
             raise UsageError("a waveform needs its rate", hint="predict(waveform, sample_rate=Hz)")
         target = self.recipe.sample_rate
         sound = audio.from_array(waveform, sample_rate=sample_rate, target=target)
-        return self.finish(name, _cut(sound, self.recipe, self.plan()))
+        return next(self._finish([(name, _cut(sound, self.recipe, self.plan()))]))
 
     def _row(
         self, file: str, row: tuple[float, float, int], mean: Floats, odd: tuple[str, ...]
@@ -151,6 +171,11 @@ class Model:
         )
 
 
+def failed(file: str, error: str) -> Prediction:
+    """Return the row of a file that could not be predicted."""
+    return Prediction(file, math.nan, math.nan, "", math.nan, None, "error", error=error)
+
+
 def prepare(source: Found | BinaryIO, plan: Plan) -> Prepared:
     """Read a file and make its features; whatever goes wrong with it is data, not an end."""
     if isinstance(source, Found) and source.error:
@@ -165,7 +190,13 @@ def prepare(source: Found | BinaryIO, plan: Plan) -> Prepared:
         return Prepared(error=f"{type(error).__name__}: {error}")
 
 
-def _check_version(trained: artifacts.Artifacts, recipe: Recipe) -> None:
+def _name(source: Found | BinaryIO) -> str:
+    return (
+        source.file if isinstance(source, Found) else str(getattr(source, "name", "audio stream"))
+    )
+
+
+def _check_version(trained: Artifacts, recipe: Recipe) -> None:
     version = trained.manifest.get("recipe_version", recipe.version)
     if version != recipe.version:
         raise ArtifactsError(
@@ -178,13 +209,13 @@ def _check_version(trained: artifacts.Artifacts, recipe: Recipe) -> None:
 def _heard_s(recipe: Recipe, max_len: int) -> float | None:
     """Return the seconds that fill the network's input, None where any length fills it.
 
-    Frames follow each other at a fixed distance, which a probe shows; its length is a power
-    of two, as distances mostly are.
+    Frames follow each other at a fixed distance, which a probe of silence shows; its length is
+    a power of two, as distances mostly are.
     """
     if recipe.duration is not None:
         return recipe.duration
-    probe = np.random.default_rng(0).standard_normal(2**16).astype(np.float32)
-    frames = len(recipe.extract(probe * np.float32(0.1)))
+    probe = np.zeros(2**14, np.float32)
+    frames = len(recipe.extract(probe))
     return None if frames < 2 else (max_len * len(probe) / (frames - 1) - 1) / recipe.sample_rate
 
 

@@ -2,48 +2,66 @@
 
 from __future__ import annotations
 
+from array import array
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ser_cli.data.corpora.ravdess import parse
-from ser_cli.report import metrics, text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from ser_cli.types import Prediction
 
 
-def report(
-    predictions: Sequence[Prediction], classes: Sequence[str], parts: Mapping[str, str]
-) -> str:
-    """Return a table of precision, recall and F1, or "" where no name carries a known label.
+class Tally:
+    """What is needed of each row to score them all at the end: some bytes a clip."""
 
-    Args:
-        predictions: Rows; those with an error are left out.
-        classes: Names of their probabilities.
-        parts: Which clips, by RAVDESS's names, the model has seen as train or dev.
-    """
-    known = [
-        (row, named) for row in predictions if (named := _named(row)) and row.status != "error"
-    ]
-    known = [(row, named) for row, named in known if named["emotion"] in classes]
-    if not known:
-        return ""
-    scored = metrics.score(
-        np.array([classes.index(named["emotion"]) for _, named in known]),
-        np.stack([row.probabilities for row, _ in known if row.probabilities is not None]),
-        labels=classes,
-        speakers=[named["speaker"] for _, named in known],
-    )
-    lines = [f"{len(known)} files are named as RAVDESS names them; against those labels:", ""]
-    learned = sum(parts.get(Path(row.file).stem) in ("train", "dev") for row, _ in known)
-    if learned:
-        lines.insert(0, f"{learned} of {len(known)} clips were training data of this model")
-    return "\n".join([*lines, text.table(scored)])
+    def __init__(self, classes: Sequence[str], read_parts: Callable[[], Mapping[str, str]]) -> None:
+        """Begin with no rows.
 
+        Args:
+            classes: Names of the rows' probabilities.
+            read_parts: Called once if it is needed: which clips, by RAVDESS's names, the model
+                has seen as train or dev.
+        """
+        self._classes = tuple(classes)
+        self._read_parts = read_parts
+        self._parts: Mapping[str, str] | None = None
+        self._learned = 0
+        self._truth = array("B")
+        self._shares = array("f")
+        self._speakers: list[str] = []
 
-def _named(row: Prediction) -> dict[str, str] | None:
-    return parse(Path(row.file).stem)
+    def add(self, row: Prediction) -> None:
+        """Take a row; one with an error, or whose name carries no known label, is left out."""
+        stem = Path(row.file).stem
+        named = parse(stem)
+        if named is None or row.probabilities is None or named["emotion"] not in self._classes:
+            return
+        if self._parts is None:
+            self._parts = self._read_parts()
+        self._learned += self._parts.get(stem) in ("train", "dev")
+        self._truth.append(self._classes.index(named["emotion"]))
+        self._shares.extend(row.probabilities.tolist())
+        self._speakers.append(named["speaker"])
+
+    def report(self) -> str:
+        """Return a table of precision, recall and F1, or "" where no row was counted."""
+        if not self._truth:
+            return ""
+        from ser_cli.report import metrics, text
+
+        scored = metrics.score(
+            np.array(self._truth, np.int64),
+            np.array(self._shares, np.float32).reshape(-1, len(self._classes)),
+            labels=self._classes,
+            speakers=self._speakers,
+        )
+        count = len(self._truth)
+        lines = [f"{count} files are named as RAVDESS names them; against those labels:", ""]
+        if self._learned:
+            lines.insert(0, f"{self._learned} of {count} clips were training data of this model")
+        return "\n".join([*lines, text.table(scored)])
