@@ -78,6 +78,9 @@ def _session(artifacts: Artifacts, threads: int) -> onnxruntime.InferenceSession
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
+    # An arena keeps what the largest batch has needed; without it a run is no slower.
+    options.enable_cpu_mem_arena = False
+    options.enable_mem_pattern = False
     options.log_severity_level = 3  # errors; warnings about the graph help no user
     try:
         return onnxruntime.InferenceSession(
