@@ -20,11 +20,12 @@ from command import EMOTIONS, SPEAKERS, TINY, Result, ser, succeed, tone
 
 from ser_cli import recipes
 from ser_cli.errors import DataError
-from ser_cli.model import artifacts, fitting
+from ser_cli.model import artifacts, fitting, studies
 from ser_cli.report import study as study_report
 from ser_cli.stages import protocol as protocol_stage
 from ser_cli.stages import train as train_stage
 from ser_cli.stages import tune as tune_stage
+from ser_cli.types import Batch, Dataset, Preprocessor
 
 if TYPE_CHECKING:
     import keras
@@ -505,7 +506,7 @@ def test_tune_wants_speakers_or_a_random_split(home: Path) -> None:
 
 
 def study(tmp_path: Path, name: str = "s") -> optuna.Study:
-    return tune_stage.open_study(name, f"sqlite:///{(tmp_path / 'study.db').as_posix()}", seed=0)
+    return studies.create(name, f"sqlite:///{(tmp_path / 'study.db').as_posix()}", seed=0)
 
 
 def test_enough_counts_finished_trials_and_those_beside(tmp_path: Path) -> None:
@@ -524,16 +525,21 @@ def test_enough_counts_finished_trials_and_those_beside(tmp_path: Path) -> None:
     assert len(study(tmp_path).trials) == 5  # opened again, it goes on
 
 
+NOTHING = Batch(np.zeros((3, 1, 1), np.float32), np.zeros(3, np.int64), ())
+FOLD = Dataset(NOTHING, NOTHING, NOTHING, Preprocessor(1, np.zeros(0), np.zeros(0), ("a", "b")))
+
+
 @pytest.fixture
 def scripted(monkeypatch: pytest.MonkeyPatch) -> list[list[float]]:
     """Dev scores of each training to come, instead of the trainings."""
     scores: list[list[float]] = []
 
-    def run(data: Any, recipe: Any, chosen: Any, *, seed: int, on_epoch: Any) -> None:
+    def fit(model: Any, train: Any, dev: Any, chosen: Any, *, seed: int, on_epoch: Any) -> None:
         for epoch, score in enumerate(scores.pop(0), start=1):
             on_epoch({"epoch": epoch, "dev_uar": score, "dev_accuracy": score / 2})
 
-    monkeypatch.setattr(train_stage, "run", run)
+    monkeypatch.setattr(fitting, "fit", fit)
+    monkeypatch.setattr(tune_stage, "_networks", lambda *given: lambda fold: None)
     return scores
 
 
@@ -544,7 +550,7 @@ def test_a_trial_is_worth_the_mean_of_its_folds_best_epochs(
     scripted += [[0.2, 0.7, 0.1], [0.5, 0.4, 0.3]]
     search = tune_stage.Search("x", metric=metric, epochs=3)
     trial = study(tmp_path).ask()
-    folds: Any = (None, None)
+    folds: Any = (FOLD, FOLD)
     assert tune_stage.objective(trial, search, folds) == pytest.approx(expected)
     kept = trial.study.trials[0]
     assert kept.user_attrs["folds"] == pytest.approx([0.7 * expected / 0.6, 0.5 * expected / 0.6])
@@ -552,19 +558,47 @@ def test_a_trial_is_worth_the_mean_of_its_folds_best_epochs(
     assert steps == pytest.approx({1: 0.2, 2: 0.7, 3: 0.7, 4: 0.6, 5: 0.6, 6: 0.6})
 
 
-def test_a_bad_trial_is_pruned_on_its_way(tmp_path: Path, scripted: list[list[float]]) -> None:
+def test_a_third_goes_on_from_rung_to_rung(tmp_path: Path, scripted: list[list[float]]) -> None:
     made = study(tmp_path)
-    search, folds = tune_stage.Search("x", epochs=5), (None,)
-    for _ in range(tune_stage.STARTUP_TRIALS):
-        scripted.append([0.5] * 5)
+    search, folds = tune_stage.Search("x", epochs=10), (FOLD,)
+    lengths = []
+    for score in (0.5, 0.1, 0.4, 0.6, 0.55, 0.3):
+        scripted.append([score] * 10)
         trial = made.ask()
-        made.tell(trial, tune_stage.objective(trial, search, folds))  # type: ignore[arg-type]
-    scripted.append([0.1] * 5)
-    trial = made.ask()
-    with pytest.raises(optuna.TrialPruned):
-        tune_stage.objective(trial, search, folds)  # type: ignore[arg-type]
-    seen = made.trials[-1].intermediate_values
-    assert max(seen) == tune_stage.WARMUP_EPOCHS  # not before it could warm up
+        try:
+            made.tell(trial, tune_stage.objective(trial, search, folds))
+        except optuna.TrialPruned:
+            made.tell(trial, state=optuna.trial.TrialState.PRUNED)
+        lengths.append(max(made.trials[-1].intermediate_values))
+    # The first is alone, the fourth the best so far; the fifth is among the best third of six
+    # only when six are there.
+    assert lengths == [10, 2, 2, 10, 2, 2]
+    assert studies.FIRST_RUNG == 2
+
+
+def test_the_folds_of_a_trial_share_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    fitting.prepare(0, threads=1)
+    recipe = recipes.get(recipes.DEFAULT)
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((12, 20, recipe.features)).astype(np.float32)
+    part = Batch(x, np.arange(12) % 2, ())
+    fold = replace(FOLD, train=part, dev=part)
+    chosen = {**recipe.defaults, **TINY, "dropout": 0.5, "epochs": 2}
+    built = []
+    real = train_stage.build
+
+    def build(*given: Any, **named: Any) -> Any:
+        built.append(real(*given, **named))
+        return built[-1]
+
+    monkeypatch.setattr(train_stage, "build", build)
+    network = tune_stage._networks(recipe, chosen, 0)
+    fits = [fitting.fit(network(fold), part, part, chosen, seed=0) for _ in range(2)]
+    assert len(built) == 1
+    assert fits[0] == fits[1]  # as if it were new: weights, optimizer, dropout
+    longer = replace(part, x=np.pad(x, ((0, 0), (0, 5), (0, 0))))
+    network(replace(fold, train=longer))
+    assert len(built) == 2
 
 
 def test_a_study_without_a_complete_trial_says_so(tmp_path: Path) -> None:
@@ -588,13 +622,7 @@ def test_importances_come_when_trials_differ(tmp_path: Path) -> None:
 
 
 def test_a_study_is_named_by_what_it_is_about() -> None:
-    import fake
-
-    from ser_cli.types import Batch, Dataset, Preprocessor
-
-    empty = Batch(np.zeros((3, 1, 1), np.float32), np.zeros(3, np.int64), ())
-    plain = Preprocessor(1, np.zeros(0), np.zeros(0), fake.CLASSES)
-    folds = (Dataset(empty, empty, empty, plain),) * 2
+    folds = (FOLD,) * 2
     base = tune_stage.Search("data/x.csv")
     others = [
         replace(base, data="data/y.csv"),

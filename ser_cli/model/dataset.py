@@ -84,24 +84,39 @@ def load(
     return Sounds(readable, features, tuple(copied), plain.failed)
 
 
-def assemble(sounds: Sounds, recipe: Recipe) -> Dataset:
+def frames(sounds: Sounds, recipe: Recipe) -> int:
+    """Return T of a network's input: the recipe's, or learned from the training part."""
+    return recipe.frames or preprocess.length([features for _, features in _train(sounds)])
+
+
+def assemble(sounds: Sounds, recipe: Recipe, *, frames: int | None = None) -> Dataset:
     """Pad and scale a split; everything that is learned is learned from its training part.
+
+    Args:
+        sounds: The split and its features.
+        recipe: Says how they are scaled.
+        frames: T, where it is not to be learned from this split alone.
 
     Raises:
         DataError: A dev or test clip has an emotion that no training clip has.
     """
     split = sounds.split
-    train = [(clip, sounds.features[clip.path]) for clip in split.train] + list(sounds.copies)
+    train = _train(sounds)
     fitted = preprocess.fit(
         [features for _, features in train],
         scale=recipe.scale,
-        frames=recipe.frames,
+        frames=frames or recipe.frames,
         classes=sorted({clip.emotion for clip in split.train}),
     )
     dev, test = ([(c, sounds.features[c.path]) for c in part] for part in (split.dev, split.test))
     return Dataset(
         _batch(train, fitted), _batch(dev, fitted), _batch(test, fitted), preprocessor=fitted
     )
+
+
+def _train(sounds: Sounds) -> list[tuple[Clip, Floats]]:
+    plain = [(clip, sounds.features[clip.path]) for clip in sounds.split.train]
+    return plain + list(sounds.copies)
 
 
 def _batch(clips: list[tuple[Clip, Floats]], preprocessor: Preprocessor) -> Batch:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ser_cli.types import Batch, Floats, Params
 
     Epoch = dict[str, float]
+    State = list[NDArray[Any]]  # of weights, optimizer and dropout's generators
 
 DEV_BATCH = 256
 
@@ -52,7 +53,7 @@ def fit(
     to zero over all epochs. Without dev the last epoch is kept.
 
     Args:
-        model: Uncompiled, softmax output.
+        model: Softmax output; compiled here unless it is.
         train: Clips to learn from.
         dev: Clips to choose the epoch by (highest UAR), or None.
         settings: epochs, patience, batch_size, learning_rate, mask_frames, mask_columns.
@@ -60,7 +61,8 @@ def fit(
         checkpoint: File that is written after every epoch and continued from if present.
         on_epoch: Told each finished epoch; what it raises ends the training.
     """
-    _compile(model, settings)
+    if not model.compiled:
+        compiled(model, settings)
     state = _State(model, checkpoint)
     while not _finished(state.history, settings, has_dev=dev is not None):
         epoch = len(state.history) + 1
@@ -73,6 +75,24 @@ def fit(
     best = best_epoch(state.history)
     state.restore_best()
     return Fit(tuple(state.history), best)
+
+
+def compiled(model: keras.Model, settings: Params) -> State:
+    """Give a network its loss and optimizer, and return what it must be set back to."""
+    from keras import losses, ops, optimizers
+
+    model.compile(
+        optimizer=optimizers.Adam(settings["learning_rate"]),
+        loss=losses.SparseCategoricalCrossentropy(),
+    )
+    model.optimizer.build(model.trainable_variables)
+    return [np.array(ops.convert_to_numpy(variable)) for variable in _variables(model)]
+
+
+def set_back(model: keras.Model, state: State) -> None:
+    """Make a network what it was when `compiled` returned this state."""
+    for variable, value in zip(_variables(model), state, strict=True):
+        variable.assign(value)
 
 
 def prepare(seed: int, threads: int = 0) -> None:
@@ -124,15 +144,6 @@ def learning_rate(epoch: int, settings: Params) -> float:
     )
 
 
-def _compile(model: keras.Model, settings: Params) -> None:
-    from keras import losses, optimizers
-
-    model.compile(
-        optimizer=optimizers.Adam(settings["learning_rate"]),
-        loss=losses.SparseCategoricalCrossentropy(),
-    )
-
-
 def _train_epoch(
     model: keras.Model, train: Batch, settings: Params, *, seed: int, epoch: int
 ) -> Epoch:
@@ -175,6 +186,11 @@ def _finished(history: list[Epoch], settings: Params, *, has_dev: bool) -> bool:
     return has_dev and bool(history) and len(history) - best_epoch(history) >= settings["patience"]
 
 
+def _variables(model: keras.Model) -> list[Any]:
+    """Return all that training changes, dropout's generators among it."""
+    return [*model.variables, *model.optimizer.variables]
+
+
 @contextlib.contextmanager
 def _silent_stderr() -> Iterator[None]:
     """Keep libraries from writing to the file descriptor behind Python's back.
@@ -199,7 +215,6 @@ class _State:
         self._checkpoint = checkpoint
         self.history: list[Epoch] = []
         self._best: list[Any] = []
-        model.optimizer.build(model.trainable_variables)
         if checkpoint is not None and checkpoint.is_file():
             self._read(checkpoint)
 
@@ -213,19 +228,16 @@ class _State:
     def restore_best(self) -> None:
         self._model.set_weights(self._best)
 
-    def _variables(self) -> list[Any]:
-        return [*self._model.variables, *self._model.optimizer.variables]
-
     def _write(self, checkpoint: Path) -> None:
         arrays: dict[str, Any] = {"history": np.array(json.dumps(self.history))}
-        arrays |= {f"v{i}": np.asarray(v) for i, v in enumerate(self._variables())}
+        arrays |= {f"v{i}": np.asarray(v) for i, v in enumerate(_variables(self._model))}
         arrays |= {f"b{i}": value for i, value in enumerate(self._best)}
         with atomic_write(checkpoint) as temporary:
             np.savez(temporary, **arrays)
 
     def _read(self, checkpoint: Path) -> None:
         """Go on from a checkpoint; with one that is damaged, begin anew."""
-        variables, n_weights = self._variables(), len(self._model.get_weights())
+        variables, n_weights = _variables(self._model), len(self._model.get_weights())
         try:
             with np.load(checkpoint, allow_pickle=False) as saved:
                 history = json.loads(str(saved["history"]))
@@ -233,6 +245,5 @@ class _State:
                 best = [saved[f"b{i}"] for i in range(n_weights)]
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             return
-        for variable, value in zip(variables, values, strict=True):
-            variable.assign(value)
+        set_back(self._model, values)
         self.history, self._best = history, best

@@ -25,6 +25,11 @@ def pad(features: Floats, max_len: int) -> Floats:
     return padded
 
 
+def length(features: Sequence[Floats]) -> int:
+    """Return the frames that 95 % of the clips (t, F) do not exceed."""
+    return int(np.percentile([len(clip) for clip in features], LENGTH_PERCENTILE))
+
+
 def fit(
     features: Sequence[Floats],
     *,
@@ -49,8 +54,7 @@ def fit(
     """
     if not features:
         raise DataError("no clips to learn the scaling from: the training part is empty")
-    lengths = [len(clip) for clip in features]
-    max_len = frames or int(np.percentile(lengths, LENGTH_PERCENTILE))
+    max_len = frames or length(features)
     if scale == "none":
         return Preprocessor(max_len, np.zeros(0), np.zeros(0), tuple(classes))
     mean, variance, count = _moments(features, max_len, by_frame=scale == "frame")

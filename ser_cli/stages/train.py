@@ -152,10 +152,7 @@ def run(
     on_epoch: Callable[[Epoch], None] | None = None,
 ) -> Trained:
     """Build and train one network; `fitting.prepare` has been called."""
-    import keras
-
-    keras.utils.set_random_seed(seed)
-    model = recipe.build(data.train.x.shape[1:], len(data.preprocessor.classes), chosen)
+    model = build(data, recipe, chosen, seed=seed)
     dev = data.dev if len(data.dev.y) else None
     fit = fitting.fit(
         model, data.train, dev, chosen, seed=seed, checkpoint=checkpoint, on_epoch=on_epoch
@@ -164,6 +161,14 @@ def run(
     if dev is not None:
         temperature = fit_temperature(fitting.probabilities(model, dev.x), dev.y)
     return Trained(model, data.preprocessor, fit, temperature)
+
+
+def build(data: Dataset, recipe: Recipe, chosen: Params, *, seed: int) -> keras.Model:
+    """Return the recipe's untrained network for this data."""
+    import keras
+
+    keras.utils.set_random_seed(seed)
+    return recipe.build(data.train.x.shape[1:], len(data.preprocessor.classes), chosen)
 
 
 def split_clips(clips: tuple[Clip, ...], split: str, seed: int) -> Split:

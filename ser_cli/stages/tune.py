@@ -6,7 +6,6 @@ import hashlib
 import multiprocessing
 import time
 import uuid
-import warnings
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -15,23 +14,24 @@ from typing import TYPE_CHECKING, Any
 
 from ser_cli import recipes
 from ser_cli.data import corpora, splits
-from ser_cli.data.store import cache_dir, write_text
+from ser_cli.data.store import write_text
 from ser_cli.errors import DataError, UsageError
-from ser_cli.model import artifacts, dataset, fitting, settings
+from ser_cli.model import artifacts, dataset, fitting, settings, studies
 from ser_cli.report import study as study_report
 from ser_cli.stages import train
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import keras
     import optuna
 
-    from ser_cli.types import Dataset, Progress
+    from ser_cli.types import Dataset, Params, Progress, Recipe
 
 
 METRICS = {"uar": "dev_uar", "accuracy": "dev_accuracy"}
 SEARCH_SPLITS = ("speaker", "random")
-# A trial is compared with the median of the others once there is one worth comparing with.
-STARTUP_TRIALS, WARMUP_EPOCHS = 10, 3
-HEARTBEAT_S, POLL_S = 30, 2.0
+POLL_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +103,8 @@ def tune(
     folder = folder or artifacts.default_folder(search.recipe)
     folds = load_folds(search, jobs=jobs, progress=progress)
     name = study_name(search, folds)
-    url = storage or _default_storage(name)
-    study = open_study(name, url, seed=search.seed)
+    url = storage or studies.storage(name)
+    study = studies.create(name, url, seed=search.seed)
     try:
         _search(
             search,
@@ -133,13 +133,15 @@ def load_folds(
         parts: tuple[splits.Split, ...] = (splits.Split(whole.train, whole.dev, (), leaky=True),)
     else:
         parts = splits.tuning_folds(clips, search.folds)
-    loaded = (
+    loaded = [
         dataset.load(
             part, system, copies=search.copies, seed=search.seed, jobs=jobs, progress=progress
         )
         for part in parts
-    )
-    return tuple(dataset.assemble(sounds, system) for sounds in loaded)
+    ]
+    # One length for all folds, so that one network fits them.
+    frames = max(dataset.frames(sounds, system) for sounds in loaded)
+    return tuple(dataset.assemble(sounds, system, frames=frames) for sounds in loaded)
 
 
 def study_name(search: Search, folds: tuple[Dataset, ...]) -> str:
@@ -156,29 +158,6 @@ def study_name(search: Search, folds: tuple[Dataset, ...]) -> str:
     )
 
 
-def open_study(name: str, url: str, *, seed: int) -> optuna.Study:
-    """Create or continue a study: TPE, pruned by the median of the other trials."""
-    import optuna
-
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    # The heartbeat tells trials that a dead process left running from those at work.
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        storage = optuna.storages.RDBStorage(url, heartbeat_interval=HEARTBEAT_S)
-    return optuna.create_study(
-        study_name=name,
-        storage=storage,
-        direction="maximize",
-        load_if_exists=True,
-        sampler=optuna.samplers.TPESampler(
-            seed=seed, n_startup_trials=STARTUP_TRIALS, multivariate=True, constant_liar=True
-        ),
-        pruner=optuna.pruners.MedianPruner(
-            n_startup_trials=STARTUP_TRIALS, n_warmup_steps=WARMUP_EPOCHS
-        ),
-    )
-
-
 def objective(trial: optuna.Trial, search: Search, folds: tuple[Dataset, ...]) -> float:
     """Return the mean dev score of a trial's settings over the folds, or prune it.
 
@@ -189,6 +168,7 @@ def objective(trial: optuna.Trial, search: Search, folds: tuple[Dataset, ...]) -
 
     system = recipes.get(search.recipe)
     chosen = {**system.defaults, "epochs": search.epochs, **system.search(trial)}
+    network = _networks(system, chosen, search.seed)
     scores: list[float] = []
     for number, fold in enumerate(folds):
         best = 0.0
@@ -201,10 +181,31 @@ def objective(trial: optuna.Trial, search: Search, folds: tuple[Dataset, ...]) -
             if trial.should_prune():
                 raise optuna.TrialPruned
 
-        train.run(fold, system, chosen, seed=search.seed, on_epoch=watch)
+        fitting.fit(network(fold), fold.train, fold.dev, chosen, seed=search.seed, on_epoch=watch)
         scores.append(best)
     trial.set_user_attr("folds", scores)
     return fmean(scores)
+
+
+def _networks(system: Recipe, chosen: Params, seed: int) -> Callable[[Dataset], keras.Model]:
+    """Return what gives a fold its untrained network.
+
+    It is built for the first fold and set back for the others: that TensorFlow compiles a
+    network takes as long as some epochs on a small corpus.
+    """
+    built: dict[tuple[int, ...], tuple[keras.Model, fitting.State]] = {}
+
+    def network(fold: Dataset) -> keras.Model:
+        shape = (*fold.train.x.shape[1:], len(fold.preprocessor.classes))
+        if shape in built:
+            model, untrained = built[shape]
+            fitting.set_back(model, untrained)
+            return model
+        model = train.build(fold, system, chosen, seed=seed)
+        built[shape] = model, fitting.compiled(model, chosen)
+        return model
+
+    return network
 
 
 def _search(
@@ -231,7 +232,7 @@ def _search(
     ]
     for process in processes:
         process.start()
-    study = open_study(name, url, seed=search.seed)
+    study = studies.create(name, url, seed=search.seed)
     while alive := [process.sentinel for process in processes if process.is_alive()]:
         wait(alive, POLL_S)
         _tell(study, trials, progress)
@@ -255,7 +256,7 @@ def _work(
     fitting.prepare(search.seed, threads=0 if alone else 1)
     folds = folds or load_folds(search, jobs=1)
     deadline = None if timeout is None else time.monotonic() + timeout
-    study = open_study(name, url, seed=search.seed + worker)
+    study = studies.create(name, url, seed=search.seed + worker)
 
     def attempt(trial: optuna.Trial) -> float:
         trial.set_user_attr("run", run)
@@ -310,9 +311,3 @@ def _check(search: Search) -> None:
         raise UsageError(f"there is no metric {search.metric!r}", hint="known: uar, accuracy")
     if search.split not in SEARCH_SPLITS:
         raise UsageError(f"there is no split {search.split!r}", hint="known: speaker, random")
-
-
-def _default_storage(name: str) -> str:
-    file = cache_dir() / "studies" / f"{name}.db"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    return f"sqlite:///{file.as_posix()}"
