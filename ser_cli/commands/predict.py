@@ -31,7 +31,7 @@ def predict(
     step: Annotated[float | None, typer.Option(help="Seconds from row to row.")] = None,
     jobs: Annotated[
         int | None,
-        typer.Option(min=1, help="Worker processes; default: one a core from 64 files on."),
+        typer.Option(min=1, help="Worker processes; default: one a core from 128 files on."),
     ] = None,
     report: Annotated[
         bool, typer.Option("--report/--no-report", help="Score files with RAVDESS names.")

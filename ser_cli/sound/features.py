@@ -28,6 +28,7 @@ TOP_DB = 80.0
 MEL_BLOCK = 16  # filters multiplied at a time
 BLOCK = 32  # frames transformed at a time: as many as a processor's cache holds
 _AMIN = 1e-10
+_DECIBELS = np.float32(10.0 / np.log(10.0))
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,8 @@ def spectral_contrast(spec: Spectrum, n_bands: int = 6, fmin: float = 200.0) -> 
 
 def decibels(power: Floats) -> Floats:
     """Return 10 log10 of the power, nothing lower than TOP_DB below the maximum of the array."""
-    log = 10.0 * np.log10(np.maximum(np.float32(_AMIN), power))
+    # The natural logarithm is vectorised in NumPy, the decadic one is not.
+    log = _DECIBELS * np.log(np.maximum(np.float32(_AMIN), power))
     floor: Floats = np.maximum(log, log.max() - TOP_DB)
     return floor
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 SHORTEST_S = 0.05  # of window and step: less is no sound, and a hundred times the work
-MANY = 64  # files, from which on starting more processes pays
+MANY = 128  # files, from which on starting more processes pays on two cores
 CORES = os.cpu_count() or 1
 
 
