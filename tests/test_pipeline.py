@@ -558,11 +558,11 @@ def test_a_trial_is_worth_the_mean_of_its_folds_best_epochs(
     assert steps == pytest.approx({1: 0.2, 2: 0.7, 3: 0.7, 4: 0.6, 5: 0.6, 6: 0.6})
 
 
-def test_a_third_goes_on_from_rung_to_rung(tmp_path: Path, scripted: list[list[float]]) -> None:
+def test_a_quarter_goes_on_from_rung_to_rung(tmp_path: Path, scripted: list[list[float]]) -> None:
     made = study(tmp_path)
     search, folds = tune_stage.Search("x", epochs=10), (FOLD,)
     lengths = []
-    for score in (0.5, 0.1, 0.4, 0.6, 0.55, 0.3):
+    for score in (0.5, 0.1, 0.4, 0.6, 0.55, 0.3, 0.2, 0.59):
         scripted.append([score] * 10)
         trial = made.ask()
         try:
@@ -570,10 +570,8 @@ def test_a_third_goes_on_from_rung_to_rung(tmp_path: Path, scripted: list[list[f
         except optuna.TrialPruned:
             made.tell(trial, state=optuna.trial.TrialState.PRUNED)
         lengths.append(max(made.trials[-1].intermediate_values))
-    # The first is alone, the fourth the best so far; the fifth is among the best third of six
-    # only when six are there.
-    assert lengths == [10, 2, 2, 10, 2, 2]
-    assert studies.FIRST_RUNG == 2
+    # The first is alone, the fourth the best so far; two go on when eight are there.
+    assert lengths == [10, 3, 3, 10, 3, 3, 3, 10]
 
 
 def test_the_folds_of_a_trial_share_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
