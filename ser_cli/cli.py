@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from ser_cli.commands import download, evaluate, extract, predict, train, tune
+from ser_cli.commands import download, evaluate, export, extract, predict, train, tune
 
 app = typer.Typer(
     name="ser",
@@ -27,6 +27,7 @@ app.command(epilog=tune.HELP)(tune.tune)
 app.command(epilog=train.HELP)(train.train)
 app.command(epilog=evaluate.HELP)(evaluate.evaluate)
 app.command(epilog=predict.HELP)(predict.predict)
+app.command(epilog=export.HELP)(export.export)
 
 
 def _version(wanted: bool) -> None:

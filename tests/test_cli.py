@@ -65,7 +65,15 @@ def start(
 
 
 def test_the_commands_of_the_design_are_there() -> None:
-    assert COMMANDS == ["download-ravdess", "evaluate", "extract", "predict", "train", "tune"]
+    assert COMMANDS == [
+        "download-ravdess",
+        "evaluate",
+        "export",
+        "extract",
+        "predict",
+        "train",
+        "tune",
+    ]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

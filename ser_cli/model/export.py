@@ -1,10 +1,12 @@
-"""A trained Keras network -> ONNX, checked against the original."""
+"""A trained Keras network -> ONNX and SavedModel; `litert` writes the third format."""
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +16,7 @@ from ser_cli.errors import ArtifactsError
 if TYPE_CHECKING:
     import keras
 
+    from ser_cli.model.parity import Run
     from ser_cli.types import Floats
 
 TOLERANCE = 1e-5  # of a probability; float32 networks differ by about 1e-7
@@ -38,16 +41,95 @@ def to_onnx(model: keras.Model, path: Path) -> None:
             # Keras asks NumPy for a name that NumPy will bring back.
             warnings.simplefilter("ignore", FutureWarning)
             model.export(temporary, format="onnx", verbose=False)
-        difference = float(np.abs(_run(temporary, x) - expected).max())
+        # One more clip than was traced: a fixed batch size would fail here.
+        found = load_onnx(temporary)(np.concatenate([x, x[:1]]))[:-1]
+        difference = float(np.abs(found - expected).max())
         if not difference <= TOLERANCE:
             raise ArtifactsError(f"{path}: ONNX and Keras differ by {difference:.1e}")
 
 
-def _run(path: Path, x: Floats) -> Floats:
+def rewrite_onnx(source: Path, path: Path, quantize: str | None) -> None:
+    """Write an ONNX network again with smaller weights.
+
+    int8 is ONNX Runtime's dynamic quantization: 8 bits for the weights of convolutions, dense
+    and LSTM layers, and for their inputs as they come. Weights outside the LSTM are unsigned:
+    on CPUs without VNNI signed ones saturate, and took three times as long. An input's range is
+    that of its whole batch, so a clip's result moves a little (2e-4) with the others in it.
+
+    Args:
+        source: float32 weights.
+        path: Written; not atomically.
+        quantize: "fp16" and "int8", or None for a plain copy.
+    """
+    if quantize is None:
+        shutil.copyfile(source, path)
+    elif quantize == "fp16":
+        _halve(source, path)
+    else:
+        from onnxruntime.quantization import QuantType, quantize_dynamic
+        from onnxruntime.quantization.shape_inference import quant_pre_process
+
+        with tempfile.TemporaryDirectory() as room:
+            prepared = Path(room) / source.name
+            quant_pre_process(source, prepared, skip_symbolic_shape=True)
+            quantize_dynamic(prepared, path, weight_type=QuantType.QUInt8)
+
+
+def to_saved_model(model: keras.Model, folder: Path) -> None:
+    """Write the network as a TensorFlow SavedModel with the signature `serve`."""
+    model.export(folder, format="tf_saved_model", verbose=False)
+
+
+def load_onnx(path: Path) -> Run:
+    """Return what runs an ONNX file, on one core."""
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    # One more clip than was traced: a fixed batch size would fail here.
-    grown = np.concatenate([x, x[:1]])
-    outputs: list[Floats] = session.run(None, {session.get_inputs()[0].name: grown})
-    return outputs[0][:-1]
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3  # errors; warnings about the graph help no user
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+
+    def run(x: Floats) -> Floats:
+        outputs: list[Floats] = session.run(None, {name: x})
+        return outputs[0]
+
+    return run
+
+
+def load_saved_model(folder: Path) -> Run:
+    """Return what runs a SavedModel, in TensorFlow."""
+    import tensorflow as tf
+
+    loaded: Any = tf.saved_model.load(str(folder))
+
+    def run(x: Floats) -> Floats:
+        outputs: Floats = loaded.serve(x).numpy()
+        return outputs
+
+    return run
+
+
+def _halve(source: Path, path: Path) -> None:
+    """Keep matrices and kernels in half precision, and widen them where they are used.
+
+    ONNX Runtime widens them once, when it loads the file, and computes in float32 as before:
+    its CPU has no LSTM in half precision, and no sum can overflow.
+    """
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    network = onnx.load(source)
+    graph, casts = network.graph, []
+    for tensor in graph.initializer:
+        if tensor.data_type != TensorProto.FLOAT or len(tensor.dims) < 2:
+            continue
+        wide, narrow = tensor.name, f"{tensor.name}/fp16"
+        half = numpy_helper.to_array(tensor).astype(np.float16)
+        tensor.CopyFrom(numpy_helper.from_array(half, narrow))
+        casts.append(helper.make_node("Cast", [narrow], [wide], to=TensorProto.FLOAT))
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    onnx.checker.check_model(network)
+    onnx.save(network, path)
