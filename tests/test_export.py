@@ -132,6 +132,13 @@ def earlier_export(target: Path) -> dict[str, bytes]:
     return contents(Path())
 
 
+def litert_types(file: Path) -> set[type]:
+    from ai_edge_litert.interpreter import Interpreter
+
+    tensors = Interpreter(model_content=file.read_bytes()).get_tensor_details()
+    return {tensor["dtype"] for tensor in tensors}
+
+
 def heard_by_a_phone(file: Path, x: Floats) -> Floats:
     """Run a LiteRT file in a process that knows the small runtime alone."""
     folder = file.resolve().parent
@@ -178,6 +185,8 @@ def test_an_export_says_what_the_network_says(
     assert told["ms_per_clip"] > 0 and told["source_ms_per_clip"] > 0
     if name == "litert":
         assert litert.custom_operators(written) == []
+        narrow = {None: set(), "fp16": {np.float16}, "int8": {np.int8}}
+        assert litert_types(written) & {np.float16, np.int8} == narrow[quantize]
         np.testing.assert_allclose(heard_by_a_phone(written, home.x), outputs, atol=1e-6)
 
 
@@ -451,7 +460,9 @@ def test_compare_counts_what_changed() -> None:
     def other(batch: Floats, *, at: int, value: float, when: int = 1) -> Floats:
         outputs = original(batch).copy()
         if len(batch) == when and np.array_equal(batch[-1], x[at]):
-            outputs[-1, int(outputs[-1].argmin())] = value
+            # A probability that is no number must show even where the label's place is its own.
+            place = outputs[-1].argmax() if np.isnan(value) else outputs[-1].argmin()
+            outputs[-1, int(place)] = value
         return outputs
 
     same = parity.compare(original, original, x)
@@ -462,6 +473,10 @@ def test_compare_counts_what_changed() -> None:
         assert changed.difference == pytest.approx(2.0 - original(x[at : at + 1]).min())
     broken = parity.compare(original, lambda b: other(b, at=5, value=np.nan), x)
     assert broken.flipped == 1
+    with pytest.raises(ArtifactsError, match="changes the label of 1 of 10"):
+        parity.require(broken, "onnx", "int8")
+    with pytest.raises(ArtifactsError):  # however few they are
+        parity.require(parity.Parity(200, 1, np.nan, 1.0, 1.0), "onnx", "int8")
 
 
 # -- LiteRT

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -52,7 +53,7 @@ def compare(source: Run, exported: Run, x: Floats) -> Parity:
 
 
 def require(parity: Parity, name: str, quantize: str | None) -> None:
-    """Refuse a network that changes more labels than its quantization may.
+    """Refuse a network that changes more labels than its quantization may, or outputs no number.
 
     Args:
         parity: Of the network.
@@ -63,7 +64,7 @@ def require(parity: Parity, name: str, quantize: str | None) -> None:
         ArtifactsError: It does.
     """
     limit = LIMITS[quantize]
-    if parity.flipped <= limit * parity.clips:
+    if parity.flipped <= limit * parity.clips and math.isfinite(parity.difference):
         return
     hints = {
         None: "another --format, or train again: ser train",
