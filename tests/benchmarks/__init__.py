@@ -1,0 +1,19 @@
+"""What `ser` costs against the usual script: `nox -s bench`, or `python tests/benchmarks`.
+
+    __main__.py    options, and what is done in which order
+    rows.py        the table: what is measured, floor and goal; ratios and verdicts
+    measures.py    how each row is measured
+    labels.py      whether both sides say the same
+    bench.py       the folder it happens in, and what is run there
+    material.py    the clips and the network they are measured on (a process of its own)
+    processes.py   processes, timed from outside
+    report.py      the printed table, benchmark.json, the README's table
+
+    usual.py       A: the usual script
+    empty_app.py   A of `--help`
+    sides.py       A and B in warm processes;  equality.py  whether their features are equal
+    epochs.py      epochs of a training;       tuning.py    a study, and its trials once more
+
+This process imports nothing large: Linux counts the memory of a process that starts another
+into the peak of the other.
+"""
