@@ -70,7 +70,7 @@ class Recipe:
             (T, F) matrix, or nothing.
         version: Raised when `extract` or `augment` change meaning, so that caches follow.
         extract: waveform (n,) -> features (t, F).
-        augment: waveform (n,), generator -> a changed waveform (m,).
+        augment: waveform (n,), generator, number of the copy from 1 -> a changed waveform (m,).
         build: (T, F), C, params -> an uncompiled keras.Model with softmax output.
         defaults: Every setting of `build` and of the training loop.
         search: Optuna trial -> the settings it varies.
@@ -86,7 +86,7 @@ class Recipe:
     scale: Literal["frame", "cell", "none"]
     version: int
     extract: Callable[[Floats], Floats]
-    augment: Callable[[Floats, np.random.Generator], Floats]
+    augment: Callable[[Floats, np.random.Generator, int], Floats]
     build: Callable[[tuple[int, int], int, Params], keras.Model]
     defaults: Params
     search: Callable[[optuna.Trial], dict[str, Any]]

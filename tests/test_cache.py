@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ser_cli.types import Floats, Recipe
 
 
-def change(waveform: Floats, rng: np.random.Generator) -> Floats:
+def change(waveform: Floats, rng: np.random.Generator, copy: int) -> Floats:
     return augment.noise(waveform, rng, 0.1)
 
 

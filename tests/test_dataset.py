@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ser_cli.types import Floats
 
 
-def louder(waveform: Floats, rng: np.random.Generator) -> Floats:
+def louder(waveform: Floats, rng: np.random.Generator, copy: int) -> Floats:
     return augment.noise(waveform + np.float32(0.5), rng, 0.01)
 
 

@@ -17,7 +17,6 @@ from ser_cli.types import Batch
 if TYPE_CHECKING:
     import keras
 
-    from ser_cli.types import Params
 
 FRAMES, COLUMNS, CLASSES = 6, 5, 3
 SETTINGS = {
@@ -25,6 +24,11 @@ SETTINGS = {
     "patience": 10,
     "batch_size": 8,
     "learning_rate": 0.01,
+    "class_weights": True,
+    "schedule": "cosine",
+    "min_learning_rate": 0.0,
+    "plateau_factor": 0.5,
+    "plateau_patience": 1,
     "mask_frames": 2,
     "mask_columns": 2,
 }
@@ -119,18 +123,31 @@ def test_a_row_an_epoch() -> None:
     assert list(done.history[0]) == names[:3]
 
 
-# Before the best epoch and after it; after the last, when only the weights were not restored yet.
-@pytest.mark.parametrize(("after", "with_dev"), [(2, True), (2, False), (4, True)])
+# Before the best epoch and after it; after the last, when only the weights were not restored yet;
+# and in the middle of a plateau, of dev's loss or training's, that has lowered the rate once.
+@pytest.mark.parametrize(
+    ("after", "with_dev", "schedule"),
+    [
+        (2, True, "cosine"),
+        (2, False, "cosine"),
+        (4, True, "cosine"),
+        (3, True, "plateau"),
+        (3, False, "plateau"),
+    ],
+)
 def test_a_killed_training_goes_on_as_if_nothing_was(
-    tmp_path: Path, after: int, with_dev: bool
+    tmp_path: Path, after: int, with_dev: bool, schedule: str
 ) -> None:
     dev = batch(1) if with_dev else None
-    whole, weights = fit(dev=dev)
+    rate = {"cosine": 0.01, "plateau": 2.0}[schedule]  # too fast to get better every epoch
+    settings: dict[str, Any] = {"schedule": schedule, "learning_rate": rate}
+    whole, weights = fit(dev=dev, **settings)
+    assert len({row["learning_rate"] for row in whole.history}) > 1
     checkpoint = tmp_path / "state.npz"
     with pytest.raises(KilledError):
-        fit(dev=dev, checkpoint=checkpoint, on_epoch=killer(after))
+        fit(dev=dev, checkpoint=checkpoint, on_epoch=killer(after), **settings)
     rows: list[fitting.Epoch] = []
-    resumed, continued = fit(dev=dev, checkpoint=checkpoint, on_epoch=rows.append)
+    resumed, continued = fit(dev=dev, checkpoint=checkpoint, on_epoch=rows.append, **settings)
     assert [row["epoch"] for row in rows] == list(range(after + 1, 5))  # no epoch is done twice
     assert resumed == whole
     for a, b in zip(weights, continued, strict=True):
@@ -243,10 +260,10 @@ def test_the_loss_is_weighed_by_class() -> None:
 
     recorder = Recorder()
     train = Batch(np.zeros((12, 2, 2), np.float32), np.array([0] * 9 + [1] * 3), ())
-    row = fitting._train_epoch(recorder, train, SETTINGS, seed=0, epoch=3)
+    row = fitting._train_epoch(recorder, train, SETTINGS, seed=0, epoch=3, rate=0.1)
     assert recorder.weights == pytest.approx({0: 12 / 18, 1: 12 / 6})
     assert row["loss"] == 2.0  # a mean over clips, although the last batch is smaller
-    assert recorder.optimizer.learning_rate == row["learning_rate"]
+    assert recorder.optimizer.learning_rate == row["learning_rate"] == 0.1
 
 
 def test_every_clip_is_seen_once_an_epoch_in_another_order() -> None:
@@ -267,7 +284,7 @@ def test_every_clip_is_seen_once_an_epoch_in_another_order() -> None:
     orders = []
     for seed, epoch in ((0, 1), (0, 2), (1, 1), (0, 1)):
         recorder = Recorder()
-        fitting._train_epoch(recorder, train, plain, seed=seed, epoch=epoch)
+        fitting._train_epoch(recorder, train, plain, seed=seed, epoch=epoch, rate=0.1)
         assert sorted(recorder.seen) == list(range(20))
         orders.append(recorder.seen)
     assert orders[0] == orders[3] and orders[0] != orders[1] and orders[0] != orders[2]
@@ -279,16 +296,18 @@ def test_masks_cover_training_clips_and_leave_the_data_alone() -> None:
     assert (train.x == 1).all()
 
 
-def test_the_learning_rate_falls_along_half_a_cosine() -> None:
-    settings: Params = {"learning_rate": 0.02, "epochs": 10}
-    rates = [fitting.learning_rate(epoch, settings) for epoch in range(1, 12)]
-    assert rates[0] == pytest.approx(0.02)
-    assert rates[5] == pytest.approx(0.01)
-    assert rates[10] == pytest.approx(0, abs=1e-12)
-    assert rates == sorted(rates, reverse=True)
+def test_the_schedule_sets_the_rate_of_each_epoch() -> None:
     done, _ = fit(epochs=3)
     expected = [0.01 * 0.5 * (1 + math.cos(math.pi * k / 3)) for k in range(3)]
-    assert [row["learning_rate"] for row in done.history] == pytest.approx(expected)
+    assert [row["learning_rate"] for row in done.history] == expected
+
+
+def test_classes_may_weigh_as_many_clips_as_they_have() -> None:
+    few = batch(0, labels=(0, 0, 0, 1, 2))
+    (weighted, first), (plain, second) = (
+        fit(train=few, epochs=1, class_weights=chosen) for chosen in (True, False)
+    )
+    assert weighted.history != plain.history and not same(first, second)
 
 
 def test_best_epoch() -> None:

@@ -35,6 +35,11 @@ LOOP = {  # what the training loop asks of any recipe
     "batch_size",
     "learning_rate",
     "copies",
+    "class_weights",
+    "schedule",
+    "min_learning_rate",
+    "plateau_factor",
+    "plateau_patience",
     "mask_frames",
     "mask_columns",
 }
@@ -59,6 +64,10 @@ def sounds(rate: int) -> dict[str, Floats]:
         "short": (0.1 * rng.standard_normal(rate // 20)).astype(np.float32),
         "sample": np.full(1, 0.1, np.float32),
     }
+
+
+def equal(one: Floats, two: Floats) -> bool:
+    return one.shape == two.shape and np.allclose(one, two, atol=1e-7)
 
 
 class Smallest:
@@ -192,13 +201,20 @@ def test_augmentation_follows_its_generator(name: str) -> None:
     recipe = recipes.get(name)
     waveform = tone(300, recipe.sample_rate, 1.0)
     before = waveform.copy()
-    first, again, other = (
-        recipe.augment(waveform, np.random.default_rng(seed)) for seed in (1, 1, 2)
-    )
-    np.testing.assert_array_equal(first, again)
-    assert first.shape != other.shape or not np.allclose(first, other)
+
+    def copies(seed: int) -> list[Floats]:
+        return [recipe.augment(waveform, np.random.default_rng([seed, k]), k) for k in range(1, 7)]
+
+    first, again, other = copies(1), copies(1), copies(2)
+    for one, same in zip(first, again, strict=True):
+        np.testing.assert_array_equal(one, same)
+        assert one.dtype == np.float32 and one.ndim == 1
+    # A seed's fixed copies may be equal, not all of them.
+    assert any(not equal(one, another) for one, another in zip(first, other, strict=True))
+    # And no copy is another's, or the clip itself.
+    whole = [waveform, *first]
+    assert not any(equal(one, two) for n, one in enumerate(whole) for two in whole[:n])
     np.testing.assert_array_equal(waveform, before)
-    assert first.dtype == np.float32 and first.ndim == 1
 
 
 @every_recipe
@@ -206,8 +222,8 @@ def test_augmentation_follows_its_generator(name: str) -> None:
 def test_augmentation_keeps_sounds_usable(name: str) -> None:
     recipe = recipes.get(name)
     for key, waveform in sounds(recipe.sample_rate).items():
-        for seed in range(3):
-            moved = recipe.augment(waveform, np.random.default_rng(seed))
+        for copy in range(1, 5):
+            moved = recipe.augment(waveform, np.random.default_rng(copy), copy)
             assert np.isfinite(moved).all(), key
             assert 0.7 * len(waveform) - 1 <= len(moved) <= 1.5 * len(waveform) + 1, key
             assert np.abs(moved).max() < 2, key

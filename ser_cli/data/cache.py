@@ -143,7 +143,7 @@ def _compute_one(
         waveform = audio.load(path, sample_rate=recipe.sample_rate).waveform
         if copy:
             rng = np.random.default_rng([seed, copy, int(key[:15], 16)])
-            waveform = recipe.augment(waveform, rng)
+            waveform = recipe.augment(waveform, rng, copy)
         features = waveform_features(waveform, recipe)
     except AudioError as error:
         # The caller names the file, and equal files share this reason.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 import os
 import zipfile
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ser_cli.data.store import atomic_write
+from ser_cli.model.schedule import learning_rate
 from ser_cli.sound.augment import mask
 
 if TYPE_CHECKING:
@@ -49,14 +49,15 @@ def fit(
 ) -> Fit:
     """Train a network and leave in it the weights of its best epoch on dev.
 
-    Classes weigh the same however many clips they have. The learning rate falls along a cosine
-    to zero over all epochs. Without dev the last epoch is kept.
+    Without dev the last epoch is kept.
 
     Args:
         model: Softmax output; compiled here unless it is.
         train: Clips to learn from.
         dev: Clips to choose the epoch by (highest UAR), or None.
-        settings: epochs, patience, batch_size, learning_rate, mask_frames, mask_columns.
+        settings: epochs, patience, batch_size, class_weights (whether classes weigh the same
+            however many clips they have), mask_frames, mask_columns, and what
+            `schedule.learning_rate` takes.
         seed: Of order, masks and mixtures; dropout takes keras's own seed.
         checkpoint: File that is written after every epoch and continued from if present.
         on_epoch: Told each finished epoch; what it raises ends the training.
@@ -65,8 +66,9 @@ def fit(
         compiled(model, settings)
     state = _State(model, checkpoint)
     while not _finished(state.history, settings, has_dev=dev is not None):
+        rate = learning_rate(settings, state.history)
         epoch = len(state.history) + 1
-        row = _train_epoch(model, train, settings, seed=seed, epoch=epoch)
+        row = _train_epoch(model, train, settings, seed=seed, epoch=epoch, rate=rate)
         if dev is not None:
             row |= _dev_scores(model, dev)
         state.add(row)
@@ -137,19 +139,14 @@ def class_weights(y: NDArray[np.int64], n_classes: int) -> Floats:
     return (len(y) / (present * np.maximum(counts, 1))).astype(np.float32)
 
 
-def learning_rate(epoch: int, settings: Params) -> float:
-    """Return the learning rate of an epoch (from 1): half a cosine from its start to zero."""
-    return float(
-        settings["learning_rate"] * 0.5 * (1 + math.cos(math.pi * (epoch - 1) / settings["epochs"]))
-    )
-
-
 def _train_epoch(
-    model: keras.Model, train: Batch, settings: Params, *, seed: int, epoch: int
+    model: keras.Model, train: Batch, settings: Params, *, seed: int, epoch: int, rate: float
 ) -> Epoch:
     rng = np.random.default_rng([seed, epoch])
-    weights = class_weights(train.y, model.output_shape[-1])[train.y]
-    model.optimizer.learning_rate = learning_rate(epoch, settings)
+    weights = np.ones(len(train.y), np.float32)
+    if settings["class_weights"]:
+        weights = class_weights(train.y, model.output_shape[-1])[train.y]
+    model.optimizer.learning_rate = rate
     order, size, total = rng.permutation(len(train.y)), settings["batch_size"], 0.0
     for at in range(0, len(order), size):
         chosen = order[at : at + size]
@@ -161,11 +158,7 @@ def _train_epoch(
         )
         loss = model.train_on_batch(x, train.y[chosen], sample_weight=weights[chosen])
         total += float(loss) * len(chosen)
-    return {
-        "epoch": epoch,
-        "learning_rate": learning_rate(epoch, settings),
-        "loss": total / len(order),
-    }
+    return {"epoch": epoch, "learning_rate": rate, "loss": total / len(order)}
 
 
 def _dev_scores(model: keras.Model, dev: Batch) -> Epoch:

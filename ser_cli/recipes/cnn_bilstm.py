@@ -29,8 +29,7 @@ def extract(waveform: Floats) -> Floats:
     Returns:
         (t, 139) with t = 1 + n // 512.
     """
-    shortest = (features.DELTA_WIDTH - 1) * features.HOP_LENGTH
-    spec = features.spectrum(features.at_least(waveform, shortest), SAMPLE_RATE)
+    spec = features.spectrum(features.at_least(waveform, features.SHORTEST), SAMPLE_RATE)
     cepstrum = features.mfcc(features.mel_decibels(spec), N_MFCC)
     parts = (
         cepstrum,
@@ -42,12 +41,13 @@ def extract(waveform: Floats) -> Floats:
     return np.hstack(parts, dtype=np.float32)
 
 
-def change(waveform: Floats, rng: Generator) -> Floats:
+def change(waveform: Floats, rng: Generator, copy: int) -> Floats:
     """Shift by up to 2 semitones, stretch by .9 to 1.1, and every other time add noise of .005.
 
     The seed names the amounts. It does not say how they combine; here noise, which drowns the
     quietest actors, leaves half of the copies clean.
     """
+    del copy  # all alike
     moved = augment.stretch_and_shift(
         waveform, rate=rng.uniform(0.9, 1.1), semitones=rng.uniform(-2, 2)
     )
@@ -143,6 +143,12 @@ RECIPE = Recipe(
         "epochs": 30,
         "patience": 10,
         "copies": 1,
+        "class_weights": True,
+        # Not the seed's, which keeps its rate.
+        "schedule": "cosine",
+        "min_learning_rate": 0.0,
+        "plateau_factor": 0.5,
+        "plateau_patience": 5,
         # Not the seed's: masks stand in for the speakers that a corpus lacks.
         "mask_frames": 20,
         "mask_columns": 20,

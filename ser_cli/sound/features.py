@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 N_FFT = 2048
 HOP_LENGTH = 512
 DELTA_WIDTH = 9
+SHORTEST = (DELTA_WIDTH - 1) * HOP_LENGTH  # samples that make the frames `delta` needs
 TOP_DB = 80.0
 MEL_BLOCK = 16  # filters multiplied at a time
 BLOCK = 32  # frames transformed at a time: as many as a processor's cache holds
