@@ -20,6 +20,11 @@ def noise(waveform: Floats, rng: Generator, amplitude: float) -> Floats:
     return waveform + np.float32(amplitude) * hiss
 
 
+def peak(waveform: Floats) -> float:
+    """Return the largest magnitude of a waveform, which amounts of noise are often relative to."""
+    return float(np.abs(waveform).max())
+
+
 def stretch_and_shift(waveform: Floats, *, rate: float, semitones: float) -> Floats:
     """Change tempo and pitch with a single phase vocoder.
 
@@ -39,6 +44,25 @@ def stretch_and_shift(waveform: Floats, *, rate: float, semitones: float) -> Flo
     stretched = vocoder.stretch(waveform, rate / octave)
     shifted = soxr.resample(stretched, octave, 1.0, quality="HQ") if semitones else stretched
     return np.asarray(shifted, dtype=np.float32)
+
+
+def speed(waveform: Floats, rate: float) -> Floats:
+    """Play faster (rate above 1) or slower, as a tape does: tempo and pitch move together.
+
+    Returns:
+        About n / rate samples.
+    """
+    import soxr
+
+    return np.asarray(soxr.resample(waveform, rate, 1.0, quality="HQ"), dtype=np.float32)
+
+
+def shift(waveform: Floats, samples: int) -> Floats:
+    """Move in time, later where `samples` is above 0; what leaves at one end enters at the other.
+
+    Nothing that was said is lost, and the length stays.
+    """
+    return np.roll(waveform, samples)
 
 
 def mask(features: Floats, rng: Generator, *, frames: int, columns: int) -> Floats:
