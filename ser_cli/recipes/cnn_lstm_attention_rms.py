@@ -1,0 +1,28 @@
+"""Seed S4's system with the row it advises against low scores: the level of each frame."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ser_cli.recipes import cnn_lstm_attention as plain
+from ser_cli.sound import descriptors, features
+
+if TYPE_CHECKING:
+    from ser_cli.types import Floats
+
+
+def extract(waveform: Floats) -> Floats:
+    """Return the 187 features of a frame and its root mean square, (t, 188)."""
+    level = descriptors.rms(features.at_least(waveform, features.SHORTEST))
+    return np.hstack([plain.extract(waveform), level])
+
+
+RECIPE = replace(
+    plain.RECIPE,
+    name="cnn-lstm-attention-rms",
+    features=plain.RECIPE.features + 1,
+    extract=extract,
+)

@@ -1,0 +1,115 @@
+"""The system that seed S0 shipped: a log-mel picture of 3 s through three 2-D convolutions.
+
+The seed gives sizes of picture and dense layer, blocks, optimizer and its rate. The filters, the
+dropout and the bounds of the training are ours; so are the copies, which it has none of.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ser_cli.data.corpora import EMOTIONS
+from ser_cli.sound import augment, features
+from ser_cli.types import Recipe
+
+if TYPE_CHECKING:
+    import keras
+    import optuna
+    from numpy.random import Generator
+
+    from ser_cli.types import Floats, Params
+
+SAMPLE_RATE = 22_050
+FRAMES, N_MELS = 128, 128
+
+
+def extract(waveform: Floats) -> Floats:
+    """Return the power in 128 mel bands, in dB, of the first 128 frames.
+
+    Args:
+        waveform: (n,) at 22,050 Hz; 3 s are 130 frames, of which the last two are cut.
+
+    Returns:
+        (t, 128), t at most 128.
+    """
+    return features.mel_decibels(features.spectrum(waveform, SAMPLE_RATE), N_MELS)[:FRAMES]
+
+
+def change(waveform: Floats, rng: Generator, copy: int) -> Floats:
+    """Shift by up to 2 semitones, stretch by .9 to 1.1."""
+    del copy  # all alike
+    return augment.stretch_and_shift(
+        waveform, rate=rng.uniform(0.9, 1.1), semitones=rng.uniform(-2, 2)
+    )
+
+
+def build(shape: tuple[int, int], n_classes: int, params: Params) -> keras.Model:
+    """Stack 3 x (Conv2D, BN, MaxPool, Dropout), Dense, Dropout over a picture of one channel."""
+    from keras import Input, Sequential, layers
+
+    stack: list[Any] = [Input(shape), layers.Reshape((*shape, 1))]
+    for block in ("conv1", "conv2", "conv3"):
+        stack += [
+            layers.Conv2D(params[f"{block}_filters"], 3, padding="same", activation="relu"),
+            layers.BatchNormalization(),
+            layers.MaxPooling2D(2),
+            layers.Dropout(params["conv_dropout"]),
+        ]
+    stack += [
+        layers.Flatten(),
+        layers.Dense(params["dense_units"], activation="relu"),
+        layers.Dropout(params["dropout"]),
+        layers.Dense(n_classes, activation="softmax"),
+    ]
+    return Sequential(stack)
+
+
+def search(trial: optuna.Trial) -> dict[str, Any]:
+    """Suggest filters, size of the dense layer, dropouts, learning rate and batch size."""
+    return {
+        "conv1_filters": trial.suggest_int("conv1_filters", 16, 64, step=16),
+        "conv2_filters": trial.suggest_int("conv2_filters", 32, 128, step=32),
+        "conv3_filters": trial.suggest_int("conv3_filters", 32, 256, step=32),
+        "conv_dropout": trial.suggest_float("conv_dropout", 0.1, 0.5),
+        "dense_units": trial.suggest_int("dense_units", 64, 512, step=64),
+        "dropout": trial.suggest_float("dropout", 0.2, 0.6),
+        "learning_rate": trial.suggest_float("learning_rate", 1e-4, 1e-2, log=True),
+        "batch_size": trial.suggest_categorical("batch_size", [16, 32, 64]),
+    }
+
+
+RECIPE = Recipe(
+    name="logmel-cnn",
+    source="S0b",
+    sample_rate=SAMPLE_RATE,
+    duration=3.0,
+    labels=EMOTIONS,
+    features=N_MELS,
+    frames=FRAMES,
+    scale="frame",
+    version=1,
+    extract=extract,
+    augment=change,
+    build=build,
+    defaults={
+        "conv1_filters": 32,
+        "conv2_filters": 64,
+        "conv3_filters": 128,
+        "conv_dropout": 0.3,
+        "dense_units": 256,
+        "dropout": 0.5,
+        "learning_rate": 5e-4,
+        "batch_size": 32,
+        "epochs": 100,
+        "patience": 15,
+        "copies": 0,
+        "class_weights": False,
+        "schedule": "plateau",
+        "min_learning_rate": 1e-6,
+        "plateau_factor": 0.5,
+        "plateau_patience": 5,
+        "mask_frames": 0,
+        "mask_columns": 0,
+    },
+    search=search,
+)
