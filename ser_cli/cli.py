@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from ser_cli.commands import download, evaluate, export, extract, predict, train, tune
+from ser_cli.commands import download, evaluate, export, extract, predict, recipes, train, tune
 
 app = typer.Typer(
     name="ser",
@@ -28,6 +28,7 @@ app.command(epilog=train.HELP)(train.train)
 app.command(epilog=evaluate.HELP)(evaluate.evaluate)
 app.command(epilog=predict.HELP)(predict.predict)
 app.command(epilog=export.HELP)(export.export)
+app.command(epilog=recipes.HELP)(recipes.recipes)
 
 
 def _version(wanted: bool) -> None:

@@ -69,6 +69,26 @@ def test_short_sounds_are_no_exception(length: int) -> None:
     assert len(moved) == pytest.approx(length / 0.9, abs=2)
 
 
+@pytest.mark.parametrize("rate", [0.9, 1.0, 1.25])
+def test_speed_moves_tempo_and_pitch_together(rate: float) -> None:
+    moved = augment.speed(sine(440), rate)
+    assert moved.dtype == np.float32
+    assert len(moved) == pytest.approx(RATE / rate, abs=2)
+    assert pitch(moved) == pytest.approx(440 * rate, rel=0.003)
+
+
+def test_a_shift_loses_nothing() -> None:
+    waveform = np.arange(5, dtype=np.float32)
+    np.testing.assert_array_equal(augment.shift(waveform, 2), [3, 4, 0, 1, 2])
+    np.testing.assert_array_equal(augment.shift(waveform, -1), [1, 2, 3, 4, 0])
+    np.testing.assert_array_equal(augment.shift(waveform, 7), augment.shift(waveform, 2))
+    np.testing.assert_array_equal(waveform, np.arange(5))
+
+
+def test_the_peak_is_the_largest_magnitude() -> None:
+    assert augment.peak(np.array([0.1, -0.75, 0.5], np.float32)) == 0.75
+
+
 def runs(hidden: np.ndarray) -> tuple[int, int]:
     """Return how many are hidden, and in how many runs."""
     edges = np.diff(np.concatenate(([0], hidden.astype(int), [0])))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import soundfile
+from command import succeed
 
 from ser_cli import recipes
 from ser_cli.data import corpora
@@ -308,62 +311,54 @@ def test_scaling_is_learned_from_the_recipes_own_features(made: Made) -> None:
     np.testing.assert_allclose(x[0], made.data.test.x[0], atol=1e-4)
 
 
-def test_cnn_bilstm_frames_and_columns() -> None:
-    recipe = recipes.get("cnn-bilstm")
-    assert (recipe.features, recipe.sample_rate, recipe.duration) == (139, 16_000, None)
-    for n in (8 * 512, 16_000, 50_000):
-        assert recipe.extract(np.zeros(n, np.float32)).shape == (1 + n // 512, 139)
-    # Shorter than the 9 frames a derivative needs: silence follows.
-    assert recipe.extract(np.full(100, 0.1, np.float32)).shape == (9, 139)
+TOY = """
+from dataclasses import replace
+import numpy as np
+from ser_cli.recipes import mfcc_mlp
+
+def extract(waveform):
+    return np.stack([np.abs(waveform).mean(), np.abs(np.diff(waveform)).mean()])[None].astype("f4")
+
+RECIPE = replace(mfcc_mlp.RECIPE, name="toy-two", source="none", features=2, extract=extract)
+"""
 
 
-def test_cnn_bilstm_columns_are_the_seeds_in_its_order() -> None:
-    from librosa import feature
+def test_a_new_recipe_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "recipes").mkdir()
+    (tmp_path / "recipes" / "toy_two.py").write_text(TOY, encoding="utf-8")
+    monkeypatch.setattr(recipes, "__path__", [*recipes.__path__, str(tmp_path / "recipes")])
+    monkeypatch.setitem(sys.modules, "ser_cli.recipes.toy_two", None)  # and out again at the end
+    del sys.modules["ser_cli.recipes.toy_two"]
+    monkeypatch.chdir(tmp_path)
+    rows = ["file,emotion,split"]
+    for clip in corpus(tmp_path / "clips", recipes.get("toy-two")):
+        part = "test" if int(clip.path.stem) > 19 else "train"
+        rows.append(f"{clip.path},{clip.emotion},{part}")
+    (tmp_path / "clips.csv").write_text("\n".join(rows), encoding="utf-8")
 
-    waveform, rate = sounds(16_000)["noise"], 16_000
-    cepstrum = feature.mfcc(y=waveform, sr=rate, n_mfcc=40)
-    seeds = np.vstack(
-        [
-            cepstrum,
-            feature.delta(cepstrum),
-            feature.delta(cepstrum, order=2),
-            feature.chroma_stft(y=waveform, sr=rate),
-            feature.spectral_contrast(y=waveform, sr=rate),
-        ]
-    )
-    np.testing.assert_allclose(recipes.get("cnn-bilstm").extract(waveform), seeds.T, atol=2e-3)
-
-
-def test_cnn_bilstm_has_the_seeds_size() -> None:
-    recipe = recipes.get("cnn-bilstm")
-    frames, features, classes = 135, 139, 8
-    conv1, conv2, conv3, kernel, lstm, dense = 224, 256, 128, 7, 224, 160
-
-    def convolution(inputs: int, filters: int) -> int:
-        normalisation = 4 * filters  # gain, offset, and two running statistics
-        return kernel * inputs * filters + filters + normalisation
-
-    one_way = 4 * (lstm * (conv3 + lstm) + lstm)  # three gates and the cell
-    expected = (
-        convolution(features, conv1)
-        + convolution(conv1, conv2)
-        + convolution(conv2, conv3)
-        + 2 * one_way
-        + (2 * lstm * dense + dense)
-        + (dense * classes + classes)
-    )
-    model = recipe.build((frames, features), classes, recipe.defaults)
-    assert model.count_params() == expected
+    once = ("--epochs", 30, "--jobs", 1, "--threads", 1)
+    succeed("train", "--data", "clips.csv", "--recipe", "toy-two", *once)
+    table = succeed("evaluate", "--recipe", "toy-two", "--json")
+    assert json.loads(table.out)["reports"]["all"]["n"] == 4
+    heard = succeed("predict", "clips/22.wav", "clips/23.wav", "--recipe", "toy-two", "--json")
+    said = [json.loads(line)["emotion"] for line in heard.out.splitlines()]
+    assert said == list(recipes.get("toy-two").labels[:2])  # a low tone and a high one
+    listed = {row["name"]: row for row in json.loads(succeed("recipes", "--json").out)}
+    assert listed["toy-two"]["parameters"] == 2 * 256 + 256 + 256 * 128 + 128 + 128 * 8 + 8
 
 
-def test_cnn_bilstm_stacks_what_the_seed_says() -> None:
-    recipe = recipes.get("cnn-bilstm")
-    model = recipe.build((135, 139), 8, recipe.defaults)
-    names = [type(layer).__name__ for layer in model.layers]
-    block = ["Conv1D", "BatchNormalization", "MaxPooling1D", "SpatialDropout1D"]
-    assert names == block * 3 + ["Bidirectional", "Dense", "Dropout", "Dense"]
-    assert [layer.rate for layer in model.layers if "Dropout" in type(layer).__name__] == [
-        *(0.2, 0.2, 0.2),
-        0.3,
-    ]
-    assert len(model.losses) == 7  # L2 of three convolutions, both ways of the LSTM, two denses
+def test_the_list_of_recipes() -> None:
+    listed = {row["name"]: row for row in json.loads(succeed("recipes", "--json").out)}
+    assert tuple(listed) == NAMES
+    assert listed["mfcc-cnn1d"] == {
+        "name": "mfcc-cnn1d",
+        "source": "S1",
+        "sample_rate": 22_050,
+        "duration": 2.5,
+        "frames": 1,
+        "features": 2376,
+        "parameters": 7_193_736,
+    }
+    shown = succeed("recipes").out
+    assert all(name in shown for name in NAMES)
+    assert "T x 139" in shown and "7,193,736" in shown

@@ -1,0 +1,365 @@
+"""What each recipe takes from its seed: columns, sizes, layers, training, copies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import librosa
+import numpy as np
+import pytest
+from librosa import feature
+
+from ser_cli import recipes
+from ser_cli.data.cache import waveform_features
+from ser_cli.model import fitting
+from ser_cli.sound import augment
+
+if TYPE_CHECKING:
+    import keras
+
+    from ser_cli.types import Floats
+
+SEEDS = {  # recipe: seed, Hz, seconds, frames, features, how it is scaled
+    "cnn-bilstm": ("S2", 16_000, None, None, 139, "frame"),
+    "cnn-lstm-attention": ("S4", 22_050, None, 216, 187, "cell"),
+    "cnn-lstm-attention-rms": ("S4", 22_050, None, 216, 188, "cell"),
+    "logmel-cnn": ("S0b", 22_050, 3.0, 128, 128, "frame"),
+    "mfcc-cnn1d": ("S1", 22_050, 2.5, 1, 2376, "frame"),
+    "mfcc-mlp": ("S0a", 22_050, 3.0, 1, 40, "frame"),
+    "stats-dense": ("S3", 16_000, 3.5, 1, 181, "frame"),
+}
+TRAINING = {  # recipe: learning rate, batch, epochs, patience, schedule, copies, class weights
+    "cnn-bilstm": (4.6957e-4, 16, 30, 10, "cosine", 1, True),
+    "cnn-lstm-attention": (1e-4, 8, 100, 10, "plateau", 1, False),
+    "logmel-cnn": (5e-4, 32, 100, 15, "plateau", 0, False),
+    "mfcc-cnn1d": (1e-3, 64, 40, 40, "plateau", 1, False),
+    "mfcc-mlp": (1e-3, 32, 100, 20, "constant", 0, False),
+    "stats-dense": (1e-3, 64, 100, 10, "plateau", 3, False),
+}
+
+
+def noise(rate: int, seconds: float = 1.5) -> Floats:
+    rng = np.random.default_rng(0)
+    return (0.1 * rng.standard_normal(round(seconds * rate))).astype(np.float32)
+
+
+def network(name: str, classes: int = 8) -> keras.Model:
+    recipe = recipes.get(name)
+    fitting.prepare(0, threads=1)
+    return recipe.build((recipe.frames or 135, recipe.features), classes, recipe.defaults)
+
+
+def kinds(model: keras.Model) -> list[str]:
+    ignored = ("InputLayer", "Reshape", "Flatten")
+    found = [type(layer).__name__ for layer in model.layers]
+    return [kind for kind in found if kind not in ignored]
+
+
+def rates(model: keras.Model) -> list[float]:
+    return [layer.rate for layer in model.layers if "Dropout" in type(layer).__name__]
+
+
+@pytest.mark.parametrize("name", SEEDS)
+def test_what_goes_in(name: str) -> None:
+    r = recipes.get(name)
+    found = (r.source, r.sample_rate, r.duration, r.frames, r.features, r.scale)
+    assert found == SEEDS[name]
+
+
+@pytest.mark.parametrize("name", TRAINING)
+def test_how_it_is_trained(name: str) -> None:
+    names = [*("learning_rate", "batch_size", "epochs", "patience"), "schedule", "copies"]
+    names.append("class_weights")
+    defaults = recipes.get(name).defaults
+    assert tuple(defaults[key] for key in names) == TRAINING[name]
+    masks = 20 if name == recipes.DEFAULT else 0
+    assert defaults["mask_frames"] == defaults["mask_columns"] == masks
+
+
+def test_s3_and_s4_lower_their_rate_as_they_say() -> None:
+    for name, low in (("stats-dense", 0.0), ("cnn-lstm-attention", 1e-6)):
+        chosen = recipes.get(name).defaults
+        assert (chosen["plateau_factor"], chosen["plateau_patience"]) == (0.5, 5)
+        assert chosen["min_learning_rate"] == low
+
+
+def test_mfcc_mlp_hears_the_mean_mfcc() -> None:
+    waveform = noise(22_050, 3.0)
+    expected = feature.mfcc(y=waveform, sr=22_050, n_mfcc=40).mean(axis=1)
+    made = waveform_features(waveform, recipes.get("mfcc-mlp"))
+    np.testing.assert_allclose(made, expected[None], atol=2e-3)
+    assert kinds(network("mfcc-mlp")) == ["Dense", "Dropout"] * 2 + ["Dense"]
+
+
+def test_logmel_cnn_sees_the_first_128_frames() -> None:
+    waveform = noise(22_050, 3.0)
+    mel = librosa.power_to_db(feature.melspectrogram(y=waveform, sr=22_050))
+    assert mel.shape == (128, 130)
+    made = waveform_features(waveform, recipes.get("logmel-cnn"))
+    np.testing.assert_allclose(made, mel[:, :128].T, atol=2e-3)
+
+
+def test_logmel_cnn_stacks_what_the_seed_says() -> None:
+    model = network("logmel-cnn")
+    block = ["Conv2D", "BatchNormalization", "MaxPooling2D", "Dropout"]
+    assert kinds(model) == block * 3 + ["Dense", "Dropout", "Dense"]
+    dense = model.layers[-3]
+    assert dense.units == 256 and dense.kernel.shape[0] == 16 * 16 * 128
+    assert model.layers[0].output.shape[1:] == (128, 128, 1)
+    assert model.layers[1].output.shape[1:] == (128, 128, 32)
+
+
+def test_mfcc_cnn1d_hears_22_rows_one_after_the_other() -> None:
+    waveform = noise(22_050, 2.5)
+    seeds = np.vstack(
+        [
+            feature.mfcc(y=waveform, sr=22_050, n_mfcc=20),
+            feature.zero_crossing_rate(waveform),
+            feature.rms(y=waveform),
+        ]
+    )
+    assert seeds.shape == (22, 108)
+    made = waveform_features(waveform, recipes.get("mfcc-cnn1d"))
+    np.testing.assert_allclose(made, seeds.reshape(1, 2376), atol=2e-3)
+
+
+def test_mfcc_cnn1d_has_the_seeds_size() -> None:
+    model = network("mfcc-cnn1d")
+    assert model.count_params() == 7_193_736
+    block = ["Conv1D", "BatchNormalization", "MaxPooling1D"]
+    end = ["Dropout", "Dense", "BatchNormalization", "Dropout", "Dense"]
+    assert kinds(model) == block * 5 + end
+
+
+def test_stats_dense_hears_181_statistics_of_what_is_not_silent() -> None:
+    quiet = np.zeros(16_000, np.float32)
+    waveform = np.concatenate([quiet, noise(16_000), quiet])  # 3.5 s
+    heard, _ = librosa.effects.trim(waveform, top_db=30)
+    assert 1.4 * 16_000 < len(heard) < 1.8 * 16_000
+    cepstrum = feature.mfcc(y=heard, sr=16_000, n_mfcc=13)
+    delta = feature.delta(cepstrum)
+    mel = librosa.power_to_db(feature.melspectrogram(y=heard, sr=16_000, n_mels=48))
+    shape = np.vstack(
+        [
+            feature.spectral_centroid(y=heard, sr=16_000),
+            feature.spectral_rolloff(y=heard, sr=16_000),
+            feature.zero_crossing_rate(heard),
+        ]
+    )
+    chroma = feature.chroma_stft(y=heard, sr=16_000)
+    expected = [cepstrum.mean(1), cepstrum.std(1), delta.mean(1), delta.std(1)]
+    expected += [mel.mean(1), mel.std(1), shape.mean(1), shape.std(1), shape.max(1)]
+    expected += [chroma.mean(1), chroma.std(1)]
+    made = waveform_features(waveform, recipes.get("stats-dense"))
+    assert made.shape == (1, 181)
+    np.testing.assert_allclose(made[0], np.concatenate(expected), rtol=1e-4, atol=2e-3)
+
+
+def test_stats_dense_stacks_what_the_seed_says() -> None:
+    model = network("stats-dense", classes=7)
+    block = ["Dense", "BatchNormalization", "Dropout"]
+    assert kinds(model) == block * 3 + ["Dense", "Dropout", "Dense"]
+    assert [layer.units for layer in model.layers if hasattr(layer, "units")] == [
+        *(512, 256, 128, 64),
+        7,
+    ]
+    assert rates(model) == [0.3, 0.3, 0.2, 0.2]
+
+
+def test_stats_dense_makes_the_seeds_three_copies() -> None:
+    change, rate = recipes.get("stats-dense").augment, 16_000
+    tone = (0.4 * np.sin(2 * np.pi * 440 * np.arange(rate) / rate)).astype(np.float32)
+    slow, high, hissing = (change(tone, np.random.default_rng(0), copy) for copy in (1, 2, 3))
+    assert len(slow) == pytest.approx(rate / 0.9, abs=2)
+    expected = augment.stretch_and_shift(tone, rate=1, semitones=2)
+    np.testing.assert_allclose(high, expected, atol=1e-6)
+    assert (hissing - tone).std() == pytest.approx(0.005 * 0.4, rel=0.05)
+    # Whatever the generator says, but for the noise itself.
+    for copy, made in ((1, slow), (2, high)):
+        np.testing.assert_array_equal(change(tone, np.random.default_rng(9), copy), made)
+
+
+def attention_columns(waveform: Floats) -> np.ndarray:
+    cepstrum = feature.mfcc(y=waveform, sr=22_050, n_mfcc=13)
+    return np.vstack(
+        [
+            cepstrum,
+            feature.delta(cepstrum),
+            feature.delta(cepstrum, order=2),
+            feature.chroma_stft(y=waveform, sr=22_050),
+            librosa.power_to_db(feature.melspectrogram(y=waveform, sr=22_050)),
+            feature.zero_crossing_rate(waveform),
+            feature.spectral_contrast(y=waveform, sr=22_050),
+        ]
+    )
+
+
+def test_cnn_lstm_attention_columns_are_the_seeds_in_its_order() -> None:
+    waveform = noise(22_050)
+    made = recipes.get("cnn-lstm-attention").extract(waveform)
+    np.testing.assert_allclose(made, attention_columns(waveform).T, atol=2e-3)
+
+
+def test_cnn_lstm_attention_rms_has_one_row_more_and_else_nothing() -> None:
+    waveform = noise(22_050)
+    plain, more = recipes.get("cnn-lstm-attention"), recipes.get("cnn-lstm-attention-rms")
+    made = more.extract(waveform)
+    np.testing.assert_array_equal(made[:, :187], plain.extract(waveform))
+    np.testing.assert_allclose(made[:, 187], feature.rms(y=waveform)[0], rtol=1e-4)
+    assert more.defaults == plain.defaults and more.build is plain.build
+
+
+def test_cnn_lstm_attention_has_the_size_of_its_layers() -> None:
+    def lstm(inputs: int, units: int) -> int:
+        return 2 * 4 * (units * (inputs + units) + units)  # both ways; three gates and the cell
+
+    expected = (
+        *(3 * 187 * 64 + 64, 4 * 64, 3 * 64 * 128 + 128, 4 * 128),
+        *(lstm(128, 128), lstm(256, 128)),
+        256 * 256,  # the attention's W
+        512 * 8 + 8,
+    )
+    assert network("cnn-lstm-attention").count_params() == sum(expected)
+
+
+def test_cnn_lstm_attention_halves_the_frames_and_attends_as_luong() -> None:
+    import keras
+
+    model = network("cnn-lstm-attention")
+    recurrent = [layer for layer in model.layers if type(layer).__name__ == "Bidirectional"]
+    assert [layer.input.shape[1:] for layer in recurrent] == [(108, 128), (108, 256)]
+    outputs = recurrent[1].output
+    joined = model.layers[-1].input
+    assert joined.shape == (None, 512)
+    inside = keras.Model(model.input, [outputs[0], outputs[1], outputs[3], joined])
+    x = np.random.default_rng(0).standard_normal((3, 216, 187)).astype(np.float32)
+    frames, forth, back, context_and_state = map(np.asarray, inside(x, training=False))
+    state = np.concatenate([forth, back], axis=1)
+    np.testing.assert_allclose(forth, frames[:, -1, :128], atol=1e-6)  # the last frame heard
+    np.testing.assert_allclose(back, frames[:, 0, 128:], atol=1e-6)
+    (w,) = [layer for layer in model.layers if getattr(layer, "use_bias", True) is False]
+    scores = np.einsum("nq,qk,ntk->nt", state, np.asarray(w.kernel), frames)
+    weights = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    assert weights.std() > 1e-5  # not all alike: there is something to get wrong
+    context = np.einsum("nt,ntk->nk", weights, frames)
+    np.testing.assert_allclose(context_and_state[:, :256], context, atol=1e-5)
+    np.testing.assert_allclose(context_and_state[:, 256:], state, atol=1e-6)
+    assert rates(model) == [0.5, 0.5]
+
+
+def drawn(name: str, monkeypatch: pytest.MonkeyPatch, n: int = 400) -> list[dict[str, float]]:
+    """Return the amounts of each change in n copies, without doing any."""
+    copies: list[dict[str, float]] = []
+
+    def moved(waveform: Floats, *, rate: float, semitones: float) -> Floats:
+        copies[-1] |= {"rate": rate} if rate != 1 else {}
+        copies[-1] |= {"semitones": semitones} if semitones else {}
+        return waveform
+
+    def note(kind: str, amount: float, waveform: Floats) -> Floats:
+        copies[-1][kind] = amount
+        return waveform
+
+    monkeypatch.setattr(augment, "stretch_and_shift", moved)
+    monkeypatch.setattr(augment, "speed", lambda w, rate: note("speed", rate, w))
+    monkeypatch.setattr(augment, "shift", lambda w, samples: note("shift", samples, w))
+    monkeypatch.setattr(augment, "noise", lambda w, rng, amount: note("noise", amount, w))
+    waveform = np.array([0.1, -0.5], np.float32)
+    for seed in range(n):
+        copies.append({})
+        recipes.get(name).augment(waveform, np.random.default_rng(seed), 1)
+    return copies
+
+
+def reaches(copies: list[dict[str, float]], kind: str, low: float, high: float) -> bool:
+    amounts = [copy[kind] for copy in copies if kind in copy]
+    edge = 0.1 * (high - low)
+    return low <= min(amounts) < low + edge and high - edge < max(amounts) <= high
+
+
+def test_mfcc_cnn1d_makes_all_five_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    copies = drawn("mfcc-cnn1d", monkeypatch)
+    for kind, low, high in (
+        ("rate", 0.9, 1.1),
+        ("semitones", -1, 1),
+        ("speed", 0.9, 1.1),
+        ("shift", -0.25 * 22_050, 0.25 * 22_050),
+        ("noise", 0, 0.035 * 0.5),  # of the peak
+    ):
+        assert reaches(copies, kind, low, high), kind
+        assert 0.4 < np.mean([kind in copy for copy in copies]) < 0.6, kind
+
+
+def test_cnn_lstm_attention_makes_one_to_three_of_four_changes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    copies = drawn("cnn-lstm-attention", monkeypatch)
+    for kind, low, high in (
+        ("rate", 0.8, 1.2),
+        ("semitones", -1, 1),
+        ("shift", -2 * 22_050, 2 * 22_050),
+        ("noise", 0, 0.035 * 0.5),
+    ):
+        assert reaches(copies, kind, low, high), kind
+        assert 0.4 < np.mean([kind in copy for copy in copies]) < 0.6, kind
+    counts = np.bincount([len(copy) for copy in copies], minlength=5) / len(copies)
+    assert counts[[0, 4]].sum() == 0 and counts[1:4].min() > 0.25
+
+
+def test_cnn_bilstm_frames_and_columns() -> None:
+    recipe = recipes.get("cnn-bilstm")
+    assert (recipe.features, recipe.sample_rate, recipe.duration) == (139, 16_000, None)
+    for n in (8 * 512, 16_000, 50_000):
+        assert recipe.extract(np.zeros(n, np.float32)).shape == (1 + n // 512, 139)
+    # Shorter than the 9 frames a derivative needs: silence follows.
+    assert recipe.extract(np.full(100, 0.1, np.float32)).shape == (9, 139)
+
+
+def test_cnn_bilstm_columns_are_the_seeds_in_its_order() -> None:
+    waveform, rate = noise(16_000), 16_000
+    cepstrum = feature.mfcc(y=waveform, sr=rate, n_mfcc=40)
+    seeds = np.vstack(
+        [
+            cepstrum,
+            feature.delta(cepstrum),
+            feature.delta(cepstrum, order=2),
+            feature.chroma_stft(y=waveform, sr=rate),
+            feature.spectral_contrast(y=waveform, sr=rate),
+        ]
+    )
+    np.testing.assert_allclose(recipes.get("cnn-bilstm").extract(waveform), seeds.T, atol=2e-3)
+
+
+def test_cnn_bilstm_has_the_seeds_size() -> None:
+    recipe = recipes.get("cnn-bilstm")
+    frames, features, classes = 135, 139, 8
+    conv1, conv2, conv3, kernel, lstm, dense = 224, 256, 128, 7, 224, 160
+
+    def convolution(inputs: int, filters: int) -> int:
+        normalisation = 4 * filters  # gain, offset, and two running statistics
+        return kernel * inputs * filters + filters + normalisation
+
+    one_way = 4 * (lstm * (conv3 + lstm) + lstm)  # three gates and the cell
+    expected = (
+        convolution(features, conv1)
+        + convolution(conv1, conv2)
+        + convolution(conv2, conv3)
+        + 2 * one_way
+        + (2 * lstm * dense + dense)
+        + (dense * classes + classes)
+    )
+    model = recipe.build((frames, features), classes, recipe.defaults)
+    assert model.count_params() == expected
+
+
+def test_cnn_bilstm_stacks_what_the_seed_says() -> None:
+    recipe = recipes.get("cnn-bilstm")
+    model = recipe.build((135, 139), 8, recipe.defaults)
+    names = [type(layer).__name__ for layer in model.layers]
+    block = ["Conv1D", "BatchNormalization", "MaxPooling1D", "SpatialDropout1D"]
+    assert names == block * 3 + ["Bidirectional", "Dense", "Dropout", "Dense"]
+    assert [layer.rate for layer in model.layers if "Dropout" in type(layer).__name__] == [
+        *(0.2, 0.2, 0.2),
+        0.3,
+    ]
+    assert len(model.losses) == 7  # L2 of three convolutions, both ways of the LSTM, two denses
