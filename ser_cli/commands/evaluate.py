@@ -14,13 +14,18 @@ from ser_cli.commands import console
 from ser_cli.commands.options import (
     CORES,
     AsJson,
+    Exclude,
     Folder,
+    Oversample,
     Params,
+    PerClass,
     RecipeName,
     Seed,
     examples,
     print_json,
+    selection,
 )
+from ser_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from ser_cli.report.metrics import Report
@@ -30,6 +35,7 @@ HELP = examples(
     "ser evaluate --report",
     "ser evaluate --data my.csv",
     "ser evaluate --protocol actors21-24 --workers 2",
+    "ser evaluate --protocol random70 --recipe stats-dense --exclude sad --per-class 300",
 )
 
 
@@ -47,6 +53,9 @@ def evaluate(
     params: Params = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Of --protocol.")] = None,
     copies: Annotated[int | None, typer.Option(min=0, help="Of --protocol.")] = None,
+    exclude: Exclude = None,
+    per_class: PerClass = None,
+    oversample: Oversample = None,
     workers: Annotated[int, typer.Option(min=1, help="Folds of --protocol side by side.")] = CORES,
     seed: Seed = 0,
     report: Annotated[
@@ -63,6 +72,7 @@ def evaluate(
 
     command = shlex.join(["ser", *sys.argv[1:]])
     name = protocol or "test"
+    chosen = selection(exclude, per_class, oversample)
     if protocol:
         from ser_cli.stages.protocol import run
 
@@ -71,6 +81,7 @@ def evaluate(
                 protocol,
                 data or "ravdess",
                 recipe=recipe,
+                selection=chosen,
                 params=params,
                 overrides={"epochs": epochs, "copies": copies},
                 seed=seed,
@@ -78,6 +89,11 @@ def evaluate(
                 command=command,
                 progress=progress,
             )
+    elif chosen.words():
+        raise UsageError(
+            "--exclude, --per-class and --oversample choose what is trained on",
+            hint="add --protocol, or train so: ser train, then ser evaluate",
+        )
     else:
         try:
             with console.progress("features") as progress:

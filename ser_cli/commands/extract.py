@@ -11,12 +11,15 @@ from ser_cli.commands.options import (
     AsJson,
     Copies,
     Data,
+    Exclude,
     Jobs,
+    PerClass,
     RecipeName,
     Seed,
     as_dict,
     examples,
     print_json,
+    selection,
 )
 
 HELP = examples(
@@ -29,6 +32,8 @@ HELP = examples(
 def extract(
     data: Data = "ravdess",
     recipe: RecipeName = recipes.DEFAULT,
+    exclude: Exclude = None,
+    per_class: PerClass = None,
     copies: Copies = 0,
     seed: Seed = 0,
     jobs: Jobs = CORES,
@@ -38,7 +43,15 @@ def extract(
     from ser_cli.stages.extract import extract as run
 
     with console.progress("features") as progress:
-        done = run(data, recipe=recipe, copies=copies, seed=seed, jobs=jobs, progress=progress)
+        done = run(
+            data,
+            recipe=recipe,
+            selection=selection(exclude, per_class),
+            copies=copies,
+            seed=seed,
+            jobs=jobs,
+            progress=progress,
+        )
     console.failures(done.failed)
     if as_json:
         failed = [{"file": str(path), "error": reason} for path, reason in done.failed]

@@ -6,11 +6,14 @@ import json
 import os
 from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ser_cli import recipes
+
+if TYPE_CHECKING:
+    from ser_cli.data.select import Selection
 
 Data = Annotated[
     str,
@@ -30,12 +33,40 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program t
 Params = Annotated[
     Path | None, typer.Option(help="best_hyperparameters.json of `ser tune` (or seed S2's).")
 ]
+Exclude = Annotated[
+    list[str] | None,
+    typer.Option(metavar="EMOTION", help="Leave an emotion out, before any split; repeatable."),
+]
+PerClass = Annotated[
+    int | None, typer.Option(min=2, help="Clips of an emotion at most, drawn before any split.")
+]
+Oversample = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="EMOTION",
+        help="Repeat an emotion's training clips up to the largest class; repeatable.",
+    ),
+]
 CORES = os.cpu_count() or 1
 
 
 def examples(*commands: str) -> str:
     """Return the end of a help text: a command line to copy on each line."""
     return "\n\n".join(["Examples:", *commands])
+
+
+def selection(
+    exclude: list[str] | None, per_class: int | None, oversample: list[str] | None = None
+) -> Selection:
+    """Return the choice of clips that these options make, whatever spelling they are in."""
+    from ser_cli.data.corpora import normalise_label
+    from ser_cli.data.select import Selection
+
+    left_out, repeated = (
+        tuple(sorted({normalise_label(label) for label in given or ()}))
+        for given in (exclude, oversample)
+    )
+    return Selection(left_out, per_class, repeated)
 
 
 def as_dict(result: Any) -> dict[str, Any]:

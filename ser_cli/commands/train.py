@@ -8,11 +8,25 @@ import typer
 
 from ser_cli import recipes
 from ser_cli.commands import console
-from ser_cli.commands.options import CORES, Data, Folder, Jobs, Params, RecipeName, Seed, examples
+from ser_cli.commands.options import (
+    CORES,
+    Data,
+    Exclude,
+    Folder,
+    Jobs,
+    Oversample,
+    Params,
+    PerClass,
+    RecipeName,
+    Seed,
+    examples,
+    selection,
+)
 
 HELP = examples(
     "ser train",
     "ser train --data my_clips/ --epochs 40 --seed 1",
+    "ser train --recipe stats-dense --exclude sad --per-class 300",
     "ser train --split none (on all clips, nothing held out)",
 )
 
@@ -24,6 +38,9 @@ def train(
     split: Annotated[
         str, typer.Option(help="auto, speaker, random, table (the CSV's column) or none.")
     ] = "auto",
+    exclude: Exclude = None,
+    per_class: PerClass = None,
+    oversample: Oversample = None,
     params: Params = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="At most so many epochs.")] = None,
     batch_size: Annotated[int | None, typer.Option(min=1)] = None,
@@ -59,6 +76,7 @@ def train(
             recipe=recipe,
             folder=folder,
             split=split,
+            selection=selection(exclude, per_class, oversample),
             params=params,
             overrides=overrides,
             temperature=temperature,
@@ -72,7 +90,7 @@ def train(
     console.failures(done.failed)
     before, after = done.classes
     rows = [(name, str(n), str(after[name])) for name, n in sorted(before.items())]
-    console.table("training clips", ("emotion", "recorded", "with copies"), rows)
+    console.table("training clips", ("emotion", "recorded", "learned from"), rows)
     if done.leaky:
         console.say("not speaker-independent: dev and test may know their speakers from training")
     for line in done.audit:

@@ -13,12 +13,16 @@ from ser_cli.commands.options import (
     AsJson,
     Copies,
     Data,
+    Exclude,
     Folder,
+    Oversample,
+    PerClass,
     RecipeName,
     Seed,
     as_dict,
     examples,
     print_json,
+    selection,
 )
 
 HELP = examples(
@@ -38,6 +42,9 @@ def tune(
     metric: Annotated[str, typer.Option(help="uar or accuracy, on dev.")] = "uar",
     epochs: Annotated[int, typer.Option(min=1, help="Epochs of a fold.")] = 10,
     copies: Copies = 0,
+    exclude: Exclude = None,
+    per_class: PerClass = None,
+    oversample: Oversample = None,
     timeout: Annotated[
         float | None, typer.Option(help="Seconds after which no trial begins.")
     ] = None,
@@ -60,6 +67,7 @@ def tune(
         epochs=epochs,
         copies=copies,
         seed=seed,
+        selection=selection(exclude, per_class, oversample),
     )
     with console.progress("trials") as progress:
         found = stage.tune(

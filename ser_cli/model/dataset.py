@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ser_cli.data import cache
+from ser_cli.data import cache, select
 from ser_cli.data.splits import Split
 from ser_cli.errors import DataError
 from ser_cli.model import preprocess
@@ -27,23 +27,27 @@ class Sounds:
         features: (t, F) of every clip, by path.
         copies: Augmented copies of the training clips.
         failed: Path and reason of the clips left out.
+        repeats: Training clips that are learned from once more, copies and all.
     """
 
     split: Split
     features: dict[Path, Floats]
     copies: tuple[tuple[Clip, Floats], ...]
     failed: tuple[tuple[Path, str], ...]
+    repeats: tuple[Clip, ...] = ()
 
     def class_counts(self) -> tuple[dict[str, int], dict[str, int]]:
-        """Count the training clips of each emotion before and after augmentation."""
+        """Count the training clips of each emotion as recorded, and with repeats and copies."""
         before = Counter(clip.emotion for clip in self.split.train)
-        after = before + Counter(clip.emotion for clip, _ in self.copies)
+        after = before + Counter(clip.emotion for clip in self.repeats)
+        after += Counter(clip.emotion for clip, _ in self.copies)
         return dict(before), dict(after)
 
     def fingerprint(self) -> str:
-        """Return a digest of what is learned from: sounds, labels and parts."""
+        """Return a digest of what is learned from: sounds, labels, parts and repeats."""
         digest = hashlib.sha256()
-        for part in (self.split.train, self.split.dev, self.split.test):
+        parts = (self.split.train, self.split.dev, self.split.test)
+        for part in (*parts, self.repeats) if self.repeats else parts:
             for clip in part:
                 digest.update(clip.emotion.encode() + self.features[clip.path].tobytes())
             digest.update(b"|")
@@ -56,10 +60,13 @@ def load(
     *,
     copies: int,
     seed: int,
+    oversample: tuple[str, ...] = (),
     jobs: int = -1,
     progress: Progress | None = None,
 ) -> Sounds:
     """Extract the features of all clips of a split and of the copies of its training clips.
+
+    Emotions to oversample have their training clips repeated, as `select.repeats` says.
 
     Raises:
         DataError: No training clip can be read.
@@ -76,12 +83,13 @@ def load(
     )
     if not train:
         raise DataError("no training clip can be read", hint="look with: ser extract")
+    repeats = select.repeats(train, oversample, seed=seed)
     copied: list[tuple[Clip, Floats]] = []
     for number in range(1, copies + 1):
-        made = extracted(train, number)
+        made = extracted(train + repeats, number)
         copied += zip(made.clips, made.features, strict=True)
     readable = replace(split, train=train, dev=dev, test=test)
-    return Sounds(readable, features, tuple(copied), plain.failed)
+    return Sounds(readable, features, tuple(copied), plain.failed, repeats)
 
 
 def frames(sounds: Sounds, recipe: Recipe) -> int:
@@ -115,8 +123,8 @@ def assemble(sounds: Sounds, recipe: Recipe, *, frames: int | None = None) -> Da
 
 
 def _train(sounds: Sounds) -> list[tuple[Clip, Floats]]:
-    plain = [(clip, sounds.features[clip.path]) for clip in sounds.split.train]
-    return plain + list(sounds.copies)
+    heard = sounds.split.train + sounds.repeats
+    return [(clip, sounds.features[clip.path]) for clip in heard] + list(sounds.copies)
 
 
 def _batch(clips: list[tuple[Clip, Floats]], preprocessor: Preprocessor) -> Batch:

@@ -99,10 +99,11 @@ def evaluate(
         raise DataError("none of the clips can be scored", hint="look with: ser extract --data DIR")
     probabilities = Runtime(model).predict(made.features)
     truth = preprocess.encode([c.emotion for c in made.clips], model.preprocessor.classes)
+    selected = model.manifest.get("selection", ())
     left_out = Counter(clip.emotion for clip in clips) - Counter(clip.emotion for clip in known)
     return Evaluation(
         title=f"{model.recipe} ({model.folder.name})",
-        protocol=f"split {model.manifest.get('split', 'unknown')}",
+        protocol=", ".join([f"split {model.manifest.get('split', 'unknown')}", *selected]),
         reports=_reports(made.clips, truth, probabilities, model.preprocessor.classes),
         clips=made.clips,
         truth=truth,

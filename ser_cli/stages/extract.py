@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ser_cli import recipes
-from ser_cli.data import cache, corpora
+from ser_cli.data import cache, select
 from ser_cli.types import Progress
 
 
@@ -26,6 +26,7 @@ def extract(
     data: str,
     *,
     recipe: str = recipes.DEFAULT,
+    selection: select.Selection = select.ALL,
     copies: int = 0,
     seed: int = 0,
     jobs: int = -1,
@@ -36,15 +37,16 @@ def extract(
     Args:
         data: What `corpora.load` takes.
         recipe: Its name.
+        selection: Which clips.
         copies: Augmented copies of each clip.
-        seed: Of the copies.
+        seed: Of the copies, and of the selection.
         jobs: Worker processes; -1 is one a core.
         progress: Told how many of the missing ones are done.
 
     Raises:
         SerError: There is no such corpus or recipe.
     """
-    system, clips = recipes.get(recipe), corpora.load(data)
+    system, clips = recipes.get(recipe), select.load(data, selection, seed=seed)
     made = [
         cache.extract(clips, system, copy=copy, seed=seed, jobs=jobs, progress=progress)
         for copy in range(copies + 1)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ser_cli import recipes
-from ser_cli.data import corpora, splits
+from ser_cli.data import corpora, select, splits
 from ser_cli.data.store import atomic_write, cache_dir
 from ser_cli.errors import DataError
 from ser_cli.model import dataset, fitting, settings
@@ -44,6 +44,7 @@ class Run:
     seed: int
     chosen: tuple[tuple[str, Any], ...]
     clips: str  # digest of the clips' names: an incomplete copy must not answer for a whole one
+    selection: select.Selection = select.ALL
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,6 +87,7 @@ def run(
     data: str,
     *,
     recipe: str = recipes.DEFAULT,
+    selection: select.Selection = select.ALL,
     params: Path | None = None,
     overrides: Params | None = None,
     seed: int = 0,
@@ -102,6 +104,7 @@ def run(
         name: Of the protocol.
         data: Holds RAVDESS.
         recipe: Its name.
+        selection: Which clips, before they are split; a result is marked by it.
         params: A best_hyperparameters.json, or None for the recipe's defaults.
         overrides: Settings that win.
         seed: Of everything random.
@@ -120,14 +123,14 @@ def run(
     chosen, origin = settings.resolve(system, params, overrides or {})
     names = "".join(clip.path.stem for clip in corpora.load(data))
     clips = hashlib.sha256(names.encode()).hexdigest()[:16]
-    work = Run(name, data, recipe, seed, tuple(sorted(chosen.items())), clips)
+    work = Run(name, data, recipe, seed, tuple(sorted(chosen.items())), clips, selection)
     tested = _pool(work, _folds(work, workers, progress))
     reports = tuple((part, tested.report(part)) for part in protocol.parts)
     rows = [_row(work, part, report, tested, origin, command) for part, report in reports]
     results.add(table, rows)
     return Evaluation(
         title=recipe,
-        protocol=f"{name}: {protocol.about}",
+        protocol=", ".join([f"{name}: {protocol.about}", *selection.words()]),
         reports=reports,
         clips=tested.clips,
         truth=tested.truth,
@@ -146,7 +149,7 @@ def fold_splits(work: Run) -> tuple[splits.Split, ...]:
     Raises:
         DataError: The corpus is not RAVDESS, or lacks what a fold or a reported part needs.
     """
-    clips = corpora.load(work.data)
+    clips = select.load(work.data, work.selection, seed=work.seed)
     if {clip.corpus for clip in clips} != {"ravdess"}:
         raise DataError(
             f"the protocol {work.protocol} is made of RAVDESS's actors, and {work.data} is not it",
@@ -190,6 +193,7 @@ def _train_fold(work: Run, number: int, threads: int, progress: Progress | None)
         system,
         copies=chosen["copies"],
         seed=work.seed,
+        oversample=work.selection.oversample,
         jobs=1 if threads else -1,
         progress=progress,
     )
@@ -252,7 +256,7 @@ def _row(
     return results.Row(
         recipe=work.recipe,
         protocol=work.protocol,
-        data=part,
+        data=", ".join([part, *work.selection.words()]),
         seed=work.seed,
         enrol_clips=0,
         settings_from=origin,
@@ -271,6 +275,7 @@ def _row(
 
 def _fold_file(work: Run, number: int) -> Path:
     system = recipes.get(work.recipe)
-    key = json.dumps([work.recipe, system.version, work.seed, work.chosen, work.clips])
+    named = (work.recipe, system.version, work.seed, work.chosen, work.clips)
+    key = json.dumps([*named, *work.selection.words()])
     name = hashlib.sha256(key.encode()).hexdigest()[:16]
     return cache_dir() / "protocols" / f"{work.protocol}-{work.recipe}-{name}" / f"{number + 1}.npz"

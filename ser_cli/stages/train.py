@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ser_cli import recipes
-from ser_cli.data import cache, corpora, splits
+from ser_cli.data import cache, select, splits
 from ser_cli.data.store import cache_dir, write_csv, write_text
 from ser_cli.errors import UsageError
 from ser_cli.model import artifacts, dataset, export, fitting, settings
@@ -66,6 +66,7 @@ def train(
     recipe: str = recipes.DEFAULT,
     folder: Path | None = None,
     split: str = "auto",
+    selection: select.Selection = select.ALL,
     params: Path | None = None,
     overrides: Params | None = None,
     temperature: float | None = None,
@@ -83,6 +84,7 @@ def train(
         recipe: Its name.
         folder: Artifacts folder; None is ./artifacts/<recipe>.
         split: One of SPLITS; "none" trains on all clips, to the last epoch.
+        selection: Which clips, before they are split, and which more than once.
         params: A best_hyperparameters.json; None takes the artifacts folder's own if present.
         overrides: Settings that win over all others; None values are ignored.
         temperature: Of the calibration; None learns it on dev.
@@ -103,10 +105,11 @@ def train(
     )
     say(f"settings: {origin}")
     sounds = dataset.load(
-        split_clips(corpora.load(data), split, seed),
+        split_clips(select.load(data, selection, seed=seed), split, seed),
         system,
         copies=chosen["copies"],
         seed=seed,
+        oversample=selection.oversample,
         jobs=jobs,
         progress=progress,
     )
@@ -126,6 +129,7 @@ def train(
     if temperature is not None:
         trained = replace(trained, temperature=temperature)
     facts = _facts(data, system, chosen, origin, seed=seed, split=split)
+    facts["selection"] = selection.words()
     audit = splits.audit(sounds.split, sounds.features)
     save(folder, trained, system, chosen, sounds, facts | {"audit": audit.lines()})
     if params is not None:

@@ -7,13 +7,14 @@ import multiprocessing
 import time
 import uuid
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import wait
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from ser_cli import recipes
-from ser_cli.data import corpora, splits
+from ser_cli.data import corpora, select, splits
 from ser_cli.data.store import write_text
 from ser_cli.errors import DataError, UsageError
 from ser_cli.model import artifacts, dataset, fitting, settings, studies
@@ -48,6 +49,7 @@ class Search:
         copies: Augmented copies of each training clip: none, since each doubles the time. What
             is best without them is taken for best with them.
         seed: Of sampler, splits and trainings.
+        selection: Which clips, and which more than once.
     """
 
     data: str
@@ -58,6 +60,7 @@ class Search:
     epochs: int = 10
     copies: int = 0
     seed: int = 0
+    selection: select.Selection = select.ALL
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,18 +130,14 @@ def load_folds(
 ) -> tuple[Dataset, ...]:
     """Return the padded, scaled data of each fold; no fold has a test part."""
     system = recipes.get(search.recipe)
-    clips = splits.tunable(corpora.load(search.data))
+    clips = splits.tunable(select.load(search.data, search.selection, seed=search.seed))
     if search.split == "random":
         whole = splits.random_split(clips, search.seed)
         parts: tuple[splits.Split, ...] = (splits.Split(whole.train, whole.dev, (), leaky=True),)
     else:
         parts = splits.tuning_folds(clips, search.folds)
-    loaded = [
-        dataset.load(
-            part, system, copies=search.copies, seed=search.seed, jobs=jobs, progress=progress
-        )
-        for part in parts
-    ]
+    read = partial(dataset.load, copies=search.copies, oversample=search.selection.oversample)
+    loaded = [read(part, system, seed=search.seed, jobs=jobs, progress=progress) for part in parts]
     # One length for all folds, so that one network fits them.
     frames = max(dataset.frames(sounds, system) for sounds in loaded)
     return tuple(dataset.assemble(sounds, system, frames=frames) for sounds in loaded)
@@ -151,10 +150,11 @@ def study_name(search: Search, folds: tuple[Dataset, ...]) -> str:
     clips = sum(len(fold.train.y) + len(fold.dev.y) for fold in folds)
     way = f"{search.split}{len(folds)}" if search.split == "speaker" else search.split
     copies = f"-copies{search.copies}" if search.copies else ""
-    system = recipes.get(search.recipe)
+    selected = "".join("-" + words.replace(" ", "_") for words in search.selection.words())
+    version = recipes.get(search.recipe).version
     return (
-        f"{search.recipe}-v{system.version}-{Path(search.data).stem}{digest}{clips}-{way}"
-        f"-{search.metric}-epochs{search.epochs}{copies}-seed{search.seed}"
+        f"{search.recipe}-v{version}-{Path(search.data).stem}{digest}{clips}-{way}"
+        f"-{search.metric}-epochs{search.epochs}{copies}{selected}-seed{search.seed}"
     )
 
 
