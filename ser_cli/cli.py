@@ -10,7 +10,17 @@ from typing import Annotated
 
 import typer
 
-from ser_cli.commands import download, evaluate, export, extract, predict, recipes, train, tune
+from ser_cli.commands import (
+    download,
+    eda,
+    evaluate,
+    export,
+    extract,
+    predict,
+    recipes,
+    train,
+    tune,
+)
 
 app = typer.Typer(
     name="ser",
@@ -22,6 +32,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command(epilog=download.HELP)(download.download_ravdess)
+app.command(epilog=eda.HELP)(eda.eda)
 app.command(epilog=extract.HELP)(extract.extract)
 app.command(epilog=tune.HELP)(tune.tune)
 app.command(epilog=train.HELP)(train.train)

@@ -65,6 +65,7 @@ class Recipe:
         duration: Seconds every waveform is cut or padded to; None leaves it as it is.
         labels: The classes it knows, sorted.
         features: F, the width of a frame.
+        columns: (F,) their names; see `sound.naming`.
         frames: T, fixed; None when it is learned from the training clips (95th percentile).
         scale: What the scaler standardises: each column of a frame, each cell of the
             (T, F) matrix, or nothing.
@@ -82,6 +83,7 @@ class Recipe:
     duration: float | None
     labels: tuple[str, ...]
     features: int
+    columns: tuple[str, ...]
     frames: int | None
     scale: Literal["frame", "cell", "none"]
     version: int

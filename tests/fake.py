@@ -37,6 +37,7 @@ def recipe(**changes: Any) -> Recipe:
         "duration": None,
         "labels": CLASSES,
         "features": 2,
+        "columns": ("loudness_0", "one_0"),
         "frames": None,
         "scale": "frame",
         "version": 1,

@@ -322,3 +322,24 @@ def test_from_array(tmp_path: Path) -> None:
     for wrong in (waveform[None], (waveform * 32_767).astype("i2"), waveform[:0]):
         with pytest.raises(AudioError):
             audio.from_array(wrong, sample_rate=44_100, target=16_000)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "rate"), [("a.wav", "pcm_s16le", 44_100), ("a.m4a", "aac", 44_100)]
+)
+def test_a_header_is_measured_without_decoding(
+    tmp_path: Path, name: str, codec: str, rate: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = encode(tmp_path / name, codec, rate, sine())
+    expected = audio.load(path, sample_rate=rate).duration
+    monkeypatch.setattr(audio, "_Mixer", None)
+    stated, seconds = audio.measure(path)
+    assert stated == rate
+    assert seconds == pytest.approx(expected, abs=0.1)
+
+
+def test_what_is_no_sound_is_not_measured(tmp_path: Path) -> None:
+    (tmp_path / "a.wav").write_bytes(b"RIFF")
+    for name, reason in (("a.wav", "no sound that can be decoded"), ("b.wav", "no such file")):
+        with pytest.raises(AudioError, match=reason):
+            audio.measure(tmp_path / name)

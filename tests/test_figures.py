@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from ser_cli.report import figures
+from ser_cli.report import canvas, figures
 from ser_cli.report.metrics import Report, score
 
 if TYPE_CHECKING:
@@ -35,8 +35,6 @@ EVERY: dict[str, Callable[[], Figure]] = {
     "confusion": lambda: figures.confusion(report()),
     "per_class": lambda: figures.per_class(report()),
     "curves": lambda: figures.curves(HISTORY, chosen=3),
-    "frame_lengths": lambda: figures.frame_lengths([90, 100, 110, 120], 118),
-    "class_counts": lambda: figures.class_counts({"sad": 2, "calm": 3}, {"sad": 4, "calm": 6}),
     "trials": lambda: figures.trials(TRIALS),
     "importances": lambda: figures.importances({"a": 0.2, "b": 0.8}),
     "no trials": lambda: figures.trials([]),
@@ -47,7 +45,7 @@ EVERY: dict[str, Callable[[], Figure]] = {
 @pytest.mark.parametrize("name", EVERY)
 def test_every_axis_is_named(name: str) -> None:
     panels = [axes for axes in EVERY[name]().axes if axes.get_label() != "<colorbar>"]
-    assert panels[-1].get_xlabel() or name in {"per_class", "class_counts"}  # classes say it
+    assert panels[-1].get_xlabel() or name == "per_class"  # classes say it
     assert all(axes.get_ylabel() for axes in panels) or name == "importances"
 
 
@@ -100,18 +98,6 @@ def test_curves_show_what_is_known_and_mark_the_kept_epoch() -> None:
     ]
 
 
-def test_frame_lengths_marks_the_95th_percentile() -> None:
-    axes = figures.frame_lengths(list(range(1, 102)), 90).axes[0]
-    assert names(axes) == ["95th percentile: 96", "cut at: 90"]
-    assert [line.get_xdata()[0] for line in axes.lines] == [96, 90]  # type: ignore[index]
-
-
-def test_class_counts_are_sorted_and_a_missing_class_is_zero() -> None:
-    axes = figures.class_counts({"sad": 2, "calm": 3}, {"sad": 4, "calm": 6, "angry": 1}).axes[0]
-    assert [t.get_text() for t in axes.get_xticklabels()] == ["angry", "calm", "sad"]
-    assert [bar.get_height() for bar in axes.patches] == [0, 3, 2, 1, 6, 4]  # type: ignore[attr-defined]
-
-
 def test_best_so_far_ignores_pruned_trials() -> None:
     axes = figures.trials(TRIALS).axes[0]
     (best,) = axes.lines
@@ -125,14 +111,14 @@ def test_the_most_important_setting_is_on_top() -> None:
 
 
 def test_svg_is_the_same_every_time_and_takes_the_pages_ink() -> None:
-    one, two = (figures.svg(EVERY["confusion"](), name="x") for _ in range(2))
+    one, two = (canvas.svg(EVERY["confusion"](), name="x") for _ in range(2))
     assert one == two
     assert one.startswith("<svg") and "currentColor" in one and "#000000" not in one
     assert "<metadata" not in one and "matplotlib.org" not in one
 
 
 def test_svg_refers_only_to_its_own_ids() -> None:
-    tree = ElementTree.fromstring(figures.svg(EVERY["curves"](), name="x"))
+    tree = ElementTree.fromstring(canvas.svg(EVERY["curves"](), name="x"))
     ids = [element.get("id") for element in tree.iter() if element.get("id")]
     assert len(ids) == len(set(ids)) and all(str(name).startswith("x-") for name in ids)
     link = "{http://www.w3.org/1999/xlink}href"
@@ -146,7 +132,7 @@ def test_svg_refers_only_to_its_own_ids() -> None:
 def test_save_writes_the_same_bytes_twice(tmp_path: Path, suffix: str) -> None:
     paths = [tmp_path / f"{n}{suffix}" for n in "ab"]
     for path in paths:
-        figures.save(EVERY["trials"](), path)
+        canvas.save(EVERY["trials"](), path)
     one, two = (path.read_bytes() for path in paths)
     assert one == two
     assert one.startswith({".png": b"\x89PNG", ".svg": b"<?xml", ".pdf": b"%PDF"}[suffix])
@@ -160,7 +146,8 @@ def test_importing_draws_nothing_in() -> None:
 
 def test_pyplot_is_never_used() -> None:
     code = (
-        "import sys; from ser_cli.report import figures as f; f.svg(f.importances({'a': 1.0}));"
+        "import sys; from ser_cli.report import canvas, figures as f;"
+        "canvas.svg(f.importances({'a': 1.0}));"
         "sys.exit('matplotlib.pyplot' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -153,6 +154,8 @@ def test_fields_make_sense(name: str) -> None:
     assert recipe.frames is None or recipe.frames >= 1
     assert recipe.scale in ("frame", "cell", "none")
     assert recipe.defaults.keys() >= LOOP
+    assert len(recipe.columns) == len(set(recipe.columns)) == recipe.features
+    assert all(re.fullmatch(r"[a-z][a-z0-9_]*(_\d+)+", column) for column in recipe.columns)
 
 
 @every_recipe
@@ -319,7 +322,14 @@ from ser_cli.recipes import mfcc_mlp
 def extract(waveform):
     return np.stack([np.abs(waveform).mean(), np.abs(np.diff(waveform)).mean()])[None].astype("f4")
 
-RECIPE = replace(mfcc_mlp.RECIPE, name="toy-two", source="none", features=2, extract=extract)
+RECIPE = replace(
+    mfcc_mlp.RECIPE,
+    name="toy-two",
+    source="none",
+    features=2,
+    columns=("mean_0", "peak_0"),
+    extract=extract,
+)
 """
 
 

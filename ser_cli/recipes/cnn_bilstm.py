@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ser_cli.sound import augment, features
+from ser_cli.sound.naming import numbered
 from ser_cli.types import Recipe
 
 if TYPE_CHECKING:
@@ -117,6 +118,7 @@ RECIPE = Recipe(
     duration=None,
     labels=("angry", "calm", "disgust", "fearful", "happy", "neutral", "sad", "surprised"),
     features=3 * N_MFCC + 12 + 7,
+    columns=numbered(mfcc=N_MFCC, mfcc_delta=N_MFCC, mfcc_delta2=N_MFCC, chroma=12, contrast=7),
     frames=None,
     scale="frame",
     version=1,

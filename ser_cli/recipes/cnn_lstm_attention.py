@@ -11,6 +11,7 @@ import numpy as np
 
 from ser_cli.data.corpora import EMOTIONS
 from ser_cli.sound import augment, descriptors, features
+from ser_cli.sound.naming import numbered
 from ser_cli.types import Recipe
 
 if TYPE_CHECKING:
@@ -113,6 +114,15 @@ RECIPE = Recipe(
     duration=None,
     labels=EMOTIONS,
     features=3 * N_MFCC + 12 + N_MELS + 1 + 7,
+    columns=numbered(
+        mfcc=N_MFCC,
+        mfcc_delta=N_MFCC,
+        mfcc_delta2=N_MFCC,
+        chroma=12,
+        mel=N_MELS,
+        zcr=1,
+        contrast=7,
+    ),
     frames=216,
     scale="cell",
     version=1,

@@ -9,6 +9,7 @@ import numpy as np
 
 from ser_cli.recipes import cnn_lstm_attention as plain
 from ser_cli.sound import descriptors, features
+from ser_cli.sound.naming import numbered
 
 if TYPE_CHECKING:
     from ser_cli.types import Floats
@@ -24,5 +25,6 @@ RECIPE = replace(
     plain.RECIPE,
     name="cnn-lstm-attention-rms",
     features=plain.RECIPE.features + 1,
+    columns=plain.RECIPE.columns + numbered(rms=1),
     extract=extract,
 )

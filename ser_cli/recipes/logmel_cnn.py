@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ser_cli.data.corpora import EMOTIONS
 from ser_cli.sound import augment, features
+from ser_cli.sound.naming import numbered
 from ser_cli.types import Recipe
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ RECIPE = Recipe(
     duration=3.0,
     labels=EMOTIONS,
     features=N_MELS,
+    columns=numbered(mel=N_MELS),
     frames=FRAMES,
     scale="frame",
     version=1,

@@ -13,6 +13,7 @@ import numpy as np
 
 from ser_cli.data.corpora import EMOTIONS
 from ser_cli.sound import augment, descriptors, features
+from ser_cli.sound.naming import cells, numbered
 from ser_cli.types import Recipe
 
 if TYPE_CHECKING:
@@ -113,6 +114,7 @@ RECIPE = Recipe(
     duration=2.5,
     labels=EMOTIONS,
     features=(N_MFCC + 2) * FRAMES,
+    columns=cells(numbered(mfcc=N_MFCC, zcr=1, rms=1), FRAMES),
     frames=1,
     scale="frame",
     version=1,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ser_cli.data.corpora import EMOTIONS
 from ser_cli.sound import augment, features
+from ser_cli.sound.naming import numbered
 from ser_cli.types import Recipe
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ RECIPE = Recipe(
     duration=3.0,
     labels=EMOTIONS,
     features=N_MFCC,
+    columns=numbered(mfcc_mean=N_MFCC),
     frames=1,
     scale="frame",
     version=1,

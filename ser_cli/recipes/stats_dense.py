@@ -12,6 +12,7 @@ import numpy as np
 
 from ser_cli.data.corpora import EMOTIONS
 from ser_cli.sound import augment, descriptors, features
+from ser_cli.sound.naming import numbered
 from ser_cli.types import Recipe
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 SAMPLE_RATE = 16_000
 N_MFCC, N_MELS = 13, 48
 TRIM_DB = 30
+SHAPE = ("centroid", "rolloff", "zcr")
 SEEDS_COPIES = 3
 
 
@@ -119,6 +121,14 @@ RECIPE = Recipe(
     duration=3.5,
     labels=EMOTIONS,
     features=181,
+    columns=numbered(
+        **{f"{name}_{kind}": N_MFCC for name in ("mfcc", "mfcc_delta") for kind in ("mean", "std")},
+        mel_mean=N_MELS,
+        mel_std=N_MELS,
+        **{f"{name}_{kind}": 1 for kind in ("mean", "std", "max") for name in SHAPE},
+        chroma_mean=12,
+        chroma_std=12,
+    ),
     frames=1,
     scale="frame",
     version=1,

@@ -1,33 +1,21 @@
-"""Pictures of results, as matplotlib Figures: `save` writes one, `svg` is for the page.
-
-Colours are those that colour-blind readers can tell apart: cividis, and Okabe and Ito's set.
-Figures are built by the object API, so no window system and no global state is involved.
-"""
+"""Pictures of results, as matplotlib Figures: `canvas.save` writes one."""
 
 from __future__ import annotations
 
-import io
-import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ser_cli.data.store import atomic_write
+from ser_cli.report import canvas
+from ser_cli.report.canvas import BLUE, GREEN, GREY, ORANGE, PINK, RED
 from ser_cli.report.metrics import Report
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-BLUE, ORANGE, GREEN, RED, PINK = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7"
-GREY = "#999999"  # readable on white and on the dark page
-BLACK = "#000000"  # what matplotlib draws text and axes with; `svg` turns it into the page's ink
 _DARK_CELL_INK, _LIGHT_CELL_INK = "#111111", "#ffffff"
-_PERCENTILE = 95
-# Text stays text: smaller, and it can be read aloud and searched.
-_SVG_OPTIONS: Any = {"svg.hashsalt": "ser", "svg.fonttype": "none"}
 
 _Line = tuple[str, str, str, str]
 # Unit, height in inches, and lines: key, name, colour, style.
@@ -51,7 +39,7 @@ def confusion(report: Report) -> Figure:
     counts = report.confusion
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     size = 1.4 + 0.5 * len(report.labels)
-    figure, axes = _figure(size, size - 0.6)
+    figure, axes = canvas.panel(size, size - 0.6)
     image = axes.imshow(shares, cmap="cividis", vmin=0, vmax=1)
     ticks = range(len(report.labels))
     axes.set_xticks(ticks, report.labels, rotation=40, ha="right", rotation_mode="anchor")
@@ -68,15 +56,15 @@ def confusion(report: Report) -> Figure:
 
 def per_class(report: Report) -> Figure:
     """Draw precision, recall and F1 of each class as bars."""
-    figure, axes = _figure(max(4.0, 1.4 + 0.5 * len(report.labels)), 3.2)
+    figure, axes = canvas.panel(max(4.0, 1.4 + 0.5 * len(report.labels)), 3.2)
     names = ("precision", "recall", "f1")
     for shift, name, colour in zip((-1, 0, 1), names, (BLUE, ORANGE, GREEN), strict=True):
         heights = [getattr(item, name) for item in report.per_class]
         places = np.arange(len(heights)) + 0.27 * shift
         axes.bar(places, heights, 0.25, color=colour, label="F1" if name == "f1" else name)
-    _class_ticks(axes, report.labels)
+    canvas.class_ticks(axes, report.labels)
     axes.set(ylabel="score (0 to 1)", ylim=(0, 1))
-    _legend(axes, columns=3)
+    canvas.legend(axes, columns=3)
     return figure
 
 
@@ -90,7 +78,7 @@ def curves(history: Sequence[Mapping[str, float]], *, chosen: int | None = None)
     """
     known = [panel for panel in _PANELS if any(_values(history, line[0]) for line in panel[2])]
     heights = [height for _, height, _ in known]
-    figure = _empty(5.2, sum(heights) + 0.6)
+    figure = canvas.empty(5.2, sum(heights) + 0.6)
     grid = figure.subplots(len(known), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
     for axes, (unit, _, lines) in zip(grid, known, strict=True):
         _plot_lines(axes, history, lines)
@@ -100,36 +88,9 @@ def curves(history: Sequence[Mapping[str, float]], *, chosen: int | None = None)
     if chosen is not None:
         grid[0].plot([], [], color=RED, linestyle="--", linewidth=1, label=f"kept: {chosen}")
     for axes in grid:
-        _legend(axes, columns=4)
+        canvas.legend(axes, columns=4)
     grid[-1].set(xlabel="epoch")
-    _whole_numbers(grid[-1])
-    return figure
-
-
-def frame_lengths(lengths: Sequence[int], max_len: int) -> Figure:
-    """Draw how long the training clips are, their 95th percentile, and where they are cut."""
-    figure, axes = _figure(5.2, 3.2)
-    axes.hist(lengths, bins=min(40, max(5, len(set(lengths)))), color=BLUE)
-    percentile = float(np.percentile(lengths, _PERCENTILE))
-    axes.axvline(percentile, color=ORANGE, linewidth=2, label=f"95th percentile: {percentile:g}")
-    axes.axvline(max_len, color=RED, linewidth=2, linestyle=":", label=f"cut at: {max_len}")
-    axes.set(xlabel="length (frames)", ylabel="clips")
-    _legend(axes, columns=2)
-    return figure
-
-
-def class_counts(before: Mapping[str, int], after: Mapping[str, int]) -> Figure:
-    """Draw the number of training clips a class, before and after augmentation."""
-    labels = sorted(before.keys() | after.keys())
-    figure, axes = _figure(max(4.0, 1.5 + 0.6 * len(labels)), 3.2)
-    sides = ((-0.2, before, "before", BLUE), (0.2, after, "after augmentation", ORANGE))
-    for shift, counts, name, colour in sides:
-        heights = [counts.get(label, 0) for label in labels]
-        bars = axes.bar(np.arange(len(labels)) + shift, heights, 0.38, color=colour, label=name)
-        axes.bar_label(bars, fontsize=7, padding=1)
-    _class_ticks(axes, labels)
-    axes.set(ylabel="clips")
-    _legend(axes, columns=2)
+    canvas.whole_numbers(grid[-1].xaxis)
     return figure
 
 
@@ -142,7 +103,7 @@ def trials(
         values: Number, value (None where there is none) and Optuna's state of each trial.
         objective: What the value is; higher is better.
     """
-    figure, axes = _figure(5.6, 3.2)
+    figure, axes = canvas.panel(5.6, 3.2)
     done = sorted((n, v) for n, v, state in values if v is not None and state == "COMPLETE")
     cut = sorted((n, v) for n, v, state in values if v is not None and state != "COMPLETE")
     if cut:
@@ -154,93 +115,22 @@ def trials(
         best = np.maximum.accumulate(scores)
         axes.step(numbers, best, where="post", color=ORANGE, label="best so far")
     axes.set(xlabel="trial", ylabel=objective)
-    _whole_numbers(axes)
+    canvas.whole_numbers(axes.xaxis)
     if done or cut:
-        _legend(axes, columns=3)
+        canvas.legend(axes, columns=3)
     return figure
 
 
 def importances(values: Mapping[str, float]) -> Figure:
     """Draw how much each setting mattered (shares that sum to 1), the strongest on top."""
     ranked = sorted(values.items(), key=lambda item: (item[1], item[0]))
-    figure, axes = _figure(5.6, 1.0 + 0.28 * max(len(ranked), 1))
+    figure, axes = canvas.panel(5.6, 1.0 + 0.28 * max(len(ranked), 1))
     bars = axes.barh([name for name, _ in ranked], [value for _, value in ranked], color=BLUE)
     axes.bar_label(bars, fmt="%.2f", fontsize=8, padding=3)
     axes.set(xlabel="importance (share of the explained variance)")
     axes.grid(visible=False)
     axes.margins(x=0.12)
     return figure
-
-
-def save(figure: Figure, path: Path) -> None:
-    """Write a figure; the suffix of the path chooses the format (.png, .svg, .pdf)."""
-    import matplotlib as mpl
-
-    with mpl.rc_context(_SVG_OPTIONS), atomic_write(path) as temporary:
-        figure.savefig(temporary, dpi=150, metadata=_undated(path.suffix))
-
-
-def svg(figure: Figure, *, name: str = "figure") -> str:
-    """Return a figure as an <svg> element to put into a page; the same figure, the same text.
-
-    Text and axes take the page's text colour, so that dark mode works.
-
-    Args:
-        figure: What to draw; its background is left out.
-        name: Put before every id, which must be unique among the figures of one page.
-    """
-    import matplotlib as mpl
-
-    buffer = io.StringIO()
-    with mpl.rc_context(_SVG_OPTIONS):
-        figure.savefig(buffer, format="svg", transparent=True, metadata=_undated(".svg"))
-    text = buffer.getvalue()
-    text = text[text.index("<svg") :].replace(BLACK, "currentColor")
-    text = text.replace("<svg ", '<svg fill="currentColor" ', 1)
-    text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, flags=re.DOTALL)
-    return re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{name}-", text)
-
-
-def _undated(suffix: str) -> dict[str, None]:
-    keys = {".svg": ("Date", "Creator"), ".pdf": ("CreationDate",)}.get(suffix.lower(), ())
-    return dict.fromkeys(keys)
-
-
-def _empty(width: float, height: float) -> Figure:
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), layout="constrained")
-
-
-def _figure(width: float, height: float) -> tuple[Figure, Axes]:
-    figure = _empty(width, height)
-    axes = figure.subplots()
-    _tidy(axes)
-    return figure, axes
-
-
-def _tidy(axes: Axes) -> None:
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.set_axisbelow(True)
-    axes.grid(axis="y", color=GREY, alpha=0.3, linewidth=0.7)
-
-
-def _legend(axes: Axes, *, columns: int) -> None:
-    """Put the legend above the axes, where it never covers data."""
-    axes.legend(
-        loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, frameon=False, fontsize=9,
-        handlelength=1.4, columnspacing=1.2, borderaxespad=0.2,
-    )  # fmt: skip
-
-
-def _whole_numbers(axes: Axes) -> None:
-    from matplotlib.ticker import MaxNLocator
-
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-
-
-def _class_ticks(axes: Axes, labels: Sequence[str]) -> None:
-    axes.set_xticks(range(len(labels)), labels, rotation=35, ha="right", rotation_mode="anchor")
 
 
 def _cell(axes: Axes, x: int, y: int, share: float, count: int) -> None:
@@ -264,6 +154,6 @@ def _plot_lines(
     for key, label, colour, style in lines:
         if values := _values(history, key):
             axes.plot(epochs, values, style, color=colour, label=label, markersize=3)
-    _tidy(axes)
+    canvas.tidy(axes)
     axes.set_ylim(bottom=0)
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")

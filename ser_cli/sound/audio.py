@@ -10,7 +10,7 @@ import io
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import numpy as np
 
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ser_cli.types import Floats
+
+T = TypeVar("T")
+Decoder = Callable[[Path | BinaryIO], AbstractContextManager[Stream]]
 
 # What a folder is searched for; a file named by the user is tried whatever it is called.
 # fmt: off
@@ -59,19 +62,24 @@ def load(source: Path | str | BinaryIO, *, sample_rate: int) -> Audio:
     Raises:
         AudioError: There is no such file, or nothing in it can be decoded.
     """
-    name = _name(source)
-    source = _readable(source, name)
-    try:
-        return _decode(by_soundfile, source, sample_rate)
-    except UndecodableError:
-        pass
-    try:
-        return _decode(by_ffmpeg, source, sample_rate)
-    except UndecodableError as error:
-        raise AudioError(
-            f"{name}: no sound that can be decoded ({error})",
-            hint="check that the file plays, or convert it: ffmpeg -i FILE out.wav",
-        ) from error
+    return _first(lambda decoder, file: _decode(decoder, file, sample_rate), source)
+
+
+def measure(source: Path | str) -> tuple[int, float]:
+    """Return the sample rate in Hz and the length in seconds that a file's header states.
+
+    Nothing is decoded, except where no length is stated.
+
+    Raises:
+        AudioError: There is no such file, or it is no sound.
+    """
+
+    def read(decoder: Decoder, file: Path | BinaryIO) -> tuple[int, float]:
+        with decoder(file) as stream:
+            seconds = stream.stated_s or sum(map(len, stream.blocks)) / stream.rate
+            return stream.rate, seconds
+
+    return _first(read, source)
 
 
 def from_array(waveform: NDArray[Any], *, sample_rate: int, target: int) -> Audio:
@@ -120,6 +128,23 @@ def windows(
     return [(cut.start / sample_rate, cut.stop / sample_rate, cut) for cut in cuts]
 
 
+def _first(read: Callable[[Decoder, Path | BinaryIO], T], source: Path | str | BinaryIO) -> T:
+    """Return what the first decoder that can reads of a source."""
+    name = _name(source)
+    file = _readable(source, name)
+    try:
+        return read(by_soundfile, file)
+    except UndecodableError:
+        pass
+    try:
+        return read(by_ffmpeg, file)
+    except UndecodableError as error:
+        raise AudioError(
+            f"{name}: no sound that can be decoded ({error})",
+            hint="check that the file plays, or convert it: ffmpeg -i FILE out.wav",
+        ) from error
+
+
 def _name(source: Path | str | BinaryIO) -> str:
     if isinstance(source, (str, Path)):
         return str(source)
@@ -148,7 +173,7 @@ def _readable(source: Path | str | BinaryIO, name: str) -> Path | BinaryIO:
 
 
 def _decode(
-    decoder: Callable[[Path | BinaryIO], AbstractContextManager[Stream]],
+    decoder: Decoder,
     source: Path | BinaryIO,
     sample_rate: int,
     channel: int | None = None,

@@ -18,7 +18,7 @@ from ser_cli.data.store import cache_dir, write_csv, write_text
 from ser_cli.errors import UsageError
 from ser_cli.model import artifacts, dataset, export, fitting, settings
 from ser_cli.model.calibration import fit_temperature
-from ser_cli.report import figures
+from ser_cli.report import canvas, figures
 
 if TYPE_CHECKING:
     import keras
@@ -231,7 +231,7 @@ def save(
     export.to_onnx(bare, folder / artifacts.ONNX)
     history = trained.fit.history
     write_csv(folder / artifacts.HISTORY, [list(history[0]), *(r.values() for r in history)])
-    figures.save(figures.curves(history, chosen=trained.fit.best_epoch), folder / artifacts.CURVES)
+    canvas.save(figures.curves(history, chosen=trained.fit.best_epoch), folder / artifacts.CURVES)
     write_csv(folder / artifacts.SPLIT, _split_rows(sounds.split))
     artifacts.seal(
         folder,

@@ -1,0 +1,103 @@
+"""What all pictures share: colours, axes, and how a figure is written.
+
+Colours are those that colour-blind readers can tell apart: cividis, and Okabe and Ito's set.
+Figures are built by the object API, so no window system and no global state is involved.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ser_cli.data.store import atomic_write
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+    from matplotlib.figure import Figure
+
+BLUE, ORANGE, GREEN, RED, PINK = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7"
+GREY = "#999999"  # readable on white and on the dark page
+BLACK = "#000000"  # what matplotlib draws text and axes with; `svg` turns it into the page's ink
+SUFFIXES = (".png", ".svg", ".pdf")  # that `save` writes
+# Text stays text: smaller, and it can be read aloud and searched.
+_SVG_OPTIONS: Any = {"svg.hashsalt": "ser", "svg.fonttype": "none"}
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure; the suffix of the path chooses the format (.png, .svg, .pdf)."""
+    import matplotlib as mpl
+
+    with mpl.rc_context(_SVG_OPTIONS), atomic_write(path) as temporary:
+        figure.savefig(temporary, dpi=150, metadata=_undated(path.suffix))
+
+
+def svg(figure: Figure, *, name: str = "figure") -> str:
+    """Return a figure as an <svg> element to put into a page; the same figure, the same text.
+
+    Text and axes take the page's text colour, so that dark mode works.
+
+    Args:
+        figure: What to draw; its background is left out.
+        name: Put before every id, which must be unique among the figures of one page.
+    """
+    import matplotlib as mpl
+
+    buffer = io.StringIO()
+    with mpl.rc_context(_SVG_OPTIONS):
+        figure.savefig(buffer, format="svg", transparent=True, metadata=_undated(".svg"))
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :].replace(BLACK, "currentColor")
+    text = text.replace("<svg ", '<svg fill="currentColor" ', 1)
+    text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, flags=re.DOTALL)
+    return re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{name}-", text)
+
+
+def _undated(suffix: str) -> dict[str, None]:
+    keys = {".svg": ("Date", "Creator"), ".pdf": ("CreationDate",)}.get(suffix.lower(), ())
+    return dict.fromkeys(keys)
+
+
+def empty(width: float, height: float) -> Figure:
+    """Return a figure of that size in inches, without axes."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def panel(width: float, height: float) -> tuple[Figure, Axes]:
+    """Return a figure of that size in inches, and its one pair of axes."""
+    figure = empty(width, height)
+    axes = figure.subplots()
+    tidy(axes)
+    return figure, axes
+
+
+def tidy(axes: Axes) -> None:
+    """Take away what carries no data, and draw a faint grid to read heights by."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_axisbelow(True)
+    axes.grid(axis="y", color=GREY, alpha=0.3, linewidth=0.7)
+
+
+def legend(axes: Axes, *, columns: int) -> None:
+    """Put the legend above the axes, where it never covers data."""
+    axes.legend(
+        loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, frameon=False, fontsize=9,
+        handlelength=1.4, columnspacing=1.2, borderaxespad=0.2,
+    )  # fmt: skip
+
+
+def whole_numbers(axis: Axis) -> None:
+    """Put no ticks between the whole numbers."""
+    from matplotlib.ticker import MaxNLocator
+
+    axis.set_major_locator(MaxNLocator(integer=True))
+
+
+def class_ticks(axes: Axes, labels: Sequence[str]) -> None:
+    """Write class names below the x axis, slanted so that long ones do not meet."""
+    axes.set_xticks(range(len(labels)), labels, rotation=35, ha="right", rotation_mode="anchor")

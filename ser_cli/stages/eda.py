@@ -1,0 +1,266 @@
+"""What a corpus holds, before anything is learned from it: counts, lengths, features."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ser_cli import recipes
+from ser_cli.data import cache, corpora
+from ser_cli.data.store import write_csv
+from ser_cli.errors import DataError, UsageError
+from ser_cli.model.preprocess import LENGTH_PERCENTILE
+from ser_cli.report import canvas, corpus_figures
+from ser_cli.sound import audio, naming
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ser_cli.types import Clip, Floats, Progress, Recipe
+
+    Doubles = NDArray[np.float64]
+
+FOLDER = Path("eda")
+BAR_PLOT = "emotion_bar_plot.png"
+MFCC_MEANS = "mean_features_mfcc.csv"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Survey:
+    """What was found about the clips that can be read.
+
+    Attributes:
+        recipe: Whose features.
+        clips: N clips.
+        seconds: (N,) as the files' headers state it.
+        rates: (N,) sample rate of each file in Hz.
+        frames: (N,) frames of features.
+        rows: R names of features; see `sound.naming`.
+        means: (N, R) mean of each over the frames of a clip.
+        failed: Path and reason of the clips that could not be read.
+    """
+
+    recipe: Recipe
+    clips: tuple[Clip, ...]
+    seconds: Doubles
+    rates: NDArray[np.int64]
+    frames: NDArray[np.int64]
+    rows: tuple[str, ...]
+    means: Doubles
+    failed: tuple[tuple[Path, str], ...]
+
+    @property
+    def emotions(self) -> tuple[str, ...]:
+        """The emotions that occur, sorted."""
+        return tuple(sorted({clip.emotion for clip in self.clips}))
+
+    def by_emotion(self, values: Doubles) -> dict[str, Doubles]:
+        """Split what is known of each clip, (N, ...), by its emotion."""
+        labels = np.array([clip.emotion for clip in self.clips])
+        return {emotion: values[labels == emotion] for emotion in self.emotions}
+
+
+def survey(
+    data: str,
+    *,
+    recipe: str = recipes.DEFAULT,
+    jobs: int = -1,
+    progress: Progress | None = None,
+) -> Survey:
+    """Look at every clip of a corpus: its file's header, and its features.
+
+    Args:
+        data: What `corpora.load` takes.
+        recipe: Whose features.
+        jobs: Worker processes; -1 is one a core.
+        progress: Told of features.
+
+    Raises:
+        DataError: There is no such corpus, or no clip of it can be read.
+        UsageError: There is no such recipe.
+    """
+    system, clips = recipes.get(recipe), corpora.load(data)
+    made = cache.extract(clips, system, jobs=jobs, progress=progress)
+    if not made.clips:
+        path, reason = made.failed[0]
+        raise DataError(
+            f"no clip of {data} can be read; the first is {path}: {reason}",
+            hint="check that the files play",
+        )
+    rates, seconds = zip(*(audio.measure(clip.path) for clip in made.clips), strict=True)
+    return Survey(
+        recipe=system,
+        clips=made.clips,
+        seconds=np.array(seconds, np.float64),
+        rates=np.array(rates, np.int64),
+        frames=np.array([len(features) for features in made.features], np.int64),
+        rows=tuple(dict.fromkeys(map(naming.row, system.columns))),
+        means=_means(made.features, system.columns),
+        failed=made.failed,
+    )
+
+
+def write(
+    found: Survey, folder: Path = FOLDER, *, bar_plot: Path | None = None
+) -> tuple[Path, ...]:
+    """Write all tables and pictures, and return their paths.
+
+    Args:
+        found: What is drawn.
+        folder: Where to.
+        bar_plot: The bar plot's own path; None puts it into the folder.
+
+    Raises:
+        UsageError: The bar plot's suffix is none of a picture.
+    """
+    chart = check(folder, bar_plot)
+    tables: dict[str, Iterable[Iterable[object]]] = {
+        "eda_summary.csv": [("measure", "value", "unit"), *summary(found)],
+        "label_distribution.csv": _label_rows(found),
+        MFCC_MEANS: _mean_rows(found),
+    }
+    for name, rows in tables.items():
+        write_csv(folder / name, rows)
+    pictures = {
+        chart: corpus_figures.class_counts({"clips": counts(found)}),
+        folder / "audio_duration.png": corpus_figures.durations(found.by_emotion(found.seconds)),
+        folder / "frame_lengths.png": corpus_figures.frame_lengths(
+            found.frames.tolist(), found.recipe.frames
+        ),
+        folder / "feature_distributions.png": corpus_figures.distributions(_families(found)),
+        folder / "correlation_heatmap.png": corpus_figures.correlations(
+            correlations(found.means), found.rows
+        ),
+    }
+    for path, figure in pictures.items():
+        canvas.save(figure, path)
+    return (*(folder / name for name in tables), *pictures)
+
+
+def check(folder: Path, bar_plot: Path | None) -> Path:
+    """Return where the bar plot goes, before any work is done.
+
+    Raises:
+        UsageError: Its suffix is none of a picture.
+    """
+    path = bar_plot or folder / BAR_PLOT
+    if path.suffix.lower() not in canvas.SUFFIXES:
+        raise UsageError(
+            f"{path} is not named like a picture", hint="end it in " + ", ".join(canvas.SUFFIXES)
+        )
+    return path
+
+
+def counts(found: Survey) -> dict[str, int]:
+    """Return the number of clips of each emotion, sorted by name."""
+    return dict(sorted(Counter(clip.emotion for clip in found.clips).items()))
+
+
+def summary(found: Survey) -> tuple[tuple[str, float | str, str], ...]:
+    """Return what eda_summary.csv says: measure, value and unit."""
+    speakers = {clip.speaker for clip in found.clips}
+    rates = sorted(Counter(found.rates.tolist()).items())
+    known = len(speakers) if corpora.has_speakers(found.clips) else "unknown"
+    return (
+        ("files", len(found.clips) + len(found.failed), ""),
+        ("files_unreadable", len(found.failed), ""),
+        ("emotions", len(found.emotions), ""),
+        ("speakers", known, ""),
+        *((f"files_at_{rate}_hz", count, "") for rate, count in rates),
+        ("duration_total", round(float(found.seconds.sum()), 2), "s"),
+        *_spread("duration", found.seconds, "s"),
+        ("recipe", found.recipe.name, ""),
+        ("recipe_sample_rate", found.recipe.sample_rate, "Hz"),
+        ("recipe_features", found.recipe.features, "a frame"),
+        *_spread("frames", found.frames, "frames"),
+        ("frames_95th_percentile", int(np.percentile(found.frames, LENGTH_PERCENTILE)), "frames"),
+    )
+
+
+def notes(found: Survey) -> tuple[str, ...]:
+    """Say what is missing that one would look for."""
+    lines = []
+    if len(found.emotions) < 2:
+        lines.append(f"all clips are {found.emotions[0]!r}: there is nothing to compare them with")
+    if not _mfcc(found):
+        lines.append(f"{found.recipe.name} has no MFCC: {MFCC_MEANS} holds no columns of them")
+    if np.isnan(correlations(found.means)).any():
+        lines.append("a feature that is the same in all clips has no correlation")
+    return tuple(lines)
+
+
+def as_record(found: Survey, written: Sequence[Path]) -> dict[str, Any]:
+    """Return the findings as plain values, for JSON."""
+    return {
+        **{measure: value for measure, value, _ in summary(found)},
+        "clips": counts(found),
+        "failed": [{"file": str(path), "error": reason} for path, reason in found.failed],
+        "notes": list(notes(found)),
+        "written": [str(path) for path in written],
+    }
+
+
+def correlations(means: Doubles) -> Doubles:
+    """Return Pearson's correlation of columns (N, R) -> (R, R), NaN where one is constant."""
+    centred = means - means.mean(axis=0)
+    # A column of equal values differs from its mean by rounding alone.
+    rounding = np.abs(means).max(axis=0) * np.finfo(np.float32).eps
+    centred[:, np.abs(centred).max(axis=0) <= rounding] = np.nan
+    normed = centred / np.sqrt((centred**2).sum(axis=0))
+    matrix: Doubles = np.clip(normed.T @ normed, -1, 1)
+    return matrix
+
+
+def _means(features: Sequence[Floats], columns: Sequence[str]) -> Doubles:
+    """Return the mean of each row over the frames of each clip: (N, R)."""
+    frames = np.stack([clip.mean(axis=0, dtype=np.float64) for clip in features])
+    return _grouped(frames, [naming.row(column) for column in columns])
+
+
+def _grouped(values: Doubles, names: Sequence[str]) -> Doubles:
+    """Average the columns (N, K) of equal name, names in the order they first occur."""
+    order = list(dict.fromkeys(names))
+    at = np.array([order.index(name) for name in names])
+    sums = np.zeros((len(values), len(order)))
+    np.add.at(sums.T, at, values.T)
+    return sums / np.bincount(at)
+
+
+def _families(found: Survey) -> dict[str, dict[str, Doubles]]:
+    names = [naming.family(row) for row in found.rows]
+    values = _grouped(found.means, names)
+    return {family: found.by_emotion(values[:, k]) for k, family in enumerate(dict.fromkeys(names))}
+
+
+def _spread(
+    name: str, values: Doubles | NDArray[np.int64], unit: str
+) -> Iterator[tuple[str, float, str]]:
+    for statistic, compute in (
+        ("mean", np.mean), ("std", np.std), ("min", np.min), ("median", np.median), ("max", np.max)
+    ):  # fmt: skip
+        yield f"{name}_{statistic}", round(float(compute(values)), 4), unit
+
+
+def _label_rows(found: Survey) -> Iterator[tuple[object, ...]]:
+    yield "emotion", "clips", "share", "mean_duration_s"
+    for emotion, seconds in found.by_emotion(found.seconds).items():
+        share = len(seconds) / len(found.clips)
+        yield emotion, len(seconds), f"{share:.4f}", f"{seconds.mean():.3f}"
+
+
+def _mean_rows(found: Survey) -> list[tuple[object, ...]]:
+    """Return the mean MFCC of each emotion, each clip counting once."""
+    chosen = _mfcc(found)
+    head = ("emotion", *(found.rows[k] for k in chosen))
+    groups = found.by_emotion(found.means[:, chosen]).items()
+    return [head, *((name, *(f"{v:.6g}" for v in part.mean(axis=0))) for name, part in groups)]
+
+
+def _mfcc(found: Survey) -> list[int]:
+    """Return the places of MFCC and what is derived from them."""
+    return [k for k, row in enumerate(found.rows) if row.startswith("mfcc_")]

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from ser_cli.report import corpus_figures as figures
+from ser_cli.sound.naming import numbered
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.text import Text
+    from numpy.typing import NDArray
+
+EMOTIONS = ("sad", "angry", "surprised", "disgust", "fearful", "happy", "neutral", "calm")
+S2 = numbered(mfcc=40, mfcc_delta=40, mfcc_delta2=40, chroma=12, contrast=7)
+S4 = numbered(mfcc=13, mfcc_delta=13, mfcc_delta2=13, chroma=12, mel=128, zcr=1, contrast=7)
+MANY = numbered(**{f"family_{chr(97 + k)}": 1 + 40 * (k == 3) for k in range(17)})
+
+
+def numbers(n: int, seed: int = 0) -> dict[str, NDArray[np.float64]]:
+    rng = np.random.default_rng(seed)
+    return {name: rng.normal(-300, 40, n) for name in EMOTIONS}
+
+
+def heat(rows: tuple[str, ...]) -> Figure:
+    draws = np.random.default_rng(0).standard_normal((50, len(rows)))
+    return figures.correlations(np.array(np.corrcoef(draws.T)), rows)
+
+
+EVERY: dict[str, Callable[[], Figure]] = {
+    "clips": lambda: figures.class_counts({"clips": dict.fromkeys(EMOTIONS, 12345)}),
+    "before and after": lambda: figures.class_counts({"recorded": {"sad": 2}, "all": {"sad": 4}}),
+    "durations": lambda: figures.durations(numbers(50)),
+    "one duration": lambda: figures.durations({"sad": np.array([2.0])}),
+    "frame lengths": lambda: figures.frame_lengths([90, 100, 110, 120], 118),
+    "equal lengths": lambda: figures.frame_lengths([1, 1, 1]),
+    "one family": lambda: figures.distributions({"mel": numbers(9)}),
+    "five families": lambda: figures.distributions({f"mfcc_{k}": numbers(9, k) for k in range(5)}),
+    "one clip": lambda: figures.distributions({"mel": {"sad": np.array([1.0])}}),
+    "S2": lambda: heat(S2),
+    "S4": lambda: heat(S4),
+    "many families": lambda: heat(MANY),
+    "undefined": lambda: figures.correlations(np.full((2, 2), np.nan), ("one_0", "two_0")),
+}
+
+
+def panels(figure: Figure) -> list[Axes]:
+    return [axes for axes in figure.axes if axes.get_visible()]
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_nothing_leaves_the_picture(name: str) -> None:
+    figure = EVERY[name]()
+    figure.draw_without_rendering()
+    frame = figure.bbox.padded(1)
+    for axes in panels(figure):
+        box = axes.get_tightbbox()
+        assert box is not None
+        assert frame.x0 <= box.x0 and box.x1 <= frame.x1, axes
+        assert frame.y0 <= box.y0 and box.y1 <= frame.y1, axes
+    for text in figure.texts:
+        box = text.get_window_extent()
+        assert frame.x0 <= box.x0 and box.x1 <= frame.x1, text
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_no_label_lies_on_another(name: str) -> None:
+    figure = EVERY[name]()
+    figure.draw_without_rendering()
+    for axes in panels(figure):
+        for axis in (axes.xaxis, axes.yaxis):
+            low, high = sorted(axis.get_view_interval())
+            ticks = [t for t in axis.get_major_ticks() if low <= t.get_loc() <= high]
+            names = [t.label1 for t in ticks if t.label1.get_visible() and t.label1.get_text()]
+            for one, two in itertools.pairwise(names):
+                assert apart(one, two), (name, one.get_text(), two.get_text())
+
+
+def apart(one: Text, two: Text) -> bool:
+    """Tell whether two labels, slanted alike, leave each other room."""
+    boxes = one.get_window_extent(), two.get_window_extent()
+    angle = float(one.get_rotation())
+    if angle in (0, 90):
+        return not boxes[0].overlaps(boxes[1])
+    figure = one.get_figure()
+    assert figure is not None
+    height = float(one.get_fontsize()) * figure.dpi / 72
+    return bool(abs(boxes[0].x1 - boxes[1].x1) * np.sin(np.radians(angle)) > height)
+
+
+def test_class_counts_are_sorted_and_a_missing_class_is_zero() -> None:
+    series = {"before": {"sad": 2, "calm": 3}, "after": {"sad": 4, "calm": 6, "angry": 1}}
+    axes = figures.class_counts(series).axes[0]
+    assert [t.get_text() for t in axes.get_xticklabels()] == ["angry", "calm", "sad"]
+    assert [bar.get_height() for bar in axes.patches] == [0, 3, 2, 1, 6, 4]  # type: ignore[attr-defined]
+    assert axes.get_legend() is not None
+    assert figures.class_counts({"clips": {"sad": 2}}).axes[0].get_legend() is None
+
+
+def test_frame_lengths_marks_the_95th_percentile() -> None:
+    axes = figures.frame_lengths(list(range(1, 102)), 90).axes[0]
+    legend = axes.get_legend()
+    assert legend is not None
+    assert [t.get_text() for t in legend.get_texts()] == ["95th percentile: 96", "cut at: 90"]
+    assert [line.get_xdata()[0] for line in axes.lines] == [96, 90]  # type: ignore[index]
+    heights = [bar.get_height() for bar in axes.patches]  # type: ignore[attr-defined]
+    assert sum(heights) == 101 and len(set(heights[:-1])) == 1  # as many lengths in every bar
+
+
+def test_emotions_stand_in_order_from_the_top() -> None:
+    for figure in (figures.durations(numbers(5)), figures.distributions({"mel": numbers(5)})):
+        axes = panels(figure)[-1]
+        shown = [t.get_text() for t in axes.get_yticklabels()]
+        low, high = axes.get_ylim()
+        assert shown == sorted(EMOTIONS) and low > high
+
+
+def test_correlations_have_a_fixed_scale_and_room_for_small_families() -> None:
+    figure = heat(S4)
+    axes = figure.axes[0]
+    mesh = axes.collections[0]
+    assert mesh.get_clim() == (-1, 1)
+    assert [t.get_text() for t in axes.get_yticklabels()][-2:] == ["zcr (1)", "contrast (7)"]
+    assert "hatched" not in figure.axes[1].get_ylabel()
+    assert "hatched" in EVERY["undefined"]().axes[1].get_ylabel()

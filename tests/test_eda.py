@@ -1,0 +1,187 @@
+"""`ser eda`: seed S4's seven outputs and the frame lengths, of corpora that are known."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import fake
+import numpy as np
+import pytest
+import soundfile
+from command import EMOTIONS, ser, succeed, tone
+
+from ser_cli.stages import eda
+
+PNG = b"\x89PNG"
+TABLES = ("eda_summary.csv", "label_distribution.csv", "mean_features_mfcc.csv")
+PICTURES = (
+    "emotion_bar_plot.png",
+    "audio_duration.png",
+    "frame_lengths.png",
+    "feature_distributions.png",
+    "correlation_heatmap.png",
+)
+
+
+def rows(path: Path) -> list[list[str]]:
+    with path.open(encoding="utf-8", newline="") as stream:
+        return list(csv.reader(stream))
+
+
+def summary(folder: Path) -> dict[str, str]:
+    return {measure: value for measure, value, _ in rows(folder / "eda_summary.csv")[1:]}
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    """Of four emotions two clips of .5 s and, of all but the first, one of 1 s."""
+    folder = tmp_path / "clips"
+    for number, (emotion, hertz) in enumerate(EMOTIONS.items()):
+        for k, seconds in enumerate((0.5, 0.5, 1.0)[: 2 if number == 0 else 3]):
+            tone(folder / emotion / f"{k}.wav", hertz, seed=3 * number + k, seconds=seconds)
+    return folder
+
+
+def test_all_outputs_are_written_under_their_names(corpus: Path, tmp_path: Path) -> None:
+    out = tmp_path / "eda"
+    done = succeed("eda", "--data", corpus, "--out", out, "--jobs", 1)
+    assert {path.name for path in out.iterdir()} == {*TABLES, *PICTURES}
+    assert all((out / name).read_bytes().startswith(PNG) for name in PICTURES)
+    assert rows(out / "label_distribution.csv") == [
+        ["emotion", "clips", "share", "mean_duration_s"],
+        ["angry", "2", "0.1818", "0.500"],
+        *([emotion, "3", "0.2727", "0.667"] for emotion in ("calm", "happy", "sad")),
+    ]
+    found = summary(out)
+    assert (found["files"], found["files_unreadable"], found["emotions"]) == ("11", "0", "4")
+    assert found["files_at_16000_hz"] == "11" and found["speakers"] == "unknown"
+    assert (found["duration_min"], found["duration_max"]) == ("0.5", "1.0")
+    assert found["duration_total"] == "7.0" and found["duration_mean"] == "0.6364"
+    assert (found["frames_min"], found["frames_max"]) == ("16.0", "32.0")  # 1 + n // 512
+    assert "11 clips" in done.out and "surprised" not in done.out
+
+
+def test_mean_features_are_means_of_clip_means(corpus: Path, tmp_path: Path) -> None:
+    from ser_cli import recipes
+    from ser_cli.data import cache, corpora
+
+    out = tmp_path / "eda"
+    succeed("eda", "--data", corpus, "--out", out, "--jobs", 1)
+    head, *body = rows(out / "mean_features_mfcc.csv")
+    assert head[:2] == ["emotion", "mfcc_0"] and head[-1] == "mfcc_delta2_39" and len(head) == 121
+    clips = [clip for clip in corpora.load(str(corpus)) if clip.emotion == "calm"]
+    made = cache.extract(clips, recipes.get("cnn-bilstm"))
+    expected = np.mean([features.mean(axis=0)[:120] for features in made.features], axis=0)
+    calm = next(row for row in body if row[0] == "calm")
+    np.testing.assert_allclose(np.array(calm[1:], float), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_the_bar_plot_goes_where_it_is_asked(corpus: Path, tmp_path: Path) -> None:
+    out, plot = tmp_path / "eda", tmp_path / "plots" / "bars.svg"
+    done = succeed("eda", "--data", corpus, "--out", out, "--bar-plot", plot, "--json")
+    assert plot.read_text(encoding="utf-8").startswith("<?xml")
+    assert not (out / "emotion_bar_plot.png").exists()
+    record = json.loads(done.out)
+    assert record["clips"] == {"angry": 2, "calm": 3, "happy": 3, "sad": 3}
+    assert str(plot) in record["written"] and len(record["written"]) == 8
+    refused = ser("eda", "--data", corpus, "--bar-plot", corpus / "angry" / "0.wav")
+    assert refused.code == 2 and "not named like a picture" in refused.err
+
+
+def test_a_broken_file_is_named_and_the_others_go_on(corpus: Path, tmp_path: Path) -> None:
+    broken = corpus / "calm" / "9.wav"
+    broken.write_bytes(b"RIFF")
+    done = ser("eda", "--data", corpus, "--out", tmp_path / "eda")
+    assert done.code == 3
+    assert done.err.count(str(broken)) == 1 and "no sound that can be decoded" in done.err
+    assert summary(tmp_path / "eda")["files_unreadable"] == "1"
+    record = json.loads(ser("eda", "--data", corpus, "--out", tmp_path / "b", "--json").out)
+    assert [row["file"] for row in record["failed"]] == [str(broken)]
+    for path in corpus.rglob("*.wav"):
+        path.write_bytes(b"RIFF")
+    done = ser("eda", "--data", corpus, "--out", tmp_path / "none")
+    assert done.code == 1 and "no clip of" in done.err and not (tmp_path / "none").exists()
+
+
+def test_one_emotion_is_drawn_and_said(tmp_path: Path) -> None:
+    tone(tmp_path / "a.wav", 300, seed=0)
+    (tmp_path / "clips.csv").write_text("file,emotion\na.wav,sad\n", encoding="utf-8")
+    done = succeed("eda", "--data", tmp_path / "clips.csv", "--out", tmp_path / "eda")
+    assert "all clips are 'sad'" in done.err and "has no correlation" in done.err
+    assert {path.name for path in (tmp_path / "eda").iterdir()} == {*TABLES, *PICTURES}
+
+
+def test_a_folder_without_labels_says_what_is_missing(tmp_path: Path) -> None:
+    tone(tmp_path / "a.wav", 300, seed=0)
+    done = ser("eda", "--data", tmp_path)
+    assert done.code == 1 and "at least two sub-folders" in done.err and "happy/x.wav" in done.err
+
+
+def test_a_recipe_without_mfcc_says_so(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake.register(monkeypatch)
+    done = succeed("eda", "--recipe", "fake", "--data", corpus, "--out", tmp_path / "eda")
+    assert "fake has no MFCC" in done.err
+    assert rows(tmp_path / "eda" / "mean_features_mfcc.csv")[:2] == [["emotion"], ["angry"]]
+    assert "has no correlation" in done.err  # its second column is always one
+
+
+def test_rows_over_cells_are_averaged(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A recipe of one frame may hold frames in its columns, as seed S1's does."""
+    flat = fake.recipe(
+        features=4,
+        columns=("mfcc_0_0", "mfcc_0_1", "zcr_0_0", "zcr_0_1"),
+        frames=1,
+        extract=lambda waveform: np.array([[1, 3, 10, 30]], np.float32),
+    )
+    fake.register(monkeypatch, flat)
+    found = eda.survey(str(corpus), recipe="fake", jobs=1)
+    assert found.rows == ("mfcc_0", "zcr_0")
+    np.testing.assert_array_equal(found.means, np.tile([2.0, 20.0], (11, 1)))
+
+
+def test_correlations_are_pearsons() -> None:
+    draws = np.random.default_rng(0).standard_normal((30, 4))
+    draws[:, 1] = 2 * draws[:, 0] + 5
+    draws[:, 2] -= draws[:, 0]
+    found = eda.correlations(draws)
+    np.testing.assert_allclose(found, np.corrcoef(draws.T), atol=1e-12)
+    draws[:, 3] = 0.1
+    found = eda.correlations(draws)
+    assert np.isnan(found[3]).all() and np.isnan(found[:, 3]).all()
+    assert np.isfinite(found[:3, :3]).all()
+
+
+def test_lengths_and_rates_are_those_of_the_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake.register(monkeypatch)
+    lines = ["file,emotion"]
+    for rate in (8_000, 44_100):
+        soundfile.write(tmp_path / f"{rate}.wav", 0.1 * np.ones(2 * rate), rate)
+        lines.append(f"{rate}.wav,sad")
+    (tmp_path / "clips.csv").write_text("\n".join(lines), encoding="utf-8")
+    found = eda.survey(str(tmp_path / "clips.csv"), recipe="fake")
+    assert sorted(found.rates.tolist()) == [8_000, 44_100]
+    assert found.seconds.tolist() == [2.0, 2.0]
+
+
+def test_an_actor_of_ravdess(ravdess: Path, tmp_path: Path) -> None:
+    lines = ["file,emotion,speaker"]
+    from ser_cli.data import corpora
+
+    clips = [clip for clip in corpora.load(str(ravdess)) if clip.speaker == "01"]
+    lines += [f"{clip.path},{clip.emotion},01" for clip in clips]
+    (tmp_path / "clips.csv").write_text("\n".join(lines), encoding="utf-8")
+    succeed("eda", "--data", tmp_path / "clips.csv", "--out", tmp_path / "eda", "--jobs", 1)
+    found = rows(tmp_path / "eda" / "label_distribution.csv")[1:]
+    assert {row[0]: row[1] for row in found} == {
+        **dict.fromkeys(("angry", "calm", "fearful", "happy", "sad"), "16"),
+        **dict.fromkeys(("disgust", "neutral", "surprised"), "8"),
+    }
+    facts = summary(tmp_path / "eda")
+    assert facts["files_at_48000_hz"] == "104" and facts["speakers"] == "1"
+    assert 2.5 < float(facts["duration_min"]) < float(facts["duration_max"]) < 7
