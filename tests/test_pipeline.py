@@ -158,6 +158,7 @@ def test_extract_computes_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         "frames": 912,
         "features": 139,
         "failed": [],
+        "table": None,
     }
 
 

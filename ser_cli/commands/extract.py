@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
 from ser_cli import recipes
@@ -26,6 +29,7 @@ HELP = examples(
     "ser extract",
     "ser extract --data my_clips/ --jobs 4",
     "ser extract --copies 1",
+    "ser extract --table features.csv",
 )
 
 
@@ -36,6 +40,13 @@ def extract(
     per_class: PerClass = None,
     copies: Copies = 0,
     seed: Seed = 0,
+    table: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write the recordings' features as .csv or .parquet: a row a clip, a column a "
+            "cell (mfcc_0_0, mfcc_0_1, ...), and label."
+        ),
+    ] = None,
     jobs: Jobs = CORES,
     as_json: AsJson = False,
 ) -> None:
@@ -49,6 +60,7 @@ def extract(
             selection=selection(exclude, per_class),
             copies=copies,
             seed=seed,
+            table=table,
             jobs=jobs,
             progress=progress,
         )
@@ -61,4 +73,6 @@ def extract(
             f"{done.clips} clips, {done.frames} frames of {done.features} features "
             f"({done.computed} computed now, {len(done.failed)} failed)"
         )
+    if done.table:
+        console.say(f"written: {table}, {done.table[0]} rows of {done.table[1]} columns")
     raise typer.Exit(3 if done.failed else 0)

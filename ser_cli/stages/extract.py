@@ -7,12 +7,14 @@ from pathlib import Path
 
 from ser_cli import recipes
 from ser_cli.data import cache, select
+from ser_cli.errors import DataError
+from ser_cli.report import table as feature_table
 from ser_cli.types import Progress
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What `extract` did: numbers of clips, frames and failures."""
+    """What `extract` did: numbers of clips, frames and failures, and rows and columns written."""
 
     recipe: str
     clips: int
@@ -20,6 +22,7 @@ class Summary:
     frames: int
     features: int
     failed: tuple[tuple[Path, str], ...]
+    table: tuple[int, int] | None = None
 
 
 def extract(
@@ -29,6 +32,7 @@ def extract(
     selection: select.Selection = select.ALL,
     copies: int = 0,
     seed: int = 0,
+    table: Path | None = None,
     jobs: int = -1,
     progress: Progress | None = None,
 ) -> Summary:
@@ -40,22 +44,29 @@ def extract(
         selection: Which clips.
         copies: Augmented copies of each clip.
         seed: Of the copies, and of the selection.
+        table: .csv or .parquet to write the features of the recordings to, without the copies.
         jobs: Worker processes; -1 is one a core.
         progress: Told how many of the missing ones are done.
 
     Raises:
-        SerError: There is no such corpus or recipe.
+        SerError: There is no such corpus or recipe, no clip for a table, or no such table.
     """
+    if table:
+        feature_table.check(table)
     system, clips = recipes.get(recipe), select.load(data, selection, seed=seed)
     made = [
         cache.extract(clips, system, copy=copy, seed=seed, jobs=jobs, progress=progress)
         for copy in range(copies + 1)
     ]
+    plain = made[0]
+    if table and not plain.clips:
+        raise DataError("no clip can be read, so there is no table", hint="look without --table")
     return Summary(
         recipe=recipe,
-        clips=len(made[0].clips),
+        clips=len(plain.clips),
         computed=sum(part.computed for part in made),
-        frames=sum(len(features) for features in made[0].features),
+        frames=sum(len(features) for features in plain.features),
         features=system.features,
-        failed=made[0].failed,
+        failed=plain.failed,
+        table=feature_table.write(table, plain.clips, plain.features, system) if table else None,
     )
