@@ -35,6 +35,7 @@ TOP = {"errors": "types", "__init__": "ser_cli"}
 ARROWS = {
     "tune": {"train"},
     "evaluate": {"train", "predict"},
+    "loose": {"evaluate"},
     "protocol": {"train", "evaluate"},
 }
 HEAVY = {

@@ -41,6 +41,9 @@ WRITTEN = {
     "history.csv",
     "curves.png",
     "split.csv",
+    "class_counts.png",
+    "val_metrics.txt",
+    "val_confusion_matrix.txt",
     "manifest.json",
     "best_hyperparameters.json",
 }
@@ -227,6 +230,19 @@ def test_split_csv_names_every_file_once(trained: Path, table: Path) -> None:
     assert len(set.union(*parts.values())) == 6
 
 
+def test_train_writes_what_the_kept_epoch_scores_on_dev(trained: Path) -> None:
+    lines = (trained / "val_metrics.txt").read_text(encoding="utf-8").splitlines()
+    assert lines[0].startswith("Dev part: it chose epoch and calibration") and "Clips: 8" in lines
+    kept = json.loads((trained / "manifest.json").read_text())["best_epoch"]
+    row = read_rows(trained / "history.csv")[kept - 1]
+    for title, name in (("UAR (mean recall)", "dev_uar"), ("Overall accuracy", "dev_accuracy")):
+        assert any(line.startswith(f"{title}: {float(row[name]):.4f} ") for line in lines)
+    table = (trained / "val_confusion_matrix.txt").read_text(encoding="utf-8").splitlines()
+    counts = np.array([line.split()[1:] for line in table[2:]], int)
+    assert table[1].split() == sorted(EMOTIONS) and counts.sum(axis=1).tolist() == [2, 2, 2, 2]
+    assert np.trace(counts) == round(8 * float(row["dev_accuracy"]))
+
+
 def test_history_is_a_row_an_epoch(trained: Path) -> None:
     rows = read_rows(trained / "history.csv")
     manifest = json.loads((trained / "manifest.json").read_text())
@@ -271,7 +287,10 @@ def test_a_killed_training_goes_on_and_ends_the_same(
 
 def test_nothing_held_out_is_said(table: Path, home: Path) -> None:
     command = ("--data", table, "--artifacts", "whole", "--params", "tiny.json")
+    Path("whole").mkdir()
+    Path("whole/val_metrics.txt").write_text("of a training before")
     succeed("train", *command, "--split", "none", "--epochs", 2, "--temperature", 2.5)
+    assert not list(Path("whole").glob("val_*"))
     manifest = json.loads(Path("whole/manifest.json").read_text())
     assert manifest["clips"] == {"train": 48, "dev": 0, "test": 0}
     assert (manifest["temperature"], manifest["best_epoch"]) == (2.5, 2)

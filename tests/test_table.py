@@ -15,9 +15,10 @@ from ser_cli.report import table
 from ser_cli.types import Clip
 
 CLIPS = tuple(Clip(Path(f"{n}.wav"), emotion=label) for n, label in enumerate(("sad", 'a, "b"')))
-# Column 0 of the first clip is .1, 1.1, 2.1; column 1 ten times that.
+# Thirds, which seven digits would not bring back.
 FEATURES = tuple(
-    np.array([[frame + 0.1, 10 * (frame + 0.1)] for frame in range(n)], np.float32) for n in (3, 1)
+    np.array([[frame + 1 / 3, 10 * frame + 1 / 3] for frame in range(n)], np.float32)
+    for n in (3, 1)
 )
 
 
@@ -32,7 +33,7 @@ def test_a_table_is_feature_by_feature_and_padded(tmp_path: Path) -> None:
     head, first, second = rows(path)
     assert head == ["loudness_0_0", "loudness_0_1", "one_0_0", "one_0_1", "label"]
     assert first[-1] == "sad" and second[-1] == 'a, "b"'
-    expected = [FEATURES[0][:2].T.ravel(), np.array([0.1, 0, 1, 0], np.float32)]
+    expected = [FEATURES[0][:2].T.ravel(), np.array([1 / 3, 0, 1 / 3, 0], np.float32)]
     found = np.array([first[:-1], second[:-1]]).astype(np.float32)
     np.testing.assert_array_equal(found, expected)  # to the last bit
 

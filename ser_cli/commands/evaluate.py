@@ -30,12 +30,14 @@ from ser_cli.errors import UsageError
 if TYPE_CHECKING:
     from ser_cli.report.metrics import Report
     from ser_cli.stages.evaluate import Evaluation
+    from ser_cli.stages.loose import Files
 
 HELP = examples(
     "ser evaluate --report",
     "ser evaluate --data my.csv",
     "ser evaluate --protocol actors21-24 --workers 2",
     "ser evaluate --protocol random70 --recipe stats-dense --exclude sad --per-class 300",
+    "ser evaluate --data clips/ --model m.onnx --scaler s.pkl --encoder e.pkl --max-len l.npy",
 )
 
 
@@ -49,6 +51,15 @@ def evaluate(
             help="Train and test on RAVDESS: actors21-24, emobox6, luna5, random70, "
             "random70-speech or random10."
         ),
+    ] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(help="Score this .onnx or .keras on all of --data, without a folder."),
+    ] = None,
+    scaler: Annotated[Path | None, typer.Option(help="scaler.pkl of --model.")] = None,
+    encoder: Annotated[Path | None, typer.Option(help="label_encoder.pkl of --model.")] = None,
+    max_len: Annotated[
+        Path | None, typer.Option(help="max_len.npy of --model, where it is learned.")
     ] = None,
     params: Params = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Of --protocol.")] = None,
@@ -64,12 +75,19 @@ def evaluate(
     with_audio: Annotated[
         bool, typer.Option("--with-audio", help="Put voices into the page: personal data.")
     ] = False,
-    out: Annotated[Path | None, typer.Option(help="Folder of the report.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the report; of --model, by default this one.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Score a trained model on what it has not heard, or a recipe under a protocol."""
     from ser_cli.stages import evaluate as stage
 
+    files = _files(model, scaler, encoder, max_len)
+    if files and (protocol or folder or not data):
+        raise UsageError(
+            "--model needs --data, and neither --protocol nor --artifacts", hint="ser evaluate -h"
+        )
     command = shlex.join(["ser", *sys.argv[1:]])
     name = protocol or "test"
     chosen = selection(exclude, per_class, oversample)
@@ -94,6 +112,12 @@ def evaluate(
             "--exclude, --per-class and --oversample choose what is trained on",
             hint="add --protocol, or train so: ser train, then ser evaluate",
         )
+    elif files:
+        from ser_cli.stages import loose
+
+        with console.progress("features") as progress:
+            scored = loose.evaluate(files, str(data), recipe=recipe, progress=progress)
+        out = out or Path()
     else:
         try:
             with console.progress("features") as progress:
@@ -108,11 +132,28 @@ def evaluate(
         print_json(stage.as_record(scored))
     else:
         _print_scores(scored)
+    if files and out:
+        console.say("written: " + ", ".join(map(str, stage.write_texts(scored, out))))
     if report:
         target = out or (folder or Path("artifacts") / recipe) / "report" / name
         page = stage.write_report(scored, target, command=command, with_audio=with_audio)
         console.say(f"written: {page}")
     raise typer.Exit(3 if scored.failed else 0)
+
+
+def _files(
+    model: Path | None, scaler: Path | None, encoder: Path | None, max_len: Path | None
+) -> Files | None:
+    if not (model or scaler or encoder or max_len):
+        return None
+    if not (model and scaler and encoder):
+        raise UsageError(
+            "--model, --scaler and --encoder belong together",
+            hint="name all three, or a folder: --artifacts DIR",
+        )
+    from ser_cli.stages.loose import Files
+
+    return Files(model, scaler, encoder, max_len)
 
 
 def _committed(error: Any, as_json: bool) -> None:

@@ -14,17 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ser_cli import recipes
 from ser_cli.data.store import atomic_write, write_text
 from ser_cli.errors import ArtifactsError
-from ser_cli.model.pickles import read_state
-from ser_cli.types import Preprocessor
+from ser_cli.model import shared_files
 
 if TYPE_CHECKING:
     import keras
-    from numpy.typing import NDArray
+
+    from ser_cli.types import Preprocessor
 
 KERAS = "model.keras"
 ONNX = "model.onnx"
@@ -35,6 +33,9 @@ HYPERPARAMETERS = "best_hyperparameters.json"
 HISTORY = "history.csv"
 CURVES = "curves.png"
 SPLIT = "split.csv"
+CLASS_COUNTS = "class_counts.png"
+DEV_METRICS = "val_metrics.txt"
+DEV_CONFUSION = "val_confusion_matrix.txt"
 RESULTS = "results.csv"
 TRIALS = "trials.csv"
 TRIALS_PLOT = "trials.png"
@@ -42,7 +43,9 @@ IMPORTANCES_PLOT = "importances.png"
 MANIFEST = "manifest.json"
 
 NEEDED = (ONNX, SCALER, LABELS, MAX_LEN)  # by prediction
-FILES = (*NEEDED, KERAS, HISTORY, CURVES, SPLIT)  # what a manifest covers; a study may go on
+DEV = (DEV_METRICS, DEV_CONFUSION)  # where a dev part was
+# What a manifest covers; a study may go on.
+FILES = (*NEEDED, KERAS, HISTORY, CURVES, SPLIT, CLASS_COUNTS, *DEV)
 FORMAT = 1
 
 _TRAIN = "train one: ser train"
@@ -58,6 +61,7 @@ class Artifacts:
         preprocessor: Length, scaling and classes.
         temperature: Of the calibration; 1 changes nothing.
         manifest: All facts that were sealed, and "files".
+        network: File of the network that prediction runs.
     """
 
     folder: Path
@@ -65,11 +69,12 @@ class Artifacts:
     preprocessor: Preprocessor
     temperature: float
     manifest: dict[str, Any]
+    network: str = ONNX
 
     @property
     def onnx(self) -> Path:
         """The network that prediction runs."""
-        return self.folder / ONNX
+        return self.folder / self.network
 
 
 def packaged() -> Path:
@@ -156,7 +161,7 @@ def load(folder: Path, *, verify: Collection[str] = NEEDED) -> Artifacts:
     return Artifacts(
         folder=folder,
         recipe=manifest["recipe"],
-        preprocessor=_read_shared(folder),
+        preprocessor=shared_files.read(folder / SCALER, folder / LABELS, folder / MAX_LEN),
         temperature=float(manifest["temperature"]),
         manifest=manifest,
     )
@@ -168,15 +173,8 @@ def write_shared(folder: Path, preprocessor: Preprocessor) -> None:
     Raises:
         ArtifactsError: The folder is sealed.
     """
-    import joblib
-
     _refuse_sealed(folder)
-    with atomic_write(folder / SCALER) as temporary:
-        joblib.dump(_scaler(preprocessor), temporary)
-    with atomic_write(folder / LABELS) as temporary:
-        joblib.dump(_encoder(preprocessor), temporary)
-    with atomic_write(folder / MAX_LEN) as temporary:
-        np.save(temporary, np.array(preprocessor.max_len, np.int64), allow_pickle=False)
+    shared_files.write(preprocessor, folder / SCALER, folder / LABELS, folder / MAX_LEN)
 
 
 def write_keras(folder: Path, model: keras.Model) -> None:
@@ -271,46 +269,3 @@ def _sha256(path: Path) -> str:
         while block := file.read(2**20):
             digest.update(block)
     return digest.hexdigest()
-
-
-def _scaler(preprocessor: Preprocessor) -> Any:
-    """Return the fitted StandardScaler; one that scales nothing has no means."""
-    from sklearn.preprocessing import StandardScaler
-
-    scaled = len(preprocessor.mean) > 0
-    scaler = StandardScaler(with_mean=scaled, with_std=scaled)
-    scaler.mean_ = preprocessor.mean if scaled else None
-    scaler.scale_ = preprocessor.scale if scaled else None
-    scaler.var_ = np.square(preprocessor.scale) if scaled else None
-    scaler.n_samples_seen_ = 1
-    if scaled:
-        scaler.n_features_in_ = len(preprocessor.mean)
-    return scaler
-
-
-def _encoder(preprocessor: Preprocessor) -> Any:
-    from sklearn.preprocessing import LabelEncoder
-
-    encoder = LabelEncoder()
-    # Fixed-width text: an array of objects would be stored as a pickle in the pickle.
-    encoder.classes_ = np.array(preprocessor.classes, dtype=np.str_)
-    return encoder
-
-
-def _read_shared(folder: Path) -> Preprocessor:
-    scaler = read_state(folder / SCALER, "StandardScaler")
-    classes = read_state(folder / LABELS, "LabelEncoder").get("classes_")
-    try:
-        max_len = int(np.load(folder / MAX_LEN, allow_pickle=False))
-    except (OSError, ValueError, TypeError, EOFError) as error:
-        raise ArtifactsError(f"{folder / MAX_LEN} cannot be read: {error}", hint=_TRAIN) from error
-    if not isinstance(classes, np.ndarray) or classes.dtype.kind != "U" or max_len < 1:
-        raise ArtifactsError(f"{folder} holds no classes or no length", hint=_TRAIN)
-    mean, scale = _numbers(scaler.get("mean_")), _numbers(scaler.get("scale_"))
-    if mean.shape != scale.shape or not (np.isfinite(mean).all() and (scale > 0).all()):
-        raise ArtifactsError(f"{folder / SCALER} holds no usable scaling", hint=_TRAIN)
-    return Preprocessor(max_len, mean, scale, tuple(str(name) for name in classes))
-
-
-def _numbers(values: Any) -> NDArray[np.float64]:
-    return np.zeros(0) if values is None else np.asarray(values, np.float64).ravel()

@@ -36,7 +36,8 @@ class Runtime:
         self._artifacts = artifacts
         self._session = _session(artifacts, threads)
         self._input = self._session.get_inputs()[0].name
-        frames = self._session.get_inputs()[0].shape[1]
+        shape = self._session.get_inputs()[0].shape
+        frames = shape[1] if len(shape) == 3 else None
         outputs = self._session.get_outputs()[0].shape[-1]
         expected = artifacts.preprocessor.max_len, len(self.classes)
         if (frames, outputs) != expected:
@@ -45,6 +46,11 @@ class Runtime:
                 f"beside it have {expected[0]} frames and {expected[1]} classes",
                 hint="train again: ser train",
             )
+
+    @property
+    def features(self) -> int:
+        """F of the input (N, T, F)."""
+        return int(self._session.get_inputs()[0].shape[2])
 
     @property
     def classes(self) -> tuple[str, ...]:

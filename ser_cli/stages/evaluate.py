@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from ser_cli.model.artifacts import Artifacts
     from ser_cli.report.metrics import Report
-    from ser_cli.types import Clip, Floats, Progress
+    from ser_cli.types import Clip, Floats, Progress, Recipe
 
 
 GROUPED_BY = ("sex", "intensity", "channel")
@@ -93,28 +93,67 @@ def evaluate(
     if data is None and "test" not in parts.values():
         raise NothingHeldOutError(model)
     clips, audit, leaky = _choose(corpora.load(data or model.manifest["data"]), parts, model)
-    known = [clip for clip in clips if clip.emotion in model.preprocessor.classes]
-    made = cache.extract(known, recipes.get(model.recipe), jobs=jobs, progress=progress)
-    if not made.clips:
-        raise DataError("none of the clips can be scored", hint="look with: ser extract --data DIR")
-    probabilities = Runtime(model).predict(made.features)
-    truth = preprocess.encode([c.emotion for c in made.clips], model.preprocessor.classes)
+    scored = score(
+        clips,
+        recipes.get(model.recipe),
+        model.preprocessor.classes,
+        Runtime(model).predict,
+        jobs=jobs,
+        progress=progress,
+    )
     selected = model.manifest.get("selection", ())
-    left_out = Counter(clip.emotion for clip in clips) - Counter(clip.emotion for clip in known)
-    return Evaluation(
+    return replace(
+        scored,
         title=f"{model.recipe} ({model.folder.name})",
         protocol=", ".join([f"split {model.manifest.get('split', 'unknown')}", *selected]),
-        reports=_reports(made.clips, truth, probabilities, model.preprocessor.classes),
-        clips=made.clips,
-        truth=truth,
-        probabilities=probabilities,
         leaky=leaky,
         audit=audit,
-        failed=made.failed,
         history=artifacts.read_history(model.folder),
         chosen_epoch=model.manifest.get("best_epoch"),
         settings=model.manifest.get("settings", {}),
         versions=model.manifest.get("versions", {}),
+    )
+
+
+def score(
+    clips: Sequence[Clip],
+    recipe: Recipe,
+    classes: Sequence[str],
+    predict: Callable[[Sequence[Floats]], Floats],
+    *,
+    jobs: int = -1,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Score what predicts a recipe's features against the clips' labels.
+
+    Args:
+        clips: Those of other emotions than the classes are left out, and noted.
+        recipe: Makes the features.
+        classes: C names of the probabilities.
+        predict: Features (t, F) of N clips -> probabilities (N, C).
+        jobs: Processes that extract features.
+        progress: Told of features.
+
+    Raises:
+        DataError: No clip can be scored.
+    """
+    known = [clip for clip in clips if clip.emotion in classes]
+    made = cache.extract(known, recipe, jobs=jobs, progress=progress)
+    if not made.clips:
+        raise DataError("none of the clips can be scored", hint="look with: ser extract --data DIR")
+    probabilities = predict(made.features)
+    truth = preprocess.encode([clip.emotion for clip in made.clips], classes)
+    left_out = Counter(clip.emotion for clip in clips) - Counter(clip.emotion for clip in known)
+    return Evaluation(
+        title=recipe.name,
+        protocol="",
+        reports=_reports(made.clips, truth, probabilities, classes),
+        clips=made.clips,
+        truth=truth,
+        probabilities=probabilities,
+        leaky=False,
+        audit=(),
+        failed=made.failed,
         notes=_notes(made.clips, left_out),
     )
 
@@ -164,9 +203,16 @@ def write_report(
         notes=evaluation.notes,
     )
     write_text(folder / "report.html", page.render(content, folder=folder, with_audio=with_audio))
-    write_text(folder / "test_metrics.txt", text.metrics_text(report))
-    write_text(folder / "test_confusion_matrix.txt", text.confusion_text(report))
+    write_texts(evaluation, folder)
     return folder / "report.html"
+
+
+def write_texts(evaluation: Evaluation, folder: Path) -> tuple[Path, Path]:
+    """Write test_metrics.txt and test_confusion_matrix.txt; return their paths."""
+    scores, confusion = folder / "test_metrics.txt", folder / "test_confusion_matrix.txt"
+    write_text(scores, text.metrics_text(evaluation.report))
+    write_text(confusion, text.confusion_text(evaluation.report))
+    return scores, confusion
 
 
 def as_record(evaluation: Evaluation) -> dict[str, Any]:
@@ -215,9 +261,20 @@ def _choose(
     if held_out:
         audit = tuple(model.manifest.get("audit", ()))
         return held_out, audit, bool(audit) or bool(model.manifest.get("leaky"))
-    learned = sum(role in ("train", "dev") for role in roles)
+    found = learned_from(clips, parts)
+    return clips, found, bool(found)
+
+
+def learned_from(clips: Sequence[Clip], parts: Mapping[str, str]) -> tuple[str, ...]:
+    """Say how many clips were training data; nothing where none was.
+
+    Args:
+        clips: To be tested on.
+        parts: Of the split that was trained on, by `data.cache.identity`.
+    """
+    learned = sum(parts.get(cache.identity(clip.path)) in ("train", "dev") for clip in clips)
     note = f"{learned} of {len(clips)} clips were training data of this model"
-    return clips, (note,) if learned else (), learned > 0
+    return (note,) if learned else ()
 
 
 def _reports(

@@ -17,8 +17,8 @@ from ser_cli.data import cache, select, splits
 from ser_cli.data.store import cache_dir, write_csv, write_text
 from ser_cli.errors import UsageError
 from ser_cli.model import artifacts, dataset, export, fitting, settings
-from ser_cli.model.calibration import fit_temperature
-from ser_cli.report import canvas, figures
+from ser_cli.model.calibration import calibrate, fit_temperature
+from ser_cli.report import canvas, corpus_figures, figures, metrics, text
 
 if TYPE_CHECKING:
     import keras
@@ -26,11 +26,13 @@ if TYPE_CHECKING:
     from ser_cli.data.splits import Split
     from ser_cli.model.dataset import Sounds
     from ser_cli.model.fitting import Epoch, Fit
-    from ser_cli.types import Clip, Dataset, Params, Preprocessor, Progress, Recipe
+    from ser_cli.report.metrics import Report
+    from ser_cli.types import Batch, Clip, Dataset, Params, Preprocessor, Progress, Recipe
 
     Say = Callable[[str], None]
 
 SPLITS = ("auto", "speaker", "random", "table", "none")
+DEV_NOTE = "Dev part: it chose epoch and calibration, so these numbers flatter. See: ser evaluate"
 KEPT_VERSIONS = ("ser", "keras", "tensorflow", "numpy")
 
 
@@ -118,8 +120,9 @@ def train(
     checkpoint = checkpoint_path(sounds, system, chosen, seed)
     if checkpoint.is_file():
         say("going on where an interrupted training stopped")
+    data_set = dataset.assemble(sounds, system)
     trained = run(
-        dataset.assemble(sounds, system),
+        data_set,
         system,
         chosen,
         seed=seed,
@@ -131,7 +134,8 @@ def train(
     facts = _facts(data, system, chosen, origin, seed=seed, split=split)
     facts["selection"] = selection.words()
     audit = splits.audit(sounds.split, sounds.features)
-    save(folder, trained, system, chosen, sounds, facts | {"audit": audit.lines()})
+    facts |= {"audit": audit.lines()}
+    save(folder, trained, system, chosen, sounds, facts, dev=_score(data_set.dev, trained))
     if params is not None:
         write_text(own, params.read_text(encoding="utf-8"))
     checkpoint.unlink(missing_ok=True)
@@ -221,6 +225,8 @@ def save(
     chosen: Params,
     sounds: Sounds,
     facts: dict[str, Any],
+    *,
+    dev: Report | None = None,
 ) -> None:
     """Write and seal everything an artifacts folder holds; it has been unsealed."""
     # A fresh network takes the weights: the optimizer's state would triple the file.
@@ -232,7 +238,10 @@ def save(
     history = trained.fit.history
     write_csv(folder / artifacts.HISTORY, [list(history[0]), *(r.values() for r in history)])
     canvas.save(figures.curves(history, chosen=trained.fit.best_epoch), folder / artifacts.CURVES)
+    counts = dict(zip(("recorded", "learned from"), sounds.class_counts(), strict=True))
+    canvas.save(corpus_figures.class_counts(counts), folder / artifacts.CLASS_COUNTS)
     write_csv(folder / artifacts.SPLIT, _split_rows(sounds.split))
+    _write_dev(folder, dev)
     artifacts.seal(
         folder,
         facts={
@@ -244,6 +253,24 @@ def save(
             "temperature": trained.temperature,
         },
     )
+
+
+def _score(dev: Batch, trained: Trained) -> Report | None:
+    if not len(dev.y):
+        return None
+    outputs = calibrate(fitting.probabilities(trained.model, dev.x), trained.temperature)
+    speakers = [clip.speaker for clip in dev.clips]
+    return metrics.score(dev.y, outputs, labels=trained.preprocessor.classes, speakers=speakers)
+
+
+def _write_dev(folder: Path, report: Report | None) -> None:
+    """Write what a network scores on its dev part; without one, none may stay from before."""
+    if report is None:
+        for name in artifacts.DEV:
+            (folder / name).unlink(missing_ok=True)
+        return
+    write_text(folder / artifacts.DEV_METRICS, f"{DEV_NOTE}\n{text.metrics_text(report)}")
+    write_text(folder / artifacts.DEV_CONFUSION, text.confusion_text(report))
 
 
 def _facts(
