@@ -128,3 +128,12 @@ def test_correlations_have_a_fixed_scale_and_room_for_small_families() -> None:
     assert [t.get_text() for t in axes.get_yticklabels()][-2:] == ["zcr (1)", "contrast (7)"]
     assert "hatched" not in figure.axes[1].get_ylabel()
     assert "hatched" in EVERY["undefined"]().axes[1].get_ylabel()
+
+
+def test_counts_have_whole_numbers_for_ticks() -> None:
+    for name in ("equal lengths", "frame lengths", "before and after", "one duration"):
+        figure = EVERY[name]()
+        figure.draw_without_rendering()
+        axes = panels(figure)[0]
+        places = [*axes.get_yticks(), *(axes.get_xticks() if "lengths" in name else ())]
+        assert all(float(place).is_integer() for place in places), (name, places)

@@ -95,7 +95,7 @@ def whole_numbers(axis: Axis) -> None:
     """Put no ticks between the whole numbers."""
     from matplotlib.ticker import MaxNLocator
 
-    axis.set_major_locator(MaxNLocator(integer=True))
+    axis.set_major_locator(MaxNLocator(steps=[1, 2, 5, 10], integer=True, min_n_ticks=1))
 
 
 def class_ticks(axes: Axes, labels: Sequence[str]) -> None:
