@@ -28,6 +28,13 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def ui(session: nox.Session) -> None:
+    """Visit the web page with a real browser (apt-get install chromium chromium-driver)."""
+    session.install("-e", ".[test]")
+    session.run("pytest", "tests/test_app.py", "-s", *session.posargs)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check style and types."""
     session.install("-e", ".[test,lint]")

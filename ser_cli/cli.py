@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from ser_cli.commands import app as page
 from ser_cli.commands import (
     download,
     eda,
@@ -40,6 +41,7 @@ app.command(epilog=evaluate.HELP)(evaluate.evaluate)
 app.command(epilog=predict.HELP)(predict.predict)
 app.command(epilog=export.HELP)(export.export)
 app.command(epilog=recipes.HELP)(recipes.recipes)
+app.command(epilog=page.HELP)(page.app)
 
 
 def _version(wanted: bool) -> None:

@@ -153,7 +153,7 @@ def test_what_is_no_sound(tmp_path: Path) -> None:
     assert "no sound" in refused(tmp_path / "noise.flac")
     soundfile.write(tmp_path / "none.wav", np.zeros(0), 16_000)
     assert "holds no samples" in refused(tmp_path / "none.wav")
-    assert "no sound" in refused(io.BytesIO(b""))
+    assert "is empty (0 bytes)" in refused(io.BytesIO(b""))
 
 
 def test_a_picture_has_no_audio_track(tmp_path: Path) -> None:

@@ -37,19 +37,20 @@ def writer(classes: Sequence[str], *, file: Path | None, as_json: bool) -> Itera
         elif sys.stdout.isatty():
             yield _table()
         else:
-            yield _csv(sys.stdout, classes)
+            yield csv_writer(sys.stdout, classes)
         return
     try:
         # Written row by row, not atomically: what was predicted before a crash stays.
         with file.open("w", encoding="utf-8", newline="") as stream:
-            yield _csv(stream, classes)
+            yield csv_writer(stream, classes)
     except OSError as error:
         raise SerError(
             f"{file} cannot be written: {error.strerror}", hint="--csv FILE in a folder that exists"
         ) from error
 
 
-def _csv(stream: TextIO, classes: Sequence[str]) -> Writer:
+def csv_writer(stream: TextIO, classes: Sequence[str]) -> Writer:
+    """Write the head of the table, and return what writes its rows."""
     rows = csv.DictWriter(stream, columns(classes), lineterminator="\n")
     rows.writeheader()
 

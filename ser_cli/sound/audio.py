@@ -154,7 +154,10 @@ def _name(source: Path | str | BinaryIO) -> str:
 def _readable(source: Path | str | BinaryIO, name: str) -> Path | BinaryIO:
     """Return the source once it is known to be a file with bytes in it."""
     if not isinstance(source, (str, Path)):
-        return source if source.seekable() else io.BytesIO(source.read())
+        stream = source if source.seekable() else io.BytesIO(source.read())
+        if not stream.seek(0, io.SEEK_END):
+            raise AudioError(f"{name}: is empty (0 bytes)")
+        return stream
     path = Path(source)
     try:
         if not path.exists():

@@ -1,0 +1,198 @@
+"""The web page of `ser app`. Nothing imports this file; Streamlit runs it for every visitor.
+
+From top to bottom, again after each click: what a visitor has uploaded is labelled once and
+kept in the visitor's own session. On a host that runs `streamlit run`, point it at this file, or
+at one of two lines: `from ser_cli.app import main` and `main()`.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+import ser_cli
+from ser_cli.commands.output import csv_writer
+from ser_cli.errors import SerError
+from ser_cli.report import charts
+from ser_cli.sound.audio import EXTENSIONS
+from ser_cli.stages import app as stage
+from ser_cli.stages.predict import as_record
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+    from ser_cli.model.predictor import Model
+    from ser_cli.report.sketch import Sketch
+    from ser_cli.types import Prediction
+
+TITLE = "Speech emotion recognition"
+NOTICE = """
+**This page infers emotions from voices by machine** (an emotion recognition system, EU AI Act
+Art. 50(3)). A label is a guess about how a voice sounds, not about what a person feels, and it
+is often wrong. Upload only voices whose owners know of it.
+
+**Recordings stay in this server's memory.** They are written to no disk, sent to nobody, and
+forgotten soon after you close the page.
+"""
+FLAGS = {
+    "short": "It is shorter than half a second.",
+    "silent": "It is silent.",
+    "clipped": "It is overloaded.",
+    "antiphase": "Its channels cancel each other: only the loudest one was heard.",
+    "non-finite": "It holds numbers that are no sound.",
+    "truncated": "It ends before its header says.",
+    "long": "It is longer than the network hears at once: an average over windows.",
+}
+
+
+def main() -> None:
+    """Draw the page."""
+    st.set_page_config(page_title=TITLE, layout="centered")
+    _keep_uploads_off_the_disk()
+    stage.return_memory()
+    st.title(TITLE)
+    st.info(NOTICE, icon=":material/info:")
+    folder = _chosen_model()
+    uploads = _uploads()
+    try:
+        if folder and uploads:
+            model = _model(str(folder), stage.seal(folder))
+            _show(uploads, _labelled(uploads, model), model)
+    except SerError as error:
+        st.error(stage.plain(f"{error}. {error.hint}"), icon=":material/error:")
+
+
+def _keep_uploads_off_the_disk() -> None:
+    """Let the server hold an upload in memory while it arrives, whatever its size.
+
+    Its parser of forms would put anything above 1 MB into a temporary file.
+    """
+    from starlette.formparsers import MultiPartParser
+
+    MultiPartParser.spool_max_size = 2 * st.get_option("server.maxUploadSize") * 2**20
+
+
+@st.cache_resource(max_entries=2, show_spinner="Loading the model …")
+def _model(folder: str, seal: bytes) -> Model:
+    """Load a model once for all visitors; another `seal` is another model in the same folder."""
+    return ser_cli.load(folder)
+
+
+def _chosen_model() -> Path | None:
+    choices = stage.folders()
+    if not choices:
+        st.error("There is no trained model here. Run `ser train` first.")
+        return None
+    name = st.selectbox("Model", [*choices], help="Finished artifacts folders on this server.")
+    return choices.get(name)
+
+
+def _uploads() -> list[UploadedFile]:
+    files = st.file_uploader(
+        "Recordings",
+        type=[*stage.PLAYED, *sorted(EXTENSIONS - stage.PLAYED.keys())],  # the usual ones first
+        accept_multiple_files=True,
+        max_upload_size=stage.UPLOAD_MB,
+    )
+    spoken = st.audio_input("Or record your voice")
+    return [*files, *([spoken] if spoken else [])]
+
+
+def _labelled(uploads: Sequence[UploadedFile], model: Model) -> list[Prediction]:
+    """Label the uploads, unless these were labelled by this model when the page last ran."""
+    key = (model, *(upload.file_id for upload in uploads))
+    if st.session_state.get("labelled", (None,))[0] != key:
+        with st.spinner("Listening …"):
+            st.session_state["labelled"] = key, stage.label(uploads, model)
+        st.session_state["drawn"] = {}
+    rows: list[Prediction] = st.session_state["labelled"][1]
+    return rows
+
+
+def _show(uploads: Sequence[UploadedFile], rows: Sequence[Prediction], model: Model) -> None:
+    st.header("Emotions")
+    for place, (upload, row) in enumerate(zip(uploads, rows, strict=True)):
+        if row.status == "error":
+            st.error(stage.plain(row.error), icon=":material/error:")
+            continue
+        # Only an open one is drawn and sent.
+        opened = st.expander(
+            _headline(row), expanded=place == 0, key=f"file-{upload.file_id}", on_change="rerun"
+        )
+        if opened.open:
+            with opened:
+                _file(upload, row, model)
+    if len(rows) > 1:
+        st.header("All files")
+        _chart(charts.counts(stage.counts(rows, model.classes)), "Files of each emotion")
+    _table(rows, model)
+
+
+def _headline(row: Prediction) -> str:
+    return f"**{stage.plain(row.emotion)}** {row.confidence:.0%} · {stage.plain(row.file)}"
+
+
+def _file(upload: UploadedFile, row: Prediction, model: Model) -> None:
+    for flag in row.flags:
+        shown = st.caption if flag == "long" else st.warning
+        shown(stage.plain(FLAGS.get(flag, flag)))
+    drawn = _sketch(upload, model)
+    _player(upload, drawn)
+    shares = stage.shares(row, model.classes)
+    left, right = st.columns(2)
+    with left:
+        _chart(charts.bars(shares), f"Probabilities of {row.file} as bars")
+    with right:
+        _chart(charts.pie(shares), f"Probabilities of {row.file} as a pie")
+    _chart(charts.waveform(drawn), f"Waveform of {row.file}")
+    _chart(charts.mel(drawn), f"Log-mel spectrum of {row.file}")
+
+
+def _player(upload: UploadedFile, drawn: Sketch) -> None:
+    n_samples = round(drawn.seconds * drawn.sample_rate)
+    media = stage.played_as(upload.name, upload.size, 2 * n_samples)  # of 16 bits
+    if media:
+        st.audio(upload, format=media)
+    else:
+        waveform = stage.decoded(upload, drawn.sample_rate)
+        st.audio(waveform, sample_rate=drawn.sample_rate)
+
+
+def _sketch(upload: UploadedFile, model: Model) -> Sketch:
+    """Draw a recording once, for as long as the uploads stay the same."""
+    drawn: dict[str, Sketch] = st.session_state["drawn"]
+    if upload.file_id not in drawn:
+        drawn[upload.file_id] = stage.draw(upload, model.recipe.sample_rate)
+    return drawn[upload.file_id]
+
+
+def _chart(spec: dict[str, Any], alt: str) -> None:
+    # Streamlit's theme leaves text inside a chart black.
+    ink = "#fafafa" if st.context.theme.type == "dark" else "#31333f"
+    st.vega_lite_chart(spec | {"config": {"text": {"color": ink}}}, width="stretch", alt=alt)
+
+
+def _table(rows: Sequence[Prediction], model: Model) -> None:
+    records = [as_record(row, model.classes) for row in rows]
+    st.dataframe(records, hide_index=True, width="stretch", placeholder="")
+    text = io.StringIO()
+    write = csv_writer(text, model.classes)
+    for row in rows:
+        write(row)
+    st.download_button(
+        "Download as CSV",
+        text.getvalue().encode(),
+        file_name="emotions.csv",
+        mime="text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,151 @@
+"""Uploads -> rows and drawings: `ser app`, without the page around them."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from ser_cli import recipes
+from ser_cli.errors import ArtifactsError
+from ser_cli.model import artifacts
+from ser_cli.report.sketch import sketch
+from ser_cli.sound import audio
+
+if TYPE_CHECKING:
+    from ser_cli.model.predictor import Model
+    from ser_cli.report.sketch import Sketch
+    from ser_cli.types import Floats, Prediction
+
+FOLDERS = "SER_APP_ARTIFACTS"  # environment: artifacts folders the page offers first
+PACKAGED = "packaged with ser"
+UPLOAD_MB = 10  # a file; ten of them, opened, fit into the 1 GB of the free hosts
+PLAYED_MB = 2  # more is played as it was decoded, where that is less
+
+_MMAP_THRESHOLD = -3  # the name of a number in glibc's malloc.h
+_LARGE = 2**20  # bytes
+
+# What browsers play as it is; anything else they get as it was decoded.
+PLAYED = {
+    ".wav": "audio/wav",
+    ".flac": "audio/flac",
+    ".mp3": "audio/mpeg",
+    ".ogg": "audio/ogg",
+    ".oga": "audio/ogg",
+    ".opus": "audio/ogg",
+    ".m4a": "audio/mp4",
+    ".aac": "audio/aac",
+    ".webm": "audio/webm",
+}
+
+
+def folders() -> dict[str, Path]:
+    """Return the trained models a visitor may choose from, by their name on the page.
+
+    First those that were named to `ser app`, else the one that `ser predict` would take; then
+    every finished one below ./artifacts, and the shipped one. A visitor types no path.
+    """
+    named = [Path(name) for name in os.environ.get(FOLDERS, "").split(os.pathsep) if name]
+    found = [*(named or _usual()), *sorted(Path("artifacts").glob("*")), artifacts.packaged()]
+    shipped = artifacts.packaged().resolve()
+    choices: dict[Path, str] = {}
+    for folder in found:
+        place = folder.resolve()
+        if place not in choices and artifacts.is_complete(folder):
+            choices[place] = PACKAGED if place == shipped else str(folder)
+    return {name: place for place, name in choices.items()}
+
+
+def seal(folder: Path) -> bytes:
+    """Return what changes whenever a folder is trained again: its manifest.
+
+    Raises:
+        ArtifactsError: It is not finished.
+    """
+    try:
+        return (folder / artifacts.MANIFEST).read_bytes()
+    except OSError as error:
+        raise ArtifactsError(
+            f"{folder} holds no finished training", hint="wait for `ser train`, or choose another"
+        ) from error
+
+
+def label(uploads: Sequence[BinaryIO], model: Model) -> list[Prediction]:
+    """Return the rows `ser predict` gives for the same files in the same order.
+
+    All at once, also where one upload was added to others: which files go through the network
+    together decides the last digit.
+    """
+    return [row for rows in model.label(uploads, model.plan()) for row in rows]
+
+
+def decoded(upload: BinaryIO, sample_rate: int) -> Floats:
+    """Return a recording as a mono waveform (n,).
+
+    Raises:
+        AudioError: It cannot be decoded.
+    """
+    return audio.load(upload, sample_rate=sample_rate).waveform
+
+
+def draw(upload: BinaryIO, sample_rate: int) -> Sketch:
+    """Decode a recording again and draw it.
+
+    Raises:
+        AudioError: It cannot be decoded.
+    """
+    return sketch(decoded(upload, sample_rate), sample_rate)
+
+
+def counts(rows: Sequence[Prediction], classes: Sequence[str]) -> dict[str, int]:
+    """Return how many files have each emotion, without those that could not be read."""
+    return {name: sum(row.emotion == name for row in rows) for name in classes}
+
+
+def shares(row: Prediction, classes: Sequence[str]) -> Mapping[str, float]:
+    """Return the probability of each emotion; none where the row is an error."""
+    if row.probabilities is None:
+        return {}
+    return dict(zip(classes, row.probabilities.tolist(), strict=True))
+
+
+def played_as(name: str, size: int, decoded_size: int) -> str | None:
+    """Return the media type of a file to be played as it is, None of one that is not.
+
+    A server holds what a browser has asked for and not yet heard, several times over.
+
+    Args:
+        name: Of the file.
+        size: In bytes.
+        decoded_size: In bytes, of what would be played instead.
+    """
+    if size > max(PLAYED_MB * 2**20, decoded_size):
+        return None
+    return PLAYED.get(Path(name).suffix.lower())
+
+
+def plain(text: str) -> str:
+    """Return Markdown that shows the text as it is: file names come from strangers."""
+    return re.sub(r"([^\w\s]|_)", r"\\\1", " ".join(text.split()), flags=re.ASCII)
+
+
+def return_memory() -> bool:
+    """Let large arrays go back to the system as soon as they are freed; return whether it can.
+
+    Otherwise glibc keeps them, some for each thread that has run: with ten recordings of 10 MB
+    a server needed 910 MB instead of 690. Other C libraries have no such switch.
+    """
+    try:
+        return bool(ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, _LARGE))
+    except (AttributeError, OSError, TypeError):
+        return False
+
+
+def _usual() -> list[Path]:
+    try:
+        return [artifacts.resolve(None, recipe=recipes.DEFAULT)]
+    except ArtifactsError:
+        return []
