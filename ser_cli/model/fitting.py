@@ -105,7 +105,7 @@ def prepare(seed: int, threads: int = 0) -> None:
         threads: 0 for all cores. It cannot change once TensorFlow has computed something.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with _silent_stderr():
+    with silent_stderr():
         import keras
         import tensorflow as tf
 
@@ -185,7 +185,7 @@ def _variables(model: keras.Model) -> list[Any]:
 
 
 @contextlib.contextmanager
-def _silent_stderr() -> Iterator[None]:
+def silent_stderr() -> Iterator[None]:
     """Keep libraries from writing to the file descriptor behind Python's back.
 
     TensorFlow tells of absent graphics cards before it reads its own log level.

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ser_cli.errors import ArtifactsError, SerError
-from ser_cli.model.fitting import _silent_stderr
+from ser_cli.model.fitting import silent_stderr
 
 if TYPE_CHECKING:
     import keras
@@ -54,7 +54,7 @@ def to_litert(model: keras.Model, path: Path, quantize: str | None) -> None:
     """
     try:
         # The converter speaks to stderr past Python, of its failures above all.
-        with _silent_stderr():
+        with silent_stderr():
             unrolled(model).export(path, format="litert", verbose=False, **_settings(quantize))
     except Exception as error:  # TensorFlow's ConverterError is no public name
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
@@ -90,7 +90,7 @@ def load_litert(path: Path) -> Run:
     from ai_edge_litert.interpreter import Interpreter
 
     # It tells of its kernels on stderr. From memory: on Windows a mapped file cannot be moved.
-    with _silent_stderr():
+    with silent_stderr():
         interpreter = Interpreter(model_content=path.read_bytes(), num_threads=1)
         interpreter.allocate_tensors()
     (source,), (target,) = interpreter.get_input_details(), interpreter.get_output_details()

@@ -16,7 +16,7 @@ from ser_cli import recipes
 from ser_cli.data import cache, corpora
 from ser_cli.data.store import atomic_write
 from ser_cli.errors import ArtifactsError, DataError, UsageError
-from ser_cli.model import artifacts, fitting, formats, parity, preprocess
+from ser_cli.model import artifacts, fitting, formats, network, parity, preprocess
 from ser_cli.model.export import load_onnx
 from ser_cli.sound.audio import EXTENSIONS
 from ser_cli.sound.search import find
@@ -225,15 +225,7 @@ def _network(trained: Artifacts, *, needed: bool) -> keras.Model | None:
             f"{trained.folder} holds no {path.name}, which this format is made from",
             hint=f"train one: ser train --recipe {trained.recipe}; or: ser export --format onnx",
         )
-    fitting.prepare(0)
-    import keras
-
-    try:
-        return keras.saving.load_model(path, compile=False)
-    except Exception as error:  # Keras raises what it likes
-        raise ArtifactsError(
-            f"{path} cannot be loaded: {error}", hint="train again: ser train"
-        ) from error
+    return network.load_keras(path)
 
 
 def _original(trained: Artifacts, model: keras.Model | None) -> Run:
