@@ -46,8 +46,10 @@ def split(tmp_path: Path) -> Split:
     return Split(train, dev, test, leaky=False)
 
 
-def load(split: Split, *, copies: int = 0, seed: int = 0) -> dataset.Sounds:
-    return dataset.load(split, RECIPE, copies=copies, seed=seed, jobs=1)
+def load(
+    split: Split, *, copies: int = 0, seed: int = 0, oversample: tuple[str, ...] = ()
+) -> dataset.Sounds:
+    return dataset.load(split, RECIPE, copies=copies, seed=seed, oversample=oversample, jobs=1)
 
 
 def test_parts_are_padded_scaled_and_labelled(split: Split) -> None:
@@ -84,6 +86,23 @@ def test_copies_are_of_training_clips_alone(split: Split) -> None:
     assert sounds.class_counts() == ({"quiet": 2, "loud": 2}, {"quiet": 6, "loud": 6})
     other = load(split, copies=1, seed=1)
     assert not np.array_equal(other.copies[0][1], sounds.copies[0][1])
+
+
+def test_a_class_is_repeated_with_its_copies_in_training_alone(split: Split) -> None:
+    split = replace(split, train=split.train[1:], dev=split.dev, test=split.test)
+    (quiet,) = (clip for clip in split.train if clip.emotion == "quiet")
+    sounds = load(split, copies=1, oversample=("quiet",))
+    assert sounds.repeats == (quiet,) and sounds.split.train == split.train
+    assert sounds.class_counts() == ({"quiet": 1, "loud": 2}, {"quiet": 4, "loud": 4})
+    data = dataset.assemble(sounds, RECIPE)
+    assert data.train.y.tolist() == [1, 0, 0, 1] * 2 and len(data.test.y) == 1
+    np.testing.assert_array_equal(data.train.x[0], data.train.x[3])
+    np.testing.assert_array_equal(data.train.x[4], data.train.x[7])
+    plain = load(split, copies=1)
+    assert plain.fingerprint() != sounds.fingerprint()
+    assert not np.array_equal(
+        dataset.assemble(plain, RECIPE).preprocessor.mean, data.preprocessor.mean
+    )
 
 
 def test_what_cannot_be_read_is_left_out_and_named(split: Split) -> None:

@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -19,6 +20,7 @@ import pytest
 from command import EMOTIONS, SPEAKERS, TINY, Result, ser, succeed, tone
 
 from ser_cli import recipes
+from ser_cli.data.select import Selection
 from ser_cli.errors import DataError
 from ser_cli.model import artifacts, fitting, studies
 from ser_cli.report import study as study_report
@@ -650,10 +652,39 @@ def test_a_study_is_named_by_what_it_is_about() -> None:
         replace(base, epochs=3),
         replace(base, copies=1),
         replace(base, seed=1),
+        replace(base, selection=Selection(exclude=("sad",))),
+        replace(base, selection=Selection(oversample=("sad",))),
+        replace(base, selection=Selection(per_class=300)),
     ]
     names = [tune_stage.study_name(search, folds) for search in (base, *others)]
     assert len(set(names)) == len(names)
     assert tune_stage.study_name(base, folds[:1]) != names[0]
+    assert not any(set(name) & set(" /") for name in names)  # they become files
+
+
+def test_clips_are_chosen_before_they_are_split(table: Path, home: Path) -> None:
+    chosen = ("--exclude", "sadness", "--per-class", 8, "--seed", 3)
+    done = succeed("extract", "--data", table, *chosen, "--jobs", 1, "--json")
+    assert json.loads(done.out)["clips"] == 24
+    command = ("train", "--data", table, "--artifacts", "chosen", "--params", "tiny.json")
+    once = ("--epochs", 1, "--copies", 1, "--split", "random", "--oversample", "calm")
+    table_of = succeed(*command, *once, *chosen).out
+    rows = read_rows(home / "chosen" / "split.csv")
+    assert Counter(row["emotion"] for row in rows) == {"angry": 8, "calm": 8, "happy": 8}
+    learned = Counter(row["emotion"] for row in rows if row["split"] == "train")
+    calm = f"calm \u2502 {learned['calm']} \u2502 {2 * max(learned.values())} \u2502"
+    assert calm in re.sub(" +", " ", table_of)
+    manifest = json.loads((home / "chosen" / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["selection"] == ["no sad", "at most 8 a class", "calm oversampled"]
+    scored = succeed("evaluate", "--artifacts", "chosen").out
+    assert "no sad, at most 8 a class" in " ".join(scored.split())
+
+
+def test_a_choice_of_clips_belongs_to_training(trained: Path, table: Path) -> None:
+    done = ser("evaluate", "--artifacts", trained, "--exclude", "sad")
+    assert done.code == 2 and "--protocol" in done.err
+    wrong = ser("train", "--data", table, "--artifacts", "wrong", "--exclude", "bored")
+    assert wrong.code == 2 and "no clip is 'bored'" in wrong.err
 
 
 # -- a folder that knows no speakers, all the way
@@ -738,6 +769,9 @@ def test_a_protocol_writes_its_rows_once(home: Path, monkeypatch: pytest.MonkeyP
         row["uar"] for row in rows
     ]
     # Other settings, another seed, other clips: nothing that is kept answers for these.
+    for choice in (("--per-class", 39), ("--oversample", "calm")):
+        with pytest.raises(AssertionError, match="trained again"):
+            ser(*command, "--epochs", 1, "--workers", 1, *choice)
     fewer = by_actor(home / "fewer")
     (fewer / "Actor_01" / "03-01-02-01-01-01-01.wav").unlink()
     for changed in (("--epochs", 2), ("--epochs", 1, "--seed", 1)):
@@ -745,6 +779,21 @@ def test_a_protocol_writes_its_rows_once(home: Path, monkeypatch: pytest.MonkeyP
             ser(*command, *changed, "--workers", 1)
     with pytest.raises(AssertionError, match="trained again"):
         ser(*command, "--epochs", 1, "--workers", 1, "--data", fewer)
+
+
+def test_a_choice_of_clips_marks_its_rows(home: Path) -> None:
+    data = by_actor(home / "actors")
+    command = ("evaluate", "--protocol", "actors21-24", "--data", data, "--params", "tiny.json")
+    table = Path("artifacts/results.csv")
+    kept = read_rows(table) if table.is_file() else []
+    done = succeed(*command, "--epochs", 1, "--workers", 1, "--per-class", 40, "--json")
+    tested = json.loads(done.out)["reports"]["speech+song"]["n"]
+    assert tested < 16  # test clips are drawn as training clips are
+    rows = read_rows(table)
+    assert rows[: len(kept)] == kept
+    assert [row["data"] for row in rows[len(kept) :]] == [
+        f"{part}, at most 40 a class" for part in ("speech+song", "speech", "song")
+    ]
 
 
 def test_a_protocol_needs_ravdess_with_all_it_reports(table: Path, home: Path) -> None:
