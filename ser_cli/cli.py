@@ -12,6 +12,7 @@ import typer
 
 from ser_cli.commands import app as page
 from ser_cli.commands import (
+    benchmark,
     download,
     eda,
     evaluate,
@@ -38,6 +39,7 @@ app.command(epilog=extract.HELP)(extract.extract)
 app.command(epilog=tune.HELP)(tune.tune)
 app.command(epilog=train.HELP)(train.train)
 app.command(epilog=evaluate.HELP)(evaluate.evaluate)
+app.command(epilog=benchmark.HELP)(benchmark.benchmark)
 app.command(epilog=predict.HELP)(predict.predict)
 app.command(epilog=export.HELP)(export.export)
 app.command(epilog=recipes.HELP)(recipes.recipes)

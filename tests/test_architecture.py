@@ -38,6 +38,7 @@ ARROWS = {
     "evaluate": {"train", "predict"},
     "loose": {"evaluate"},
     "protocol": {"train", "evaluate"},
+    "benchmark": {"protocol"},
 }
 HEAVY = {
     "av",

@@ -65,7 +65,9 @@ def start(
 
 
 def test_the_commands_of_the_design_are_there() -> None:
-    expected = "app download-ravdess eda evaluate export extract predict recipes train tune"
+    expected = (
+        "app benchmark download-ravdess eda evaluate export extract predict recipes train tune"
+    )
     assert expected.split() == COMMANDS
 
 

@@ -796,6 +796,62 @@ def test_a_choice_of_clips_marks_its_rows(home: Path) -> None:
     ]
 
 
+def test_the_benchmark_runs_what_is_not_there_yet(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(home)
+    Path("bench").mkdir(exist_ok=True)
+    monkeypatch.chdir("bench")
+    data = by_actor(home / "actors")
+    command = ("benchmark", "--recipe", "mfcc-mlp", "--data", data, "--epochs", 1, "--workers", 1)
+    empty = succeed(*command, "--show")
+    assert "mfcc-mlp" in empty.out and not Path("artifacts").exists()
+    done = succeed(*command, "--protocol", "random70", "--json")
+    (line,) = json.loads(done.out)
+    assert line["pooled"] is None and 0 <= line["ours"]["war"] <= 1
+    assert line["settings_from"] == "defaults with epochs=1"
+    assert "0 of 1 trainings are in" in done.err
+    succeed(*command)
+    rows = read_rows(Path("artifacts/results.csv"))
+    assert {row["protocol"] for row in rows} == {"random70", "actors21-24"} and len(rows) == 6
+    assert rows[0]["command"] == "ser evaluate --protocol random70 --recipe mfcc-mlp"
+    histories = sorted(Path("artifacts/histories").iterdir())
+    assert [file.name for file in histories] == [
+        f"mfcc-mlp-{name}-defaults-with-epochs=1-seed0.csv" for name in ("actors21-24", "random70")
+    ]
+    assert [row["epoch"] for row in read_rows(histories[0])] == ["1"]
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise AssertionError("a training that is in the table is repeated")
+
+    monkeypatch.setattr(protocol_stage, "train_folds", refuse)
+    again = succeed(*command)
+    assert "2 of 2 trainings are in" in again.err
+    with pytest.raises(AssertionError, match="repeated"):
+        ser(*command, "--seed", 1)
+    done = ser(*command, "--protocol", "emobox6")
+    assert done.code == 2 and "ser evaluate --protocol" in done.err
+
+
+@pytest.mark.slow
+def test_trainings_side_by_side_leave_the_same_rows(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = by_actor(home / "actors")
+    tables = []
+    for workers in (1, 2):
+        work = home.resolve() / f"bench{workers}"
+        work.mkdir()
+        monkeypatch.chdir(work)
+        monkeypatch.setenv("SER_CACHE_DIR", str(work / "cache"))
+        succeed("benchmark", "--recipe", "mfcc-mlp", "--data", data, "--epochs", 2,
+                "--workers", workers)  # fmt: skip
+        rows = read_rows(Path("artifacts/results.csv"))
+        tables.append({(row["protocol"], row["data"]): float(row["uar"]) for row in rows})
+    assert len(tables[0]) == 6
+    assert tables[0] == pytest.approx(tables[1], abs=0.1)  # one thread or two: other last digits
+
+
 def test_a_protocol_needs_ravdess_with_all_it_reports(table: Path, home: Path) -> None:
     done = ser("evaluate", "--protocol", "emobox6", "--data", table)
     assert done.code == 1 and "made of RAVDESS's actors" in done.err
@@ -825,10 +881,11 @@ def test_folds_side_by_side_are_the_folds_one_by_one(home: Path) -> None:
         table = work / "results.csv"
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("SER_CACHE_DIR", str((home / work).resolve()))
-            scored = protocol_stage.run(
-                "luna5", str(data), params=Path("tiny.json"), overrides={"epochs": 2},
-                workers=workers, table=table,
-            )  # fmt: skip
+            work_of = protocol_stage.plan(
+                "luna5", str(data), params=Path("tiny.json"), overrides={"epochs": 2}
+            )
+            protocol_stage.train_folds(work_of, workers=workers)
+            scored = protocol_stage.score(work_of, table=table)
         made.append(scored)
         (row,) = read_rows(table)
         assert row["epochs"].count(";") == 4 and row["data"] == "speech"

@@ -8,24 +8,29 @@ from pathlib import Path
 import pytest
 
 from ser_cli import recipes
-from ser_cli.report import results
+from ser_cli.report import claims, results
 
 ROOT = Path(__file__).parents[1]
-TABLES = {ROOT / "README.md", ROOT / "artifacts" / "README.md"}
+ROWS = results.read(ROOT / "artifacts" / "results.csv")
+RESULTS = results.markdown([row for row in ROWS if row["recipe"] == recipes.DEFAULT])
+CLAIMED = [recipe for recipe in map(recipes.get, recipes.names()) if recipe.claims]
+TABLES = {
+    "README, results": (ROOT / "README.md", "results", RESULTS),
+    "model card, results": (ROOT / "artifacts" / "README.md", "results", RESULTS),
+    "README, seeds": (ROOT / "README.md", "seeds", claims.markdown(claims.lines(ROWS, CLAIMED))),
+}
 
 
-@pytest.mark.parametrize("document", TABLES, ids=lambda path: path.parent.name)
-def test_the_results_shown_are_those_of_results_csv(
-    document: Path, request: pytest.FixtureRequest
+@pytest.mark.parametrize(("document", "name", "table"), TABLES.values(), ids=TABLES)
+def test_the_tables_shown_are_those_of_results_csv(
+    document: Path, name: str, table: str, request: pytest.FixtureRequest
 ) -> None:
-    rows = results.read(ROOT / "artifacts" / "results.csv")
-    assert rows
-    expected = results.markdown([row for row in rows if row["recipe"] == recipes.DEFAULT])
-    pattern = re.compile(r"(<!-- results -->\n).*?(<!-- /results -->)", re.DOTALL)
+    assert ROWS
+    pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
     text = document.read_text(encoding="utf-8")
     if request.config.getoption("--update-golden"):
-        text = pattern.sub(lambda found: found[1] + expected + found[2], text)
+        text = pattern.sub(lambda found: found[1] + table + found[2], text)
         document.write_text(text, encoding="utf-8", newline="\n")
     found = pattern.search(text)
     assert found
-    assert found[0] == f"<!-- results -->\n{expected}<!-- /results -->"
+    assert found[0] == f"<!-- {name} -->\n{table}<!-- /{name} -->"

@@ -92,21 +92,20 @@ def evaluate(
     name = protocol or "test"
     chosen = selection(exclude, per_class, oversample)
     if protocol:
-        from ser_cli.stages.protocol import run
+        from ser_cli.stages import protocol as protocols
 
+        work = protocols.plan(
+            protocol,
+            data or "ravdess",
+            recipe=recipe,
+            selection=chosen,
+            params=params,
+            overrides={"epochs": epochs, "copies": copies},
+            seed=seed,
+        )
         with console.progress(protocol) as progress:
-            scored = run(
-                protocol,
-                data or "ravdess",
-                recipe=recipe,
-                selection=chosen,
-                params=params,
-                overrides={"epochs": epochs, "copies": copies},
-                seed=seed,
-                workers=workers,
-                command=command,
-                progress=progress,
-            )
+            protocols.train_folds(work, workers=workers, progress=progress)
+        scored = protocols.score(work, command=command)
     elif chosen.words():
         raise UsageError(
             "--exclude, --per-class and --oversample choose what is trained on",

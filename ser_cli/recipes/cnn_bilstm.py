@@ -8,7 +8,7 @@ import numpy as np
 
 from ser_cli.sound import augment, features
 from ser_cli.sound.naming import numbered
-from ser_cli.types import Recipe
+from ser_cli.types import Claim, Recipe
 
 if TYPE_CHECKING:
     import keras
@@ -156,4 +156,5 @@ RECIPE = Recipe(
         "mask_columns": 20,
     },
     search=search,
+    claims=(Claim("random 70/15/15", {"war": 0.801}),),
 )

@@ -27,4 +27,5 @@ RECIPE = replace(
     features=plain.RECIPE.features + 1,
     columns=plain.RECIPE.columns + numbered(rms=1),
     extract=extract,
+    claims=(),
 )

@@ -14,7 +14,7 @@ import numpy as np
 from ser_cli.data.corpora import EMOTIONS
 from ser_cli.sound import augment, descriptors, features
 from ser_cli.sound.naming import cells, numbered
-from ser_cli.types import Recipe
+from ser_cli.types import Claim, Recipe
 
 if TYPE_CHECKING:
     import keras
@@ -143,4 +143,5 @@ RECIPE = Recipe(
         "mask_columns": 0,
     },
     search=search,
+    claims=(Claim("not said", {"war": 0.9393, "macro_f1": 0.9386, "weighted_f1": 0.9394}),),
 )

@@ -13,7 +13,7 @@ import numpy as np
 from ser_cli.data.corpora import EMOTIONS
 from ser_cli.sound import augment, descriptors, features
 from ser_cli.sound.naming import numbered
-from ser_cli.types import Recipe
+from ser_cli.types import Claim, Recipe
 
 if TYPE_CHECKING:
     import keras
@@ -156,4 +156,5 @@ RECIPE = Recipe(
         "mask_columns": 0,
     },
     search=search,
+    claims=(Claim("random 80/20", {"war": 0.8028}, exclude=("sad",), per_class=300),),
 )

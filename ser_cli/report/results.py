@@ -71,7 +71,12 @@ def markdown(rows: Sequence[dict[str, str]]) -> str:
     """Return rows as a Markdown table, in percent: speaker-independent protocols first."""
     head = ("protocol", "test clips", "settings", "UAR (95 % interval)", "WAR", "macro F1", "ECE")
     ranked = sorted(rows, key=lambda row: PROTOCOLS[row["protocol"]].leaky)
-    lines = [head, ("---",) * len(head), *map(_cells, ranked)]
+    return as_markdown(head, list(map(_cells, ranked)))
+
+
+def as_markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return cells as a Markdown table, one line a row."""
+    lines = [head, ("---",) * len(head), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import time
-from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -16,7 +16,7 @@ import numpy as np
 
 from ser_cli import recipes
 from ser_cli.data import corpora, select, splits
-from ser_cli.data.store import atomic_write, cache_dir
+from ser_cli.data.store import atomic_write, cache_dir, write_csv
 from ser_cli.errors import DataError
 from ser_cli.model import dataset, fitting, settings
 from ser_cli.model.calibration import calibrate
@@ -32,17 +32,19 @@ if TYPE_CHECKING:
 
 
 RESULTS = Path("artifacts") / "results.csv"
+HISTORIES = "histories"  # a folder beside it
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What decides the outcome of a protocol, and so the name under which folds are kept."""
+    """A recipe under a protocol: what decides its outcome, and where the settings came from."""
 
     protocol: str
     data: str
     recipe: str
     seed: int
     chosen: tuple[tuple[str, Any], ...]
+    settings_from: str
     clips: str  # digest of the clips' names: an incomplete copy must not answer for a whole one
     selection: select.Selection = select.ALL
 
@@ -56,7 +58,7 @@ class Tested:
         truth: (N,) index into labels.
         probabilities: (N, C), calibrated by each fold's dev part.
         labels: C class names.
-        history: Of the first fold.
+        histories: An entry an epoch, of each fold.
         epochs: Kept epoch of each fold.
         seconds: Training time of all folds.
         temperature: Of the calibration, mean over the folds.
@@ -67,7 +69,7 @@ class Tested:
     truth: NDArray[np.int64]
     probabilities: Floats
     labels: tuple[str, ...]
-    history: tuple[dict[str, float], ...]
+    histories: tuple[tuple[dict[str, float], ...], ...]
     epochs: tuple[int, ...]
     seconds: float
     temperature: float
@@ -82,7 +84,7 @@ class Tested:
         )
 
 
-def run(
+def plan(
     name: str,
     data: str,
     *,
@@ -91,14 +93,8 @@ def run(
     params: Path | None = None,
     overrides: Params | None = None,
     seed: int = 0,
-    workers: int = 1,
-    command: str = "",
-    table: Path = RESULTS,
-    progress: Progress | None = None,
-) -> Evaluation:
-    """Train and test every fold of a protocol and write its rows of results.
-
-    Finished folds are kept, and an unfinished one goes on from its last epoch.
+) -> Run:
+    """Return a run that has yet to be trained.
 
     Args:
         name: Of the protocol.
@@ -108,38 +104,74 @@ def run(
         params: A best_hyperparameters.json, or None for the recipe's defaults.
         overrides: Settings that win.
         seed: Of everything random.
-        workers: Folds trained side by side, one thread each.
-        command: What the user typed, for the table.
-        table: results.csv.
-        progress: Told of epochs (alone) or folds.
-
-    Returns:
-        Scores of the pooled test clips, for each part that the protocol reports.
 
     Raises:
-        DataError: The clips are not RAVDESS, or a fold that should not leak does.
+        SerError: There is no such protocol, recipe or data, or the settings do not fit.
     """
     protocol, system = splits.protocol(name), recipes.get(recipe)
     chosen, origin = settings.resolve(system, params, overrides or {})
     names = "".join(clip.path.stem for clip in corpora.load(data))
     clips = hashlib.sha256(names.encode()).hexdigest()[:16]
-    work = Run(name, data, recipe, seed, tuple(sorted(chosen.items())), clips, selection)
-    tested = _pool(work, _folds(work, workers, progress))
+    kept = tuple(sorted(chosen.items()))
+    return Run(protocol.name, data, recipe, seed, kept, origin, clips, selection)
+
+
+def train_folds(
+    work: Run, *, workers: int = 1, threads: int = 0, progress: Progress | None = None
+) -> None:
+    """Train and test every fold that is not kept yet; one that was cut off goes on.
+
+    Args:
+        work: The run.
+        workers: Folds trained side by side, one thread each.
+        threads: Of one fold after the other; 0 is all cores.
+        progress: Told of epochs (alone) or folds.
+
+    Raises:
+        DataError: The clips are not RAVDESS, or a fold that should not leak does.
+    """
+    files = _fold_files(work)
+    todo = [number for number, file in enumerate(files) if not file.is_file()]
+    if workers == 1 or len(todo) < 2:
+        for number in todo:
+            _train_fold(work, number, threads, progress)
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        started = [pool.submit(_train_fold, work, number, 1, None) for number in todo]
+        for done, future in enumerate(as_completed(started), start=1):
+            future.result()
+            if progress:
+                progress(len(files) - len(todo) + done, len(files), "folds")
+
+
+def score(work: Run, *, command: str = "", table: Path = RESULTS) -> Evaluation:
+    """Score a run whose folds are trained, and write its rows of results.
+
+    Args:
+        work: The run.
+        command: What the user typed, for the table.
+        table: results.csv; the epochs of all folds go into HISTORIES beside it.
+
+    Returns:
+        Scores of the pooled test clips, for each part that the protocol reports.
+    """
+    protocol, tested = splits.protocol(work.protocol), _pool(work)
     reports = tuple((part, tested.report(part)) for part in protocol.parts)
-    rows = [_row(work, part, report, tested, origin, command) for part, report in reports]
-    results.add(table, rows)
+    results.add(table, [_row(work, part, report, tested, command) for part, report in reports])
+    _write_histories(table.parent / HISTORIES, work, tested)
     return Evaluation(
-        title=recipe,
-        protocol=", ".join([f"{name}: {protocol.about}", *selection.words()]),
+        title=work.recipe,
+        protocol=", ".join([f"{protocol.name}: {protocol.about}", *work.selection.words()]),
         reports=reports,
         clips=tested.clips,
         truth=tested.truth,
         probabilities=tested.probabilities,
         leaky=protocol.leaky,
         audit=tested.audit,
-        history=tested.history,
+        history=tested.histories[0],
         chosen_epoch=tested.epochs[0],
-        settings={**chosen, "settings_from": origin, "temperature": tested.temperature},
+        settings=dict(work.chosen)
+        | {"settings_from": work.settings_from, "temperature": tested.temperature},
     )
 
 
@@ -166,23 +198,6 @@ def fold_splits(work: Run) -> tuple[splits.Split, ...]:
             hint="fetch all of it: ser download-ravdess",
         )
     return folds
-
-
-def _folds(work: Run, workers: int, progress: Progress | None) -> list[Path]:
-    parts = fold_splits(work)
-    files = [_fold_file(work, number) for number in range(len(parts))]
-    todo = [number for number, file in enumerate(files) if not file.is_file()]
-    if workers == 1 or len(todo) < 2:
-        for number in todo:
-            _train_fold(work, number, 0, progress)
-        return files
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        started = [pool.submit(_train_fold, work, number, 1, None) for number in todo]
-        for done, future in enumerate(as_completed(started), start=1):
-            future.result()
-            if progress:
-                progress(len(files) - len(todo) + done, len(files), "folds")
-    return files
 
 
 def _train_fold(work: Run, number: int, threads: int, progress: Progress | None) -> None:
@@ -229,15 +244,15 @@ def _train_fold(work: Run, number: int, threads: int, progress: Progress | None)
     checkpoint.unlink(missing_ok=True)
 
 
-def _pool(work: Run, files: Sequence[Path]) -> Tested:
-    folds = [dict(np.load(file, allow_pickle=False)) for file in files]
+def _pool(work: Run) -> Tested:
+    folds = [dict(np.load(file, allow_pickle=False)) for file in _fold_files(work)]
     clips = {clip.path.stem: clip for clip in corpora.load(work.data)}
     return Tested(
         clips=tuple(clips[str(name)] for fold in folds for name in fold["names"]),
         truth=np.concatenate([fold["truth"] for fold in folds]),
         probabilities=np.concatenate([fold["probabilities"] for fold in folds]),
         labels=tuple(str(label) for label in folds[0]["labels"]),
-        history=tuple(json.loads(str(folds[0]["history"]))),
+        histories=tuple(tuple(json.loads(str(fold["history"]))) for fold in folds),
         epochs=tuple(int(fold["best_epoch"]) for fold in folds),
         seconds=sum(float(fold["seconds"]) for fold in folds),
         temperature=float(np.mean([fold["temperature"] for fold in folds])),
@@ -249,17 +264,15 @@ def _pool(work: Run, files: Sequence[Path]) -> Tested:
     )
 
 
-def _row(
-    work: Run, part: str, report: Report, tested: Tested, origin: str, command: str
-) -> results.Row:
+def _row(work: Run, part: str, report: Report, tested: Tested, command: str) -> results.Row:
     low, high = report.intervals["uar"]
     return results.Row(
         recipe=work.recipe,
         protocol=work.protocol,
-        data=", ".join([part, *work.selection.words()]),
+        data=work.selection.of(part),
         seed=work.seed,
         enrol_clips=0,
-        settings_from=origin,
+        settings_from=work.settings_from,
         uar=report.uar,
         war=report.war,
         macro_f1=report.macro_f1,
@@ -271,6 +284,21 @@ def _row(
         seconds=round(tested.seconds),
         command=command,
     )
+
+
+def _write_histories(folder: Path, work: Run, tested: Tested) -> None:
+    named = (work.recipe, work.protocol, *work.selection.words(), work.settings_from)
+    name = re.sub(r"[^a-z0-9.=]+", "-", f"{' '.join(named)} seed{work.seed}".lower())
+    rows = [
+        [number, *epoch.values()]
+        for number, history in enumerate(tested.histories, start=1)
+        for epoch in history
+    ]
+    write_csv(folder / f"{name}.csv", [["fold", *tested.histories[0][0]], *rows])
+
+
+def _fold_files(work: Run) -> list[Path]:
+    return [_fold_file(work, number) for number in range(len(fold_splits(work)))]
 
 
 def _fold_file(work: Run, number: int) -> Path:
