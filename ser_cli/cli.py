@@ -6,13 +6,15 @@ Each command imports its stage in its body, so that `--help` waits for none of t
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from ser_cli.commands import app as page
 from ser_cli.commands import (
     benchmark,
+    console,
     download,
     eda,
     evaluate,
@@ -24,8 +26,21 @@ from ser_cli.commands import (
     tune,
 )
 
+
+class _Commands(TyperGroup):
+    """All commands, each of which tells that it was interrupted; Typer ends without a word."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            console.say("ser: interrupted")
+            raise typer.Exit(130) from None
+
+
 app = typer.Typer(
     name="ser",
+    cls=_Commands,
     help="Speech emotion recognition: from RAVDESS to a label on anybody's recording.",
     epilog="Exit codes: 0 ok, 1 error, 2 usage, 3 some inputs failed, 130 interrupted. "
     "Start with: ser predict recording.wav",

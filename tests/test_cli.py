@@ -232,6 +232,15 @@ def test_an_interruption_is_130(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err == "ser: interrupted\n"
 
 
+def test_every_command_tells_that_it_was_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ser_cli.stages.recipes.describe", interrupted)
+    done = ser("recipes", "--json")
+    assert (done.code, done.out, done.err) == (130, "", "ser: interrupted\n")
+
+
 def test_a_place_that_cannot_be_written_is_no_traceback(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
