@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from ser_cli import recipes
-from ser_cli.report import claims
+from ser_cli.report import claims, results
 from ser_cli.types import Claim
 
 PLAIN = replace(recipes.get("mfcc-mlp"), name="a", source="S9", claims=(Claim("80/20"),))
@@ -68,11 +68,12 @@ def test_each_settings_tried_have_a_line_of_their_own() -> None:
         row("random70", "speech+song", war=0.5),
         row("random70", "speech+song", war=0.6, settings="study x"),
         row("actors21-24", "speech+song", war=0.4, settings="study x"),
-        row("actors21-24", "speech+song", war=0.1, settings="never under random70"),
+        row("actors21-24", "speech+song", war=0.1, settings="not yet under random70"),
     ]
-    plain, tuned = claims.lines(rows, [PLAIN])
+    plain, tuned, half = claims.lines(rows, [PLAIN])
     assert (plain.settings_from, plain.pooled) == ("defaults", None)
     assert (tuned.settings_from, tuned.pooled) == ("study x", claims.Score(0.4, 0.5))
+    assert (half.ours, half.pooled) == (None, claims.Score(0.1, 0.5))
 
 
 @pytest.mark.parametrize("made", [(), (Claim("-"),)], ids=["no claim", "no number"])
@@ -89,3 +90,17 @@ def test_markdown_shows_percent_by_seed() -> None:
     lines = claims.markdown(claims.lines(rows, [PLAIN, first])).splitlines()
     assert [line.count("|") for line in lines] == [10] * 4
     assert lines[2] == "| S1 | `b` | all | 80/20 | 80.3 | 81.3 / 70.0 | - | - | study |"
+
+
+@pytest.mark.parametrize(
+    ("settings", "shown"),
+    [
+        ("defaults", "defaults"),
+        ("defaults with epochs=1, copies=0", "defaults with epochs=1, copies=0"),
+        ("study cnn-bilstm-v1", "study"),
+        ("study cnn-bilstm-v1 with epochs=1", "study with epochs=1"),
+        ("", ""),
+    ],
+)
+def test_what_was_changed_is_always_shown(settings: str, shown: str) -> None:
+    assert results.origin(settings) == shown

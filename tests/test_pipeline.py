@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import re
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -20,6 +21,7 @@ import pytest
 from command import EMOTIONS, SPEAKERS, TINY, Result, ser, succeed, tone
 
 from ser_cli import recipes
+from ser_cli.data.corpora import ravdess
 from ser_cli.data.select import Selection
 from ser_cli.errors import DataError
 from ser_cli.model import artifacts, fitting, studies
@@ -748,9 +750,9 @@ def test_a_protocol_writes_its_rows_once(home: Path, monkeypatch: pytest.MonkeyP
     assert "LEAKY" not in done.out
     rows = read_rows(Path("artifacts/results.csv"))
     assert [(row["data"], row["protocol"]) for row in rows] == [
-        ("speech+song", "actors21-24"),
-        ("speech", "actors21-24"),
-        ("song", "actors21-24"),
+        ("speech+song, 2358 missing", "actors21-24"),
+        ("speech, 2358 missing", "actors21-24"),
+        ("song, 2358 missing", "actors21-24"),
     ]
     for row in rows:
         assert all(row.values())
@@ -792,18 +794,22 @@ def test_a_choice_of_clips_marks_its_rows(home: Path) -> None:
     rows = read_rows(table)
     assert rows[: len(kept)] == kept
     assert [row["data"] for row in rows[len(kept) :]] == [
-        f"{part}, at most 40 a class" for part in ("speech+song", "speech", "song")
+        f"{part}, at most 40 a class, 2358 missing" for part in ("speech+song", "speech", "song")
     ]
 
 
+@pytest.fixture
+def bench(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """All of RAVDESS there is in this test, and a working folder of its own."""
+    monkeypatch.setattr(ravdess, "missing_from", lambda clips: 0)
+    monkeypatch.chdir(tmp_path)
+    return by_actor(home / "actors")
+
+
 def test_the_benchmark_runs_what_is_not_there_yet(
-    home: Path, monkeypatch: pytest.MonkeyPatch
+    bench: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(home)
-    Path("bench").mkdir(exist_ok=True)
-    monkeypatch.chdir("bench")
-    data = by_actor(home / "actors")
-    command = ("benchmark", "--recipe", "mfcc-mlp", "--data", data, "--epochs", 1, "--workers", 1)
+    command = ("benchmark", "--recipe", "mfcc-mlp", "--data", bench, "--epochs", 1, "--workers", 1)
     empty = succeed(*command, "--show")
     assert "mfcc-mlp" in empty.out and not Path("artifacts").exists()
     done = succeed(*command, "--protocol", "random70", "--json")
@@ -814,7 +820,9 @@ def test_the_benchmark_runs_what_is_not_there_yet(
     succeed(*command)
     rows = read_rows(Path("artifacts/results.csv"))
     assert {row["protocol"] for row in rows} == {"random70", "actors21-24"} and len(rows) == 6
-    assert rows[0]["command"] == "ser evaluate --protocol random70 --recipe mfcc-mlp"
+    same = "ser evaluate --protocol random70 --recipe mfcc-mlp --epochs 1 --data"
+    assert shlex.split(rows[0]["command"]) == [*same.split(), str(bench)]
+    assert "with epochs=1" in " ".join(succeed(*command, "--show").out.split())
     histories = sorted(Path("artifacts/histories").iterdir())
     assert [file.name for file in histories] == [
         f"mfcc-mlp-{name}-defaults-with-epochs=1-seed0.csv" for name in ("actors21-24", "random70")
@@ -833,18 +841,32 @@ def test_the_benchmark_runs_what_is_not_there_yet(
     assert done.code == 2 and "ser evaluate --protocol" in done.err
 
 
+def test_the_benchmark_wants_all_clips_before_it_trains(
+    bench: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise AssertionError("trained before all was checked")
+
+    monkeypatch.setattr(protocol_stage, "train_folds", refuse)
+    # Its choice of clips does not fit these two emotions: said before the first is trained.
+    done = ser("benchmark", "--recipe", "mfcc-mlp", "--recipe", "stats-dense", "--data", bench)
+    assert done.code == 2 and "'sad'" in done.err
+    monkeypatch.setattr(ravdess, "missing_from", lambda clips: 2356)
+    done = ser("benchmark", "--recipe", "mfcc-mlp", "--data", bench)
+    assert done.code == 1 and "lacks 2356 clips" in done.err and "download-ravdess" in done.err
+
+
 @pytest.mark.slow
 def test_trainings_side_by_side_leave_the_same_rows(
-    home: Path, monkeypatch: pytest.MonkeyPatch
+    bench: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    data = by_actor(home / "actors")
     tables = []
     for workers in (1, 2):
-        work = home.resolve() / f"bench{workers}"
+        work = tmp_path / str(workers)
         work.mkdir()
         monkeypatch.chdir(work)
         monkeypatch.setenv("SER_CACHE_DIR", str(work / "cache"))
-        succeed("benchmark", "--recipe", "mfcc-mlp", "--data", data, "--epochs", 2,
+        succeed("benchmark", "--recipe", "mfcc-mlp", "--data", bench, "--epochs", 2,
                 "--workers", workers)  # fmt: skip
         rows = read_rows(Path("artifacts/results.csv"))
         tables.append({(row["protocol"], row["data"]): float(row["uar"]) for row in rows})

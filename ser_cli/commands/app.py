@@ -49,7 +49,7 @@ def _check(host: str, port: int, folders: list[Path]) -> None:
     if find_spec("streamlit") is None:
         raise SerError(
             "the web page needs Streamlit, which is not installed",
-            hint='pip install "ser[app]" (in a checkout: pip install ".[app]")',
+            hint='pip install streamlit (in a checkout of ser: pip install ".[app]")',
         )
     for folder in folders:
         artifacts.load(folder)

@@ -49,7 +49,7 @@ def benchmark(
     from ser_cli.report import claims
     from ser_cli.stages import benchmark as stage
 
-    names = tuple(recipe or stage.with_claims())
+    names = tuple(dict.fromkeys(recipe or stage.with_claims()))
     jobs = stage.plan(names, tuple(protocol or stage.PROTOCOLS))
     if not show:
         with console.progress("benchmark") as progress:
@@ -67,7 +67,8 @@ def benchmark(
         print_json([asdict(line) for line in found])
         return
     console.table(
-        f"percent, accuracy / UAR; {claims.SEEDS_WAY} leaks, {claims.UNSEEN}: unseen speakers",
+        f"percent, accuracy / UAR; {claims.SEEDS_WAY} leaks; {claims.UNSEEN}: unseen speakers, "
+        "all emotions",
         ("seed and recipe", "claims", claims.SEEDS_WAY, claims.UNSEEN, "speech alone"),
         [_row(line) for line in found],
     )
@@ -75,8 +76,9 @@ def benchmark(
 
 def _row(line: Line) -> tuple[str, ...]:
     from ser_cli.report.claims import percent
+    from ser_cli.report.results import origin
 
-    remarks = {line.clips, line.settings_from.split(" ")[0]} - {"all", "defaults", ""}
+    remarks = {line.clips, origin(line.settings_from)} - {"all", "defaults", ""}
     return (
         ", ".join([f"{line.source} {line.recipe}", *sorted(remarks)]),
         "-" if line.claimed is None else console.percent(line.claimed),

@@ -179,13 +179,14 @@ def _committed(error: Any, as_json: bool) -> None:
 
 def _committed_row(row: dict[str, str]) -> tuple[str, ...]:
     from ser_cli.data.splits import PROTOCOLS
+    from ser_cli.report.results import origin
 
     rate = {name: console.percent(float(row[name])) for name in ("uar", "low", "high", "war")}
     leaky = " (leaky)" if PROTOCOLS[row["protocol"]].leaky else ""
     return (
         row["protocol"] + leaky,
         row["data"],
-        row["settings_from"].split(" ")[0],
+        origin(row["settings_from"]),
         f"{rate['uar']} ({rate['low']}-{rate['high']})",
         rate["war"],
         console.percent(float(row["macro_f1"])),

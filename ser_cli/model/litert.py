@@ -31,7 +31,7 @@ def require() -> None:
     if find_spec("ai_edge_litert") is None:
         raise SerError(
             "the exported file could not be checked: LiteRT's runtime is not installed",
-            hint='pip install "ser[litert]" (or: pip install ai-edge-litert)',
+            hint="pip install ai-edge-litert",
         )
 
 

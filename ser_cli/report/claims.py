@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ser_cli.data.select import Selection
-from ser_cli.report.results import as_markdown
+from ser_cli.report.results import as_markdown, origin
 from ser_cli.types import Claim
 
 if TYPE_CHECKING:
@@ -100,7 +100,8 @@ def percent(score: Score | None) -> str:
 
 def _lines(recipe: Recipe, claim: Claim, rows: Rows) -> Iterable[Line]:
     chosen = selection(claim)
-    tried = [r for r in rows if (r["protocol"], r["data"]) == (SEEDS_WAY, chosen.of(POOLED))]
+    asked = ((SEEDS_WAY, chosen.of(POOLED)), (UNSEEN, POOLED))
+    tried = [row for row in rows if (row["protocol"], row["data"]) in asked]
     for settings in dict.fromkeys(row["settings_from"] for row in tried) or ("",):
         same = [row for row in rows if row["settings_from"] == settings]
         yield Line(
@@ -131,5 +132,5 @@ def _cells(line: Line) -> tuple[str, ...]:
         line.split,
         "no number" if line.claimed is None else f"{100 * line.claimed:.1f}",
         *map(percent, (line.ours, line.pooled, line.speech)),
-        line.settings_from.split(" ")[0] or "not run yet",
+        origin(line.settings_from) or "not run yet",
     )

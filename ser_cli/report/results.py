@@ -74,6 +74,12 @@ def markdown(rows: Sequence[dict[str, str]]) -> str:
     return as_markdown(head, list(map(_cells, ranked)))
 
 
+def origin(settings_from: str) -> str:
+    """Return where settings came from in few words: no study's name, but what was changed."""
+    base, changed, what = settings_from.partition(" with ")
+    return base.split(" ")[0] + changed + what
+
+
 def as_markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return cells as a Markdown table, one line a row."""
     lines = [head, ("---",) * len(head), *rows]
@@ -86,7 +92,7 @@ def _cells(row: dict[str, str]) -> tuple[str, ...]:
     return (
         f"`{row['protocol']}`{leaky}",
         row["data"],
-        row["settings_from"].split(" ")[0],
+        origin(row["settings_from"]),
         f"**{rate['uar']}** ({rate['low']} to {rate['high']})",
         rate["war"],
         rate["macro_f1"],

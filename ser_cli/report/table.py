@@ -33,7 +33,7 @@ def check(path: Path) -> None:
     if path.suffix.lower() == ".parquet" and find_spec("pyarrow") is None:
         raise SerError(
             "Parquet needs pyarrow, which is not installed",
-            hint='pip install "ser[parquet]", or --table FILE.csv',
+            hint="pip install pyarrow, or --table FILE.csv",
         )
 
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from ser_cli import recipes
 from ser_cli.data import select, splits
-from ser_cli.errors import UsageError
+from ser_cli.data.corpora import ravdess
+from ser_cli.errors import DataError, UsageError
 from ser_cli.model import settings
 from ser_cli.report import claims, results
 from ser_cli.stages import protocol
@@ -33,11 +34,15 @@ class Job:
     protocol: str
     selection: select.Selection
 
-    @property
-    def command(self) -> str:
-        """What does the same alone."""
-        named = ("ser", "evaluate", "--protocol", self.protocol, "--recipe", self.recipe)
-        return shlex.join([*named, *self.selection.options()])
+    def command(self, data: str, overrides: Params, seed: int) -> str:
+        """Return what does the same alone."""
+        options = {"protocol": self.protocol, "recipe": self.recipe, **overrides}
+        if data != ravdess.NAME:
+            options["data"] = data
+        if seed:
+            options["seed"] = seed
+        words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+        return shlex.join(["ser", "evaluate", *words, *self.selection.options()])
 
 
 def with_claims() -> tuple[str, ...]:
@@ -91,14 +96,17 @@ def run(
     Raises:
         SerError: The clips are not RAVDESS, or a fold that should not leak does.
     """
-    overrides = overrides or {}
+    overrides = {name: value for name, value in (overrides or {}).items() if value is not None}
     todo = [job for job in jobs if not _is_done(job, table, overrides, seed)]
     say(f"{len(jobs) - len(todo)} of {len(jobs)} trainings are in {table}")
     work = {job: _work(job, data, overrides, seed) for job in todo}
+    for run_of in work.values():
+        _check(run_of)
     finished = _one_by_one(work, progress) if workers == 1 else _side_by_side(work, workers)
     for number, job in enumerate(finished, start=1):
-        protocol.score(work[job], command=job.command, table=table)
-        say(f"{number} of {len(todo)}: {job.command}")
+        command = job.command(data, overrides, seed)
+        protocol.score(work[job], command=command, table=table)
+        say(f"{number} of {len(todo)}: {command}")
         if progress:
             progress(number, len(todo), "trainings")
 
@@ -128,6 +136,16 @@ def _work(job: Job, data: str, overrides: Params, seed: int) -> Run:
     )
 
 
+def _check(work: Run) -> None:
+    """Refuse, before hours of training, what would fail or be no answer to a claim."""
+    if work.missing:
+        raise DataError(
+            f"{work.data} lacks {work.missing} clips of RAVDESS, so it answers no claim",
+            hint="fetch all of it: ser download-ravdess; or: ser evaluate --protocol",
+        )
+    protocol.fold_splits(work)
+
+
 def _one_by_one(work: Mapping[Job, Run], progress: Progress | None) -> Iterator[Job]:
     for job, run_of in work.items():
         protocol.train_folds(run_of, progress=progress)
@@ -136,9 +154,8 @@ def _one_by_one(work: Mapping[Job, Run], progress: Progress | None) -> Iterator[
 
 def _side_by_side(work: Mapping[Job, Run], workers: int) -> Iterator[Job]:
     # A process a training: TensorFlow gives the memory of a network back only with its process.
-    with ProcessPoolExecutor(
-        workers, mp_context=get_context("spawn"), max_tasks_per_child=1
-    ) as pool:
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), max_tasks_per_child=1)
+    try:
         started = {
             pool.submit(protocol.train_folds, run_of, threads=1): job
             for job, run_of in work.items()
@@ -146,6 +163,8 @@ def _side_by_side(work: Mapping[Job, Run], workers: int) -> Iterator[Job]:
         for future in as_completed(started):
             future.result()
             yield started[future]
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _is_done(job: Job, table: Path, overrides: Params, seed: int) -> bool:

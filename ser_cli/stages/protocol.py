@@ -16,6 +16,7 @@ import numpy as np
 
 from ser_cli import recipes
 from ser_cli.data import corpora, select, splits
+from ser_cli.data.corpora import ravdess
 from ser_cli.data.store import atomic_write, cache_dir, write_csv
 from ser_cli.errors import DataError
 from ser_cli.model import dataset, fitting, settings
@@ -46,7 +47,16 @@ class Run:
     chosen: tuple[tuple[str, Any], ...]
     settings_from: str
     clips: str  # digest of the clips' names: an incomplete copy must not answer for a whole one
+    missing: int  # clips of RAVDESS that the data lacks
     selection: select.Selection = select.ALL
+
+    def words(self) -> tuple[str, ...]:
+        """Say what differs from all clips of RAVDESS."""
+        return (*self.selection.words(), *([f"{self.missing} missing"] if self.missing else ()))
+
+    def tested_on(self, part: str) -> str:
+        """Name the test clips of a part as results.csv does."""
+        return ", ".join([part, *self.words()])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,10 +120,19 @@ def plan(
     """
     protocol, system = splits.protocol(name), recipes.get(recipe)
     chosen, origin = settings.resolve(system, params, overrides or {})
-    names = "".join(clip.path.stem for clip in corpora.load(data))
-    clips = hashlib.sha256(names.encode()).hexdigest()[:16]
-    kept = tuple(sorted(chosen.items()))
-    return Run(protocol.name, data, recipe, seed, kept, origin, clips, selection)
+    clips = corpora.load(data)
+    names = "".join(clip.path.stem for clip in clips)
+    return Run(
+        protocol=protocol.name,
+        data=data,
+        recipe=recipe,
+        seed=seed,
+        chosen=tuple(sorted(chosen.items())),
+        settings_from=origin,
+        clips=hashlib.sha256(names.encode()).hexdigest()[:16],
+        missing=ravdess.missing_from(clips),
+        selection=selection,
+    )
 
 
 def train_folds(
@@ -161,7 +180,7 @@ def score(work: Run, *, command: str = "", table: Path = RESULTS) -> Evaluation:
     _write_histories(table.parent / HISTORIES, work, tested)
     return Evaluation(
         title=work.recipe,
-        protocol=", ".join([f"{protocol.name}: {protocol.about}", *work.selection.words()]),
+        protocol=", ".join([f"{protocol.name}: {protocol.about}", *work.words()]),
         reports=reports,
         clips=tested.clips,
         truth=tested.truth,
@@ -269,7 +288,7 @@ def _row(work: Run, part: str, report: Report, tested: Tested, command: str) -> 
     return results.Row(
         recipe=work.recipe,
         protocol=work.protocol,
-        data=work.selection.of(part),
+        data=work.tested_on(part),
         seed=work.seed,
         enrol_clips=0,
         settings_from=work.settings_from,
@@ -287,7 +306,7 @@ def _row(work: Run, part: str, report: Report, tested: Tested, command: str) -> 
 
 
 def _write_histories(folder: Path, work: Run, tested: Tested) -> None:
-    named = (work.recipe, work.protocol, *work.selection.words(), work.settings_from)
+    named = (work.recipe, work.protocol, *work.words(), work.settings_from)
     name = re.sub(r"[^a-z0-9.=]+", "-", f"{' '.join(named)} seed{work.seed}".lower())
     rows = [
         [number, *epoch.values()]

@@ -143,6 +143,11 @@ def load(data: str) -> tuple[Clip, ...]:
     return clips
 
 
+def missing_from(clips: Sequence[Clip]) -> int:
+    """Return how many of the corpus's 2,452 clips are not among these."""
+    return len(index().keys() - {clip.path.stem for clip in clips})
+
+
 def _home() -> Path:
     home = os.environ.get("SER_RAVDESS_DIR") or remembered(NAME)
     if not home:
