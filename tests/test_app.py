@@ -287,14 +287,14 @@ def test_the_choice_of_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize(
-    "name", ["a_*b*.wav", "[x](http://y)", "<b>", ":red[a] $x$", "`a`", "ä.wav"]
+    "name", ["a_*b*.wav", "[x](http://y)", "<b>", ":red[a] $x$", "`a`", "ä.wav", "中文 (ü).wav"]
 )
 def test_names_are_shown_as_they_are(name: str) -> None:
     shown = stage.plain(name)
     assert shown.replace("\\", "") == name
-    assert all(
-        shown[place - 1] == "\\" for place, sign in enumerate(shown) if sign in "_*[]()<>`$:"
-    )
+    # Markdown takes a backslash away before ASCII punctuation, and shows it before all else.
+    for place, sign in enumerate(shown):
+        assert (sign in "_*[]()<>`$:./") == (place > 0 and shown[place - 1] == "\\") or sign == "\\"
 
 
 @pytest.fixture

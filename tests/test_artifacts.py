@@ -18,7 +18,7 @@ import pytest
 from sklearn.preprocessing import LabelEncoder, StandardScaler
 
 from ser_cli.errors import ArtifactsError
-from ser_cli.model import artifacts
+from ser_cli.model import artifacts, shared_files
 from ser_cli.model.pickles import read_state
 from ser_cli.types import Preprocessor
 
@@ -290,3 +290,11 @@ def test_reading_needs_neither_sklearn_nor_joblib(folder: Path) -> None:
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     assert run.stdout.strip() == ""
+
+
+@pytest.mark.parametrize("wrong", [np.inf, np.nan, 131.7, 0, -3, [131, 7], "x"])
+def test_a_length_that_is_none_is_refused(tmp_path: Path, wrong: object) -> None:
+    folder = fake.folder(tmp_path / "model")
+    np.save(tmp_path / "l.npy", np.array(wrong))
+    with pytest.raises(ArtifactsError, match=r"l\.npy"):
+        shared_files.read(folder / "scaler.pkl", folder / "label_encoder.pkl", tmp_path / "l.npy")

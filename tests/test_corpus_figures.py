@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
+from ser_cli.report import canvas
 from ser_cli.report import corpus_figures as figures
 from ser_cli.sound.naming import numbered
 
@@ -137,3 +140,19 @@ def test_counts_have_whole_numbers_for_ticks() -> None:
         axes = panels(figure)[0]
         places = [*axes.get_yticks(), *(axes.get_xticks() if "lengths" in name else ())]
         assert all(float(place).is_integer() for place in places), (name, places)
+
+
+def test_class_names_are_no_formulas_and_not_longer_than_the_picture(tmp_path: Path) -> None:
+    names = ["$^$", "$x^2$", "sad", "l" * 150, "中文"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for number, figure in enumerate(
+            (
+                figures.class_counts({"clips": dict.fromkeys(names, 1)}),
+                figures.durations({name: np.ones(3) for name in names}),
+            )
+        ):
+            canvas.save(figure, tmp_path / f"{number}.svg")
+            canvas.save(figure, tmp_path / f"{number}.png")
+    shown = (tmp_path / "0.svg").read_text(encoding="utf-8")
+    assert "$^$" in shown and "$x^2$" in shown and f"{'l' * 24}…" in shown and "l" * 25 not in shown

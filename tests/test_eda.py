@@ -90,6 +90,12 @@ def test_the_bar_plot_goes_where_it_is_asked(corpus: Path, tmp_path: Path) -> No
     assert refused.code == 2 and "not named like a picture" in refused.err
 
 
+def test_the_bar_plot_is_no_other_picture(corpus: Path, tmp_path: Path) -> None:
+    other = tmp_path / "eda" / "audio_duration.png"
+    done = ser("eda", "--data", corpus, "--out", tmp_path / "eda", "--bar-plot", other)
+    assert done.code == 2 and "another of the pictures" in done.err and not other.exists()
+
+
 def test_a_broken_file_is_named_and_the_others_go_on(corpus: Path, tmp_path: Path) -> None:
     broken = corpus / "calm" / "9.wav"
     broken.write_bytes(b"RIFF")

@@ -83,3 +83,13 @@ def test_the_split_is_read_only_for_names_that_carry_labels() -> None:
     assert tally.report() == ""
     with pytest.raises(AssertionError, match="read"):
         tally.add(row(SAD.format("01"), "sad"))
+
+
+def test_emotions_that_the_model_does_not_know_are_told() -> None:
+    happy, fearful = (f"03-01-{code}-01-01-01-01" for code in ("03", "06"))
+    rows = [row(name, "sad") for name in (happy, fearful, fearful, SAD.format("01"))]
+    assert report(rows, {}).splitlines()[:3] == [
+        "2 files of fearful left out: the model does not know it",
+        "1 files of happy left out: the model does not know it",
+        "1 files are named as RAVDESS names them; against those labels:",
+    ]

@@ -21,6 +21,7 @@ import pytest
 from command import EMOTIONS, SPEAKERS, TINY, Result, ser, succeed, tone
 
 from ser_cli import recipes
+from ser_cli.commands.options import follow_up
 from ser_cli.data.corpora import ravdess
 from ser_cli.data.select import Selection
 from ser_cli.errors import DataError
@@ -726,6 +727,24 @@ def test_speakers_on_both_sides_are_counted(table: Path) -> None:
     done = succeed("train", *command, "--split", "random")
     assert "not speaker-independent" in done.err
     assert "speakers on both sides of the split" in done.err
+
+
+def test_the_length_of_a_clip_can_be_chosen(table: Path, training: Result) -> None:
+    command = ("train", "--data", table, "--epochs", 1, "--max-len", 40, "--artifacts")
+    done = succeed(*command, "longer", "--params", "tiny.json")
+    assert "with epochs=1, max_len=40" in done.err
+    assert int(np.load("longer/max_len.npy")) == 40
+    labelled = succeed("predict", table.parent, "--artifacts", "longer", "--json")
+    assert json.loads(labelled.out.splitlines()[0])["status"] != "error"
+    done = ser(*command, "another", "--recipe", "mfcc-mlp")
+    assert done.code == 2 and "one frame" in done.err
+
+
+def test_what_comes_next_is_for_the_same_model(training: Result, home: Path) -> None:
+    assert training.err.endswith("next: ser evaluate --artifacts trained --report\n")
+    given = follow_up("train", recipe="mfcc-mlp", folder=None, data="my clips")
+    assert given == "ser train --data 'my clips' --recipe mfcc-mlp"
+    assert follow_up("train", recipe=recipes.DEFAULT, folder=None) == "ser train"
 
 
 # -- protocols

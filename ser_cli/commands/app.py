@@ -61,7 +61,7 @@ def _check(host: str, port: int, folders: list[Path]) -> None:
     except OSError as error:
         raise SerError(
             f"{host}:{port} cannot be listened at: {error.strerror}",
-            hint=f"another port: ser app --port {port % 65535 + 1}",
+            hint=f"another port: ser app --port {port % 65535 + 1}; or --host 127.0.0.1",
         ) from error
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -48,11 +49,25 @@ Oversample = Annotated[
     ),
 ]
 CORES = os.cpu_count() or 1
+RAVDESS = "ravdess"  # what --data is by default
 
 
 def examples(*commands: str) -> str:
     """Return the end of a help text: a command line to copy on each line."""
     return "\n\n".join(["Examples:", *commands])
+
+
+def follow_up(
+    command: str, *words: str, recipe: str, folder: Path | None, data: str = RAVDESS
+) -> str:
+    """Return the next command line for the same recipe, folder and corpus."""
+    given = (
+        ("--data", data, RAVDESS),
+        ("--recipe", recipe, recipes.DEFAULT),
+        ("--artifacts", str(folder), "None"),
+    )
+    options = [word for name, value, usual in given if value != usual for word in (name, value)]
+    return shlex.join(["ser", command, *options, *words])
 
 
 def selection(

@@ -20,6 +20,7 @@ from ser_cli.commands.options import (
     RecipeName,
     Seed,
     examples,
+    follow_up,
     selection,
 )
 
@@ -48,6 +49,10 @@ def train(
     copies: Annotated[
         int | None, typer.Option(min=0, help="Augmented copies of each training clip.")
     ] = None,
+    max_len: Annotated[
+        int | None,
+        typer.Option(min=32, help="Frames a clip is padded or cut to; else the recipe decides."),
+    ] = None,
     patience: Annotated[
         int | None, typer.Option(min=1, help="Epochs without a better dev UAR.")
     ] = None,
@@ -68,6 +73,7 @@ def train(
         "batch_size": batch_size,
         "learning_rate": learning_rate,
         "copies": copies,
+        "max_len": max_len,
         "patience": patience,
     }
     with console.progress("training") as progress:
@@ -98,5 +104,5 @@ def train(
     kept = done.fit.history[done.fit.best_epoch - 1]
     uar = f", dev UAR {console.percent(kept['dev_uar'])} %" if "dev_uar" in kept else ""
     typer.echo(f"epoch {done.fit.best_epoch} of {len(done.fit.history)} kept{uar}: {done.folder}")
-    console.say("next: ser evaluate --report")
+    console.say("next: " + follow_up("evaluate", "--report", recipe=recipe, folder=folder))
     raise typer.Exit(3 if done.failed else 0)

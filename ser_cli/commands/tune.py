@@ -10,6 +10,7 @@ from ser_cli import recipes
 from ser_cli.commands import console
 from ser_cli.commands.options import (
     CORES,
+    RAVDESS,
     AsJson,
     Copies,
     Data,
@@ -21,6 +22,7 @@ from ser_cli.commands.options import (
     Seed,
     as_dict,
     examples,
+    follow_up,
     print_json,
     selection,
 )
@@ -34,7 +36,7 @@ HELP = examples(
 
 def tune(
     trials: Annotated[int, typer.Option(min=1, help="Finished trials in all.")] = 50,
-    data: Data = "ravdess",
+    data: Data = RAVDESS,
     recipe: RecipeName = recipes.DEFAULT,
     folder: Folder = None,
     split: Annotated[str, typer.Option(help="speaker (folds) or random (one split).")] = "speaker",
@@ -90,4 +92,5 @@ def tune(
         ("setting", "value"),
         rows,
     )
-    console.say(f"written: {found.file}; next: ser train")
+    again = follow_up("train", recipe=recipe, folder=folder, data=data)
+    console.say(f"written: {found.file}; next: {again}")

@@ -62,10 +62,11 @@ def _classes(encoder: Path) -> tuple[str, ...]:
 
 def _frames(path: Path) -> int:
     try:
-        frames = int(np.load(path, allow_pickle=False))
-    except (OSError, ValueError, TypeError, EOFError) as error:
+        number = np.load(path, allow_pickle=False)
+        frames = int(number)
+    except (OSError, ValueError, TypeError, OverflowError, EOFError) as error:
         raise ArtifactsError(f"{path} cannot be read: {error}", hint=_TRAIN) from error
-    if frames < 1:
+    if frames < 1 or frames != number:
         raise ArtifactsError(f"{path} holds no length", hint=_TRAIN)
     return frames
 

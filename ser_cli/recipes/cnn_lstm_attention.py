@@ -1,6 +1,7 @@
 """Seed S4's system: 187 features a frame, two convolutions, two BiLSTMs and Luong's attention.
 
-Each of the 216 x 187 cells has its own mean and deviation, as the seed scales them.
+Each of the 216 x 187 cells has its own mean and deviation, as the seed scales them. The 128 mel
+bands are in dB, where the seed says spectrogram alone.
 """
 
 from __future__ import annotations

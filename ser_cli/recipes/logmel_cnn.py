@@ -1,9 +1,10 @@
 """The system that seed S0 shipped: a log-mel picture of 3 s through three 2-D convolutions.
 
 The seed gives sizes of picture and dense layer, blocks, optimizer and its rate. Filters, pools,
-dropout, the mean over time before the dense layer and the bounds of the training are ours; so are
-the copies, which it has none of. (Flattened, tens of thousands of values that are all positive
-reach the dense layer, each step of Adam moves its sums by a lot, and it hardly learns.)
+dropout, scaling, the mean over time before the dense layer and the bounds of the training are
+ours; so are the copies, which it has none of. (Flattened, tens of thousands of values that are
+all positive reach the dense layer, each step of Adam moves its sums by a lot, and it hardly
+learns.)
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 SAMPLE_RATE = 22_050
 FRAMES, N_MELS = 128, 128
 BLOCKS = (("conv1", 4), ("conv2", 4), ("conv3", 2))  # and the size of each one's pool
-TIME = FRAMES // (4 * 4 * 2)  # what the pools leave of it
+POOLED = 4 * 4 * 2
 # An epoch has 54 steps. Keras's own 0.99 remembers two epochs of them, and as long does dev see a
 # network that is not there any more.
 BN_MOMENTUM = 0.9
@@ -64,7 +65,7 @@ def build(shape: tuple[int, int], n_classes: int, params: Params) -> keras.Model
             layers.Dropout(params["conv_dropout"]),
         ]
     stack += [
-        layers.AveragePooling2D((TIME, 1)),
+        layers.AveragePooling2D((shape[0] // POOLED, 1)),
         layers.Flatten(),
         layers.Dense(params["dense_units"], activation="relu"),
         layers.Dropout(params["dropout"]),

@@ -1,8 +1,10 @@
 """Seed S1's system: 2,376 values of a clip, read from first to last by five convolutions.
 
 The seed says 13 MFCC, which cannot make 2,376 values with zero-crossing rate and level; 20 can:
-22 rows of 108 frames. It names five kinds of augmentation and no amounts, and no rate of
-dropout; those are ours.
+22 rows of 108 frames. It gives five convolutions, Adam, 40 epochs, batches of 64 and about 7.2
+million parameters; these filters, kernels, pools and the dense layer with its normalisation meet
+that number. It names five kinds of augmentation and no amounts; those are ours, and so are the
+dropout, one copy, the learning rate and how the plateau lowers it.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from warnings import catch_warnings, filterwarnings
 
 from ser_cli.data.store import atomic_write
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 BLUE, ORANGE, GREEN, RED, PINK = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7"
 GREY = "#999999"  # readable on white and on the dark page
 BLACK = "#000000"  # what matplotlib draws text and axes with; `svg` turns it into the page's ink
+LONGEST = 25  # letters of a class name
 SUFFIXES = (".png", ".svg", ".pdf")  # that `save` writes
 # Text stays text: smaller, and it can be read aloud and searched.
 _SVG_OPTIONS: Any = {"svg.hashsalt": "ser", "svg.fonttype": "none"}
@@ -31,7 +33,8 @@ def save(figure: Figure, path: Path) -> None:
     """Write a figure; the suffix of the path chooses the format (.png, .svg, .pdf)."""
     import matplotlib as mpl
 
-    with mpl.rc_context(_SVG_OPTIONS), atomic_write(path) as temporary:
+    with mpl.rc_context(_SVG_OPTIONS), atomic_write(path) as temporary, catch_warnings():
+        filterwarnings("ignore", message="Glyph")  # a letter its font lacks is drawn as a box
         figure.savefig(temporary, dpi=150, metadata=_undated(path.suffix))
 
 
@@ -98,6 +101,14 @@ def whole_numbers(axis: Axis) -> None:
     axis.set_major_locator(MaxNLocator(steps=[1, 2, 5, 10], integer=True, min_n_ticks=1))
 
 
+def names(labels: Sequence[str]) -> list[str]:
+    """Return class names as they are drawn: no formula, and none longer than its picture."""
+    cut = (label if len(label) <= LONGEST else f"{label[: LONGEST - 1]}…" for label in labels)
+    return [label.replace("$", r"\$") for label in cut]
+
+
 def class_ticks(axes: Axes, labels: Sequence[str]) -> None:
     """Write class names below the x axis, slanted so that long ones do not meet."""
-    axes.set_xticks(range(len(labels)), labels, rotation=35, ha="right", rotation_mode="anchor")
+    axes.set_xticks(
+        range(len(labels)), names(labels), rotation=35, ha="right", rotation_mode="anchor"
+    )

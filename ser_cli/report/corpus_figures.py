@@ -187,7 +187,7 @@ def _boxes(axes: Axes, groups: Mapping[str, Doubles]) -> None:
     labels = sorted(groups)
     axes.boxplot(
         [groups[label] for label in labels],
-        tick_labels=labels,
+        tick_labels=canvas.names(labels),
         orientation="horizontal",
         widths=0.6,
         **_BOX,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,15 +32,19 @@ class Tally:
         self._read_parts = read_parts
         self._parts: Mapping[str, str] | None = None
         self._learned = 0
+        self._unknown: Counter[str] = Counter()
         self._truth = array("B")
         self._shares = array("f")
         self._speakers: list[str] = []
 
     def add(self, row: Prediction) -> None:
-        """Take a row; one with an error, or whose name carries no known label, is left out."""
+        """Take a row; without a label the model knows, or with an error, it is left out."""
         stem = Path(row.file).stem
         named = parse(stem)
-        if named is None or row.probabilities is None or named["emotion"] not in self._classes:
+        if named is None or row.probabilities is None:
+            return
+        if named["emotion"] not in self._classes:
+            self._unknown[named["emotion"]] += 1
             return
         if self._parts is None:
             self._parts = self._read_parts()
@@ -62,6 +67,10 @@ class Tally:
         )
         count = len(self._truth)
         lines = [f"{count} files are named as RAVDESS names them; against those labels:", ""]
+        lines[:0] = [
+            f"{n} files of {emotion} left out: the model does not know it"
+            for emotion, n in sorted(self._unknown.items())
+        ]
         if self._learned:
             lines.insert(0, f"{self._learned} of {count} clips were training data of this model")
         return "\n".join([*lines, text.table(scored)])

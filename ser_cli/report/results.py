@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 from ser_cli.data.splits import PROTOCOLS
-from ser_cli.data.store import write_text
+from ser_cli.data.store import write_csv, write_text
 from ser_cli.errors import DataError
 
 
@@ -36,6 +37,7 @@ class Row:
 
 
 COLUMNS = tuple(field.name for field in fields(Row))
+HISTORIES = "histories"  # a folder beside it
 _KEY = COLUMNS[:6]
 _RATES = ("uar", "low", "high", "war", "macro_f1", "ece")
 
@@ -65,6 +67,27 @@ def add(path: Path, rows: Sequence[Row]) -> None:
     table.writeheader()
     table.writerows(old + new)
     write_text(path, text.getvalue())
+
+
+def write_histories(
+    table: Path, named: Sequence[str], histories: Sequence[Sequence[Mapping[str, float]]]
+) -> Path:
+    """Write the epochs of a run's folds into a folder beside results.csv, and return the file.
+
+    Args:
+        table: results.csv.
+        named: What makes the run another than others.
+        histories: An entry an epoch, of each fold.
+    """
+    name = re.sub(r"[^a-z0-9.=]+", "-", " ".join(named).lower())
+    rows = [
+        [number, *epoch.values()]
+        for number, history in enumerate(histories, start=1)
+        for epoch in history
+    ]
+    file = table.parent / HISTORIES / f"{name}.csv"
+    write_csv(file, [["fold", *histories[0][0]], *rows])
+    return file
 
 
 def markdown(rows: Sequence[dict[str, str]]) -> str:

@@ -129,7 +129,7 @@ def played_as(name: str, size: int, decoded_size: int) -> str | None:
 
 def plain(text: str) -> str:
     """Return Markdown that shows the text as it is: file names come from strangers."""
-    return re.sub(r"([^\w\s]|_)", r"\\\1", " ".join(text.split()), flags=re.ASCII)
+    return re.sub(r"([!-/:-@[-`{-~])", r"\\\1", " ".join(text.split()))
 
 
 def return_memory() -> bool:

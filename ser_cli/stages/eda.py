@@ -27,6 +27,12 @@ if TYPE_CHECKING:
 
 FOLDER = Path("eda")
 BAR_PLOT = "emotion_bar_plot.png"
+PICTURES = (  # the others
+    "audio_duration.png",
+    "frame_lengths.png",
+    "feature_distributions.png",
+    "correlation_heatmap.png",
+)
 MFCC_MEANS = "mean_features_mfcc.csv"
 
 
@@ -126,17 +132,14 @@ def write(
     }
     for name, rows in tables.items():
         write_csv(folder / name, rows)
-    pictures = {
-        chart: corpus_figures.class_counts({"clips": counts(found)}),
-        folder / "audio_duration.png": corpus_figures.durations(found.by_emotion(found.seconds)),
-        folder / "frame_lengths.png": corpus_figures.frame_lengths(
-            found.frames.tolist(), found.recipe.frames
-        ),
-        folder / "feature_distributions.png": corpus_figures.distributions(_families(found)),
-        folder / "correlation_heatmap.png": corpus_figures.correlations(
-            correlations(found.means), found.rows
-        ),
-    }
+    figures = (
+        corpus_figures.durations(found.by_emotion(found.seconds)),
+        corpus_figures.frame_lengths(found.frames.tolist(), found.recipe.frames),
+        corpus_figures.distributions(_families(found)),
+        corpus_figures.correlations(correlations(found.means), found.rows),
+    )
+    pictures = {chart: corpus_figures.class_counts({"clips": counts(found)})}
+    pictures |= {folder / name: figure for name, figure in zip(PICTURES, figures, strict=True)}
     for path, figure in pictures.items():
         canvas.save(figure, path)
     return (*(folder / name for name in tables), *pictures)
@@ -146,13 +149,15 @@ def check(folder: Path, bar_plot: Path | None) -> Path:
     """Return where the bar plot goes, before any work is done.
 
     Raises:
-        UsageError: Its suffix is none of a picture.
+        UsageError: Its suffix is none of a picture, or its name is another picture's.
     """
     path = bar_plot or folder / BAR_PLOT
     if path.suffix.lower() not in canvas.SUFFIXES:
         raise UsageError(
             f"{path} is not named like a picture", hint="end it in " + ", ".join(canvas.SUFFIXES)
         )
+    if path.resolve() in {(folder / name).resolve() for name in PICTURES}:
+        raise UsageError(f"{path} is another of the pictures", hint="name the bar plot otherwise")
     return path
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ import numpy as np
 from ser_cli import recipes
 from ser_cli.data import corpora, select, splits
 from ser_cli.data.corpora import ravdess
-from ser_cli.data.store import atomic_write, cache_dir, write_csv
+from ser_cli.data.store import atomic_write, cache_dir
 from ser_cli.errors import DataError
 from ser_cli.model import dataset, fitting, settings
 from ser_cli.model.calibration import calibrate
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
 
 
 RESULTS = Path("artifacts") / "results.csv"
-HISTORIES = "histories"  # a folder beside it
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +167,7 @@ def score(work: Run, *, command: str = "", table: Path = RESULTS) -> Evaluation:
     Args:
         work: The run.
         command: What the user typed, for the table.
-        table: results.csv; the epochs of all folds go into HISTORIES beside it.
+        table: results.csv; the epochs of all folds go beside it.
 
     Returns:
         Scores of the pooled test clips, for each part that the protocol reports.
@@ -177,7 +175,8 @@ def score(work: Run, *, command: str = "", table: Path = RESULTS) -> Evaluation:
     protocol, tested = splits.protocol(work.protocol), _pool(work)
     reports = tuple((part, tested.report(part)) for part in protocol.parts)
     results.add(table, [_row(work, part, report, tested, command) for part, report in reports])
-    _write_histories(table.parent / HISTORIES, work, tested)
+    named = (work.recipe, work.protocol, *work.words(), work.settings_from, f"seed{work.seed}")
+    results.write_histories(table, named, tested.histories)
     return Evaluation(
         title=work.recipe,
         protocol=", ".join([f"{protocol.name}: {protocol.about}", *work.words()]),
@@ -209,12 +208,13 @@ def fold_splits(work: Run) -> tuple[splits.Split, ...]:
     protocol = splits.protocol(work.protocol)
     folds = protocol.folds(clips, work.seed)
     tested = tuple(clip for fold in folds for clip in fold.test)
+    chosen = ", after that choice of clips," if work.selection.words() else ""
     whole = all(fold.train and fold.dev and fold.test for fold in folds)
     if not whole or not all(splits.part_of(tested, part) for part in protocol.parts):
         raise DataError(
-            f"{work.data} lacks clips of RAVDESS that {work.protocol} trains or tests on "
+            f"{work.data}{chosen} lacks clips of RAVDESS that {work.protocol} trains or tests on "
             f"({' and '.join(protocol.parts)})",
-            hint="fetch all of it: ser download-ravdess",
+            hint="choose otherwise" if chosen else "fetch all of it: ser download-ravdess",
         )
     return folds
 
@@ -303,17 +303,6 @@ def _row(work: Run, part: str, report: Report, tested: Tested, command: str) -> 
         seconds=round(tested.seconds),
         command=command,
     )
-
-
-def _write_histories(folder: Path, work: Run, tested: Tested) -> None:
-    named = (work.recipe, work.protocol, *work.words(), work.settings_from)
-    name = re.sub(r"[^a-z0-9.=]+", "-", f"{' '.join(named)} seed{work.seed}".lower())
-    rows = [
-        [number, *epoch.values()]
-        for number, history in enumerate(tested.histories, start=1)
-        for epoch in history
-    ]
-    write_csv(folder / f"{name}.csv", [["fold", *tested.histories[0][0]], *rows])
 
 
 def _fold_files(work: Run) -> list[Path]:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 SPLITS = ("auto", "speaker", "random", "table", "none")
 DEV_NOTE = "Dev part: it chose epoch and calibration, so these numbers flatter. See: ser evaluate"
+MAX_LEN = "max_len"  # a setting that a recipe has no default of: it is learned, or fixed
 KEPT_VERSIONS = ("ser", "keras", "tensorflow", "numpy")
 
 
@@ -88,7 +89,8 @@ def train(
         split: One of SPLITS; "none" trains on all clips, to the last epoch.
         selection: Which clips, before they are split, and which more than once.
         params: A best_hyperparameters.json; None takes the artifacts folder's own if present.
-        overrides: Settings that win over all others; None values are ignored.
+        overrides: Settings that win over all others, and `max_len`, the frames of a clip; None
+            values are ignored.
         temperature: Of the calibration; None learns it on dev.
         seed: Of initial weights, order, dropout and augmentation.
         jobs: Processes that extract features.
@@ -105,6 +107,8 @@ def train(
     chosen, origin = settings.resolve(
         system, params or (own if own.is_file() else None), overrides or {}
     )
+    if MAX_LEN in chosen and system.frames == 1:
+        raise UsageError(f"{recipe} hears a clip as one frame", hint="leave --max-len out")
     say(f"settings: {origin}")
     sounds = dataset.load(
         split_clips(select.load(data, selection, seed=seed), split, seed),
@@ -120,7 +124,7 @@ def train(
     checkpoint = checkpoint_path(sounds, system, chosen, seed)
     if checkpoint.is_file():
         say("going on where an interrupted training stopped")
-    data_set = dataset.assemble(sounds, system)
+    data_set = dataset.assemble(sounds, system, frames=chosen.get(MAX_LEN))
     trained = run(
         data_set,
         system,
