@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ser_cli.data.store import atomic_write
+from ser_cli.model import recurrent
 from ser_cli.model.schedule import learning_rate
 from ser_cli.sound.augment import mask
 
@@ -83,6 +84,7 @@ def compiled(model: keras.Model, settings: Params) -> State:
     """Give a network its loss and optimizer, and return what it must be set back to."""
     from keras import losses, ops, optimizers
 
+    recurrent.speed_up(model)
     model.compile(
         optimizer=optimizers.Adam(settings["learning_rate"]),
         loss=losses.SparseCategoricalCrossentropy(),
