@@ -929,7 +929,7 @@ def test_folds_side_by_side_are_the_folds_one_by_one(home: Path) -> None:
             scored = protocol_stage.score(work_of, table=table)
         made.append(scored)
         (row,) = read_rows(table)
-        assert row["epochs"].count(";") == 4 and row["data"] == "speech"
+        assert row["epochs"].count(";") == 4 and row["data"] == "speech, 2358 missing"
     assert {clip.path for clip in made[0].clips} == {clip.path for clip in made[1].clips}
     np.testing.assert_allclose(made[0].probabilities, made[1].probabilities, atol=1e-5)
 
