@@ -15,6 +15,7 @@ from benchmarks.processes import Run, Server, alternate
 from benchmarks.rows import Result
 
 UAR_POINTS = 2.0  # what pruning may cost
+SAME_LOSS = 1e-3  # after some tens of steps
 STUDIES = ("study", "replay")
 # What pip writes for a command; the empty program is started in the same way.
 ENTRY = (
@@ -86,6 +87,15 @@ def epoch(bench: Bench) -> list[Result]:
     return [Result("epoch", found["cpu"], found["wall"])]
 
 
+def lstm(bench: Bench) -> list[Result]:
+    """Steps of a training of S4's network, with Keras's loop over frames and with ours."""
+    found = json.loads(bench.child("steps", str(bench.repeats), one_core=True).out)
+    a, b = ([1000 * s for s in found["seconds"][side]] for side in "AB")
+    apart = abs(found["losses"]["A"] - found["losses"]["B"])
+    problem = f"the losses differ by {apart:.2g}" if apart > SAME_LOSS else ""
+    return [Result("lstm", a, b, {"losses differ by": apart}, problem=problem)]
+
+
 def help_text(bench: Bench) -> list[Result]:
     """Show the help of both programs, started by scripts that differ in one name alone."""
     scripts = bench.script("empty_app.py").parent
@@ -139,6 +149,7 @@ MEASURES: tuple[tuple[tuple[str, ...], Callable[[Bench], list[Result]]], ...] = 
     (("warm",), warm),
     (("workers",), workers),
     (("epoch",), epoch),
+    (("lstm",), lstm),
     (("many-clips-memory",), many_clips),
     (("tune",), tune),
 )
