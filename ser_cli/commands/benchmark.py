@@ -67,8 +67,7 @@ def benchmark(
         print_json([asdict(line) for line in found])
         return
     console.table(
-        f"percent, accuracy / UAR; {claims.SEEDS_WAY} leaks; {claims.UNSEEN}: unseen speakers, "
-        "all emotions",
+        f"accuracy / UAR, percent; {claims.SEEDS_WAY} leaks; {claims.UNSEEN}: unseen, all emotions",
         ("seed and recipe", "claims", claims.SEEDS_WAY, claims.UNSEEN, "speech alone"),
         [_row(line) for line in found],
     )
