@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ser_cli.data.store import atomic_write
-from ser_cli.model import recurrent
+from ser_cli.model import convolution, recurrent
 from ser_cli.model.schedule import learning_rate
 from ser_cli.sound.augment import mask
 
@@ -84,13 +84,23 @@ def compiled(model: keras.Model, settings: Params) -> State:
     """Give a network its loss and optimizer, and return what it must be set back to."""
     from keras import losses, ops, optimizers
 
-    recurrent.speed_up(model)
+    if _on_processor():
+        recurrent.speed_up(model)
+        convolution.speed_up(model)
     model.compile(
         optimizer=optimizers.Adam(settings["learning_rate"]),
         loss=losses.SparseCategoricalCrossentropy(),
     )
     model.optimizer.build(model.trainable_variables)
     return [np.array(ops.convert_to_numpy(variable)) for variable in _variables(model)]
+
+
+def _on_processor() -> bool:
+    """Tell whether TensorFlow computes, and without a graphics card."""
+    import tensorflow as tf
+    from keras import backend
+
+    return backend.backend() == "tensorflow" and not tf.config.list_physical_devices("GPU")
 
 
 def set_back(model: keras.Model, state: State) -> None:

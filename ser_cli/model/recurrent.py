@@ -20,14 +20,10 @@ if TYPE_CHECKING:
 def speed_up(model: keras.Model) -> None:
     """Let every LSTM of a network that is to be trained run so; its weights stay as they are.
 
-    On a graphics card, in another backend than TensorFlow, and where an LSTM is not the plain one
-    (dropout inside, other activations), nothing is changed.
+    Where an LSTM is not the plain one (dropout inside, other activations), nothing is changed.
     """
-    import tensorflow as tf
-    from keras import backend, layers
+    from keras import layers
 
-    if backend.backend() != "tensorflow" or tf.config.list_physical_devices("GPU"):
-        return
     for layer in model._flatten_layers():
         if isinstance(layer, layers.LSTM) and _is_plain(layer):
             layer.inner_loop = _Loop(layer)

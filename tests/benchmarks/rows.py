@@ -42,6 +42,15 @@ ROWS = (
     Row("workers", "`ser predict`, 1,000 clips", "1 worker", "2 workers", "s", 1.6, 1.9),
     Row("epoch", "an epoch, one core", "CPU time", "wall time", "s", 1.1, 1.02, at_most=True),
     Row("lstm", "a training step of 8 clips, S4's network, one core", "Keras", "`ser`", "ms", 2, 3),
+    Row(
+        "convolution",
+        "a training step of 64 clips, S1's network, one core",
+        "Keras",
+        "`ser`",
+        "ms",
+        1.3,
+        1.5,
+    ),
     Row("help", "`--help`", "empty Typer app", "`ser`", "s", 1.6, 1.2, at_most=True),
     Row(
         "many-clips-memory",
