@@ -18,7 +18,7 @@ import pytest
 from sklearn.preprocessing import LabelEncoder, StandardScaler
 
 from ser_cli.errors import ArtifactsError
-from ser_cli.model import artifacts, shared_files
+from ser_cli.model import artifacts, pickles, shared_files
 from ser_cli.model.pickles import read_state
 from ser_cli.types import Preprocessor
 
@@ -158,10 +158,21 @@ def test_forged_streams_are_refused(tmp_path: Path) -> None:
         assert isinstance(state, dict)
 
 
-def test_wrong_kind_compressed_or_missing(tmp_path: Path) -> None:
-    joblib.dump(fitted(), tmp_path / "a", compress=3)
-    with pytest.raises(ArtifactsError, match="not to be trusted"):
+@pytest.mark.parametrize("method", ["zlib", "gzip", "bz2", "xz", "lzma"])
+def test_a_compressed_one_is_told_how_to_be_written(tmp_path: Path, method: str) -> None:
+    joblib.dump(fitted(), tmp_path / "a", compress=(method, 3))
+    with pytest.raises(ArtifactsError, match=r"is compressed; write it with .*compress=0"):
         read_state(tmp_path / "a", "StandardScaler")
+
+
+def test_one_too_large_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    joblib.dump(fitted(), tmp_path / "a")
+    monkeypatch.setattr(pickles, "LARGEST_BYTES", 100)
+    with pytest.raises(ArtifactsError, match="larger than any scaler"):
+        read_state(tmp_path / "a", "StandardScaler")
+
+
+def test_wrong_kind_or_missing(tmp_path: Path) -> None:
     joblib.dump(fitted(), tmp_path / "b")
     with pytest.raises(ArtifactsError, match="holds no LabelEncoder"):
         read_state(tmp_path / "b", "LabelEncoder")

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 LARGEST_BYTES = 64 * 2**20  # the largest real one, 40,392 cells, has 1 MB
 
+# What joblib's zlib, gzip, bz2, xz, lzma and lz4 files begin with.
+_COMPRESSED = (b"\x78", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x5d\x00", b"\x04\x22\x4d\x18")
 _PLAIN_DTYPE = re.compile(r"[biufU]\d{1,4}")
 
 
@@ -41,8 +43,7 @@ def read_state(path: Path, kind: str) -> dict[str, Any]:
         ArtifactsError: The file is missing, damaged, or holds anything else.
     """
     try:
-        content = path.read_bytes() if path.stat().st_size <= LARGEST_BYTES else b""
-        estimator = _Reader(content).load()
+        estimator = _Reader(_content(path)).load()
         if not isinstance(estimator, _Estimator) or estimator.kind != kind:
             raise pickle.UnpicklingError(f"it holds no {kind}")
         return {name: _plain(value) for name, value in estimator.state.items()}
@@ -53,6 +54,15 @@ def read_state(path: Path, kind: str) -> dict[str, Any]:
             f"{path} is not to be trusted as a {kind}: {error}",
             hint="use artifacts that `ser train` wrote",
         ) from error
+
+
+def _content(path: Path) -> bytes:
+    if path.stat().st_size > LARGEST_BYTES:
+        raise pickle.UnpicklingError("it is larger than any scaler")
+    content = path.read_bytes()
+    if content.startswith(_COMPRESSED):
+        raise pickle.UnpicklingError("it is compressed; write it with joblib.dump(..., compress=0)")
+    return content
 
 
 class _Inert:
