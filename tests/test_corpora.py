@@ -242,6 +242,12 @@ def test_table_is_read_whole(tmp_path: Path) -> None:
         ("file,emotion\n,sad\n", "line 2: there is no file ''"),
         ("file,emotion\na.wav\n", "line 2: the emotion is empty"),
         ("file,emotion,split\na.wav,sad,holdout\n", "line 2: the split 'holdout'"),
+        (
+            "file,emotion\na.wav,sad\ndeep/b.wav,sad\ndeep/../a.wav,happy\n",
+            "lines 2 and 4: two different rows for a.wav",
+        ),
+        ("file,emotion,speaker\na.wav,sad,x\na.wav,sad,y\n", "lines 2 and 3"),
+        ("file,emotion,split\na.wav,sad,train\na.wav,sad,test\n", "lines 2 and 3"),
     ],
 )
 def test_table_says_what_is_wrong_and_where(tmp_path: Path, text: str, message: str) -> None:
@@ -249,6 +255,11 @@ def test_table_says_what_is_wrong_and_where(tmp_path: Path, text: str, message: 
     with pytest.raises(DataError, match=message) as raised:
         table.load(data)
     assert raised.value.hint
+
+
+def test_a_row_that_is_repeated_counts_once(tmp_path: Path) -> None:
+    data = write_table(tmp_path, "file,emotion\na.wav,Fear\ndeep/b.wav,sad\n./a.wav,fearful\n")
+    assert [clip.emotion for clip in table.load(data)] == ["fearful", "sad"]
 
 
 def test_table_in_another_encoding_is_a_data_error(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 from ser_cli.data.corpora import normalise_label
@@ -31,17 +32,31 @@ def matches(data: str) -> bool:
 
 
 def load(data: str) -> tuple[Clip, ...]:
-    """Return the table's clips, ordered by file name, then path.
+    """Return the table's clips, ordered by file name, then path; a row that repeats one once.
 
     Raises:
         DataError: The table is missing or not text, lacks a column, names a file that is not
-            there, leaves an emotion empty, or holds an unknown split, or no rows.
+            there or names it again with another label, leaves an emotion empty, or holds an
+            unknown split, or no rows.
     """
     table = Path(data)
-    clips = [_clip(table, number, row) for number, row in _rows(table)]
-    if not clips:
+    numbered = [(number, _clip(table, number, row)) for number, row in _rows(table)]
+    if not numbered:
         raise DataError(f"{data} has no rows below its header", hint="add a row a clip")
+    clips = _each_once(table, numbered)
     return tuple(sorted(clips, key=lambda clip: (clip.path.name, clip.path.as_posix())))
+
+
+def _each_once(table: Path, numbered: list[tuple[int, Clip]]) -> list[Clip]:
+    first: dict[Path, tuple[int, Clip]] = {}
+    for number, clip in numbered:
+        line, other = first.setdefault(clip.path.resolve(), (number, clip))
+        if replace(clip, path=other.path) != other:
+            raise DataError(
+                f"{table}, lines {line} and {number}: two different rows for {clip.path.name}",
+                hint="keep the right one",
+            )
+    return [clip for _, clip in first.values()]
 
 
 def _rows(table: Path) -> list[tuple[int, dict[str, str]]]:
