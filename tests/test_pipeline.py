@@ -517,6 +517,12 @@ def test_tune_finds_settings_and_train_takes_them(table: Path) -> None:
     assert "best of 2 trials (0 pruned)" in again.out and "next: ser train" in again.err
     assert read_rows(folder / "trials.csv") == trials
 
+    # One more is one more, however many could run side by side.
+    more = succeed(*search, "--trials", 3, "--workers", 2, "--json")
+    assert json.loads(more.out)["finished"] == len(read_rows(folder / "trials.csv")) == 3
+    found = json.loads((folder / "best_hyperparameters.json").read_text())
+    found.pop("settings_from")
+
     command = ("--data", table, "--artifacts", folder, "--epochs", 1, "--copies", 0)
     trained = succeed("train", *command)
     assert f"settings: study {done['study']} with epochs=1, copies=0" in trained.err

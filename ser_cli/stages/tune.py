@@ -108,6 +108,7 @@ def tune(
     name = study_name(search, folds)
     url = storage or studies.storage(name)
     study = studies.create(name, url, seed=search.seed)
+    left = trials - len(study_report.finished(study))
     try:
         _search(
             search,
@@ -116,7 +117,7 @@ def tune(
             folds,
             trials=trials,
             timeout=timeout,
-            workers=workers,
+            workers=max(1, min(workers, left)),
             progress=progress,
         )
     finally:
