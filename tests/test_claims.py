@@ -74,6 +74,9 @@ def test_each_settings_tried_have_a_line_of_their_own() -> None:
     assert (plain.settings_from, plain.pooled) == ("defaults", None)
     assert (tuned.settings_from, tuned.pooled) == ("study x", claims.Score(0.4, 0.5))
     assert (half.ours, half.pooled) == (None, claims.Score(0.1, 0.5))
+    # Trained with all clips, they answer no claim about some.
+    (capped,) = claims.lines(rows, [replace(PLAIN, claims=(CAPPED,))])
+    assert (capped.settings_from, capped.ours, capped.pooled) == ("", None, None)
 
 
 @pytest.mark.parametrize("made", [(), (Claim("-"),)], ids=["no claim", "no number"])
@@ -99,6 +102,7 @@ def test_markdown_shows_percent_by_seed() -> None:
         ("defaults with epochs=1, copies=0", "defaults with epochs=1, copies=0"),
         ("study cnn-bilstm-v1", "study"),
         ("study cnn-bilstm-v1 with epochs=1", "study with epochs=1"),
+        ("masks and 3 copies with epochs=1", "masks and 3 copies with epochs=1"),
         ("", ""),
     ],
 )

@@ -100,7 +100,7 @@ def percent(score: Score | None) -> str:
 
 def _lines(recipe: Recipe, claim: Claim, rows: Rows) -> Iterable[Line]:
     chosen = selection(claim)
-    asked = ((SEEDS_WAY, chosen.of(POOLED)), (UNSEEN, POOLED))
+    asked = {(SEEDS_WAY, chosen.of(POOLED)), (UNSEEN, chosen.of(POOLED))}
     tried = [row for row in rows if (row["protocol"], row["data"]) in asked]
     for settings in dict.fromkeys(row["settings_from"] for row in tried) or ("",):
         same = [row for row in rows if row["settings_from"] == settings]

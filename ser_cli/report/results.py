@@ -100,7 +100,7 @@ def markdown(rows: Sequence[dict[str, str]]) -> str:
 def origin(settings_from: str) -> str:
     """Return where settings came from in few words: no study's name, but what was changed."""
     base, changed, what = settings_from.partition(" with ")
-    return base.split(" ")[0] + changed + what
+    return ("study" if base.startswith("study ") else base) + changed + what
 
 
 def as_markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
