@@ -11,7 +11,10 @@ import pytest
 from ser_cli import recipes
 from ser_cli.errors import ArtifactsError
 from ser_cli.model import settings
+from ser_cli.report import results
 
+ARTIFACTS = Path(__file__).parents[1] / "artifacts"
+SETTINGS = sorted((ARTIFACTS / "settings").glob("*.json"))
 RECIPE = fake.recipe(defaults={"epochs": 100, "dropout": 0.3, "batch_size": 16})
 
 
@@ -90,3 +93,12 @@ def test_a_wrong_file_says_what_is_wrong(tmp_path: Path, text: str, message: str
 def test_a_file_that_is_absent(tmp_path: Path) -> None:
     with pytest.raises(ArtifactsError, match="cannot be read"):
         settings.resolve(RECIPE, tmp_path / "no.json", {})
+
+
+@pytest.mark.parametrize("file", SETTINGS, ids=lambda file: file.stem)
+def test_what_better_training_takes_is_what_the_results_name(file: Path) -> None:
+    chosen, origin = settings.resolve(recipes.get(file.stem), file, {})
+    assert chosen != recipes.get(file.stem).defaults
+    rows = results.read(ARTIFACTS / "results.csv")
+    named = {row["settings_from"] for row in rows if row["recipe"] == file.stem}
+    assert origin in named - {"defaults"}
