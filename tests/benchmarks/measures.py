@@ -15,7 +15,7 @@ from benchmarks.processes import Run, Server, alternate
 from benchmarks.rows import Result
 
 UAR_POINTS = 2.0  # what pruning may cost
-SAME_LOSS = 1e-3  # after some tens of steps
+SAME_LOSS = 1e-3  # after a few steps to some tens
 STUDIES = ("study", "replay")
 # What pip writes for a command; the empty program is started in the same way.
 ENTRY = (
