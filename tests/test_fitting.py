@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import itertools
 import math
 import platform
 import subprocess
 import sys
+import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -155,6 +157,19 @@ def test_a_killed_training_goes_on_as_if_nothing_was(
     assert resumed == whole
     for a, b in zip(weights, continued, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-6, rtol=0)
+
+
+def test_a_training_that_goes_on_counts_the_seconds_of_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticks = itertools.count(0.0, 10.0)  # at the start, at each checkpoint and at the end
+    clock = types.SimpleNamespace(monotonic=lambda: next(ticks))
+    monkeypatch.setattr(fitting, "time", clock)
+    assert fit(epochs=4)[0].seconds == 10.0
+    checkpoint = tmp_path / "state.npz"
+    with pytest.raises(KilledError):
+        fit(checkpoint=checkpoint, on_epoch=killer(2))
+    assert fit(checkpoint=checkpoint)[0].seconds == 20.0 + 30.0
 
 
 def test_a_damaged_checkpoint_is_begun_anew(tmp_path: Path) -> None:

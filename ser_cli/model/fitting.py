@@ -7,9 +7,10 @@ import ctypes
 import json
 import os
 import platform
+import time
 import zipfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,10 +37,14 @@ GLIBC_KEEPS = ((-1, -1), (-4, 0), (-8, 1))
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """What a training left: an entry an epoch, and the epoch (from 1) whose weights were kept."""
+    """What a training left: an entry an epoch, and the epoch (from 1) whose weights were kept.
+
+    `seconds` counts all its pieces, however often it was cut off.
+    """
 
     history: tuple[Epoch, ...]
     best_epoch: int
+    seconds: float = field(compare=False)
 
 
 def fit(
@@ -81,7 +86,7 @@ def fit(
             on_epoch(row)
     best = best_epoch(state.history)
     state.restore_best()
-    return Fit(tuple(state.history), best)
+    return Fit(tuple(state.history), best, state.seconds())
 
 
 def compiled(model: keras.Model, settings: Params) -> State:
@@ -230,13 +235,14 @@ def silent_stderr() -> Iterator[None]:
 
 
 class _State:
-    """Weights, optimizer, dropout's generators, history and best weights, kept on disk."""
+    """Weights, optimizer, dropout's generators, history, best weights and time, kept on disk."""
 
     def __init__(self, model: keras.Model, checkpoint: Path | None) -> None:
         self._model = model
         self._checkpoint = checkpoint
         self.history: list[Epoch] = []
         self._best: list[Any] = []
+        self._earlier, self._started = 0.0, time.monotonic()
         if checkpoint is not None and checkpoint.is_file():
             self._read(checkpoint)
 
@@ -247,11 +253,18 @@ class _State:
         if self._checkpoint is not None:
             self._write(self._checkpoint)
 
+    def seconds(self) -> float:
+        """Return for how long was trained, before the checkpoint and since."""
+        return self._earlier + time.monotonic() - self._started
+
     def restore_best(self) -> None:
         self._model.set_weights(self._best)
 
     def _write(self, checkpoint: Path) -> None:
-        arrays: dict[str, Any] = {"history": np.array(json.dumps(self.history))}
+        arrays: dict[str, Any] = {
+            "history": np.array(json.dumps(self.history)),
+            "seconds": self.seconds(),
+        }
         arrays |= {f"v{i}": np.asarray(v) for i, v in enumerate(_variables(self._model))}
         arrays |= {f"b{i}": value for i, value in enumerate(self._best)}
         with atomic_write(checkpoint) as temporary:
@@ -263,9 +276,10 @@ class _State:
         try:
             with np.load(checkpoint, allow_pickle=False) as saved:
                 history = json.loads(str(saved["history"]))
+                earlier = float(saved["seconds"])
                 values = [saved[f"v{i}"] for i in range(len(variables))]
                 best = [saved[f"b{i}"] for i in range(n_weights)]
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             return
         set_back(self._model, values)
-        self.history, self._best = history, best
+        self.history, self._best, self._earlier = history, best, earlier

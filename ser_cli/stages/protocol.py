@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -236,7 +235,6 @@ def _train_fold(work: Run, number: int, threads: int, progress: Progress | None)
         raise DataError(f"fold {number + 1} of {work.protocol} leaks: {'; '.join(found)}")
     fitting.prepare(work.seed, threads)
     checkpoint = train.checkpoint_path(sounds, system, chosen, work.seed)
-    started = time.monotonic()
     data = dataset.assemble(sounds, system)
     trained = train.run(
         data,
@@ -257,7 +255,7 @@ def _train_fold(work: Run, number: int, threads: int, progress: Progress | None)
             history=np.array(json.dumps(trained.fit.history)),
             best_epoch=trained.fit.best_epoch,
             temperature=trained.temperature,
-            seconds=time.monotonic() - started,
+            seconds=trained.fit.seconds,
             audit=np.array(found, dtype=str),
         )
     checkpoint.unlink(missing_ok=True)
