@@ -11,6 +11,8 @@ import os
 import sys
 from collections.abc import Sequence
 
+TRAINING = ("train", "tune", "evaluate", "benchmark")
+
 
 def main() -> None:
     """Run the command line."""
@@ -24,6 +26,10 @@ def main() -> None:
             from ser_cli.commands.labelling import label
 
             raise SystemExit(label(words[1:]))
+        if words and words[0] in TRAINING:
+            from ser_cli.model import memory
+
+            memory.keep()
         from ser_cli.cli import app
 
         app()

@@ -5,9 +5,6 @@ from __future__ import annotations
 import io
 import itertools
 import math
-import platform
-import subprocess
-import sys
 import types
 from collections.abc import Callable
 from pathlib import Path
@@ -332,25 +329,3 @@ def test_best_epoch() -> None:
     rows = [{"dev_uar": score} for score in (0.1, 0.6, 0.2, 0.6)]
     assert fitting.best_epoch(rows) == 2  # the first of equals
     assert fitting.best_epoch([{"loss": 3.0}, {"loss": 4.0}]) == 2
-
-
-FAULTS = """
-import resource, sys
-from ser_cli.model import fitting
-if sys.argv[1] == "prepared":
-    fitting.prepare(0)
-faults = []
-for _ in range(3):
-    faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
-    b"x" * 100_000_000
-print(faults[2] - faults[1])
-"""
-
-
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another allocator")
-def test_a_training_process_does_not_fetch_the_same_memory_again() -> None:
-    def faults(how: str) -> int:
-        command = [sys.executable, "-c", FAULTS, how]
-        return int(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
-
-    assert faults("prepared") < 0.1 * faults("plain")

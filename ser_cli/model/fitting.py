@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import json
 import os
-import platform
 import time
 import zipfile
 from collections.abc import Callable, Iterator
@@ -31,8 +29,6 @@ if TYPE_CHECKING:
     State = list[NDArray[Any]]  # of weights, optimizer and dropout's generators
 
 DEV_BATCH = 256
-# M_TRIM_THRESHOLD never, M_MMAP_MAX none, M_ARENA_MAX one (a thread's own could not hold them).
-GLIBC_KEEPS = ((-1, -1), (-4, 0), (-8, 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +122,6 @@ def prepare(seed: int, threads: int = 0) -> None:
         threads: 0 for all cores. It cannot change once TensorFlow has computed something.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    _keep_memory()
     with silent_stderr():
         import keras
         import tensorflow as tf
@@ -139,18 +134,6 @@ def prepare(seed: int, threads: int = 0) -> None:
         tf.config.threading.set_inter_op_parallelism_threads(threads)
     tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(seed)
-
-
-def _keep_memory() -> None:
-    """Let glibc keep what a training step frees, since the next one asks for the same.
-
-    Given back and fetched anew page by page, the large arrays of `mfcc-cnn1d` took a third of its
-    time. Other systems' allocators are left as they are.
-    """
-    if platform.libc_ver()[0] == "glibc":
-        mallopt = ctypes.CDLL(None).mallopt
-        for option, value in GLIBC_KEEPS:
-            mallopt(option, value)
 
 
 def best_epoch(history: list[Epoch]) -> int:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,7 @@ from ser_cli import recipes
 from ser_cli.data import select, splits
 from ser_cli.data.corpora import ravdess
 from ser_cli.errors import DataError, UsageError
-from ser_cli.model import settings
+from ser_cli.model import memory, settings
 from ser_cli.report import claims, results
 from ser_cli.stages import protocol
 
@@ -154,7 +153,7 @@ def _one_by_one(work: Mapping[Job, Run], progress: Progress | None) -> Iterator[
 
 def _side_by_side(work: Mapping[Job, Run], workers: int) -> Iterator[Job]:
     # A process a training: TensorFlow gives the memory of a network back only with its process.
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), max_tasks_per_child=1)
+    pool = memory.processes(workers, each_its_own=True)
     try:
         started = {
             pool.submit(protocol.train_folds, run_of, threads=1): job

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,7 @@ from ser_cli.data import corpora, select, splits
 from ser_cli.data.corpora import ravdess
 from ser_cli.data.store import atomic_write, cache_dir
 from ser_cli.errors import DataError
-from ser_cli.model import dataset, fitting, settings
+from ser_cli.model import dataset, fitting, memory, settings
 from ser_cli.model.calibration import calibrate
 from ser_cli.report import metrics, results
 from ser_cli.stages import train
@@ -152,7 +151,7 @@ def train_folds(
         for number in todo:
             _train_fold(work, number, threads, progress)
         return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with memory.processes(workers) as pool:
         started = [pool.submit(_train_fold, work, number, 1, None) for number in todo]
         for done, future in enumerate(as_completed(started), start=1):
             future.result()

@@ -17,7 +17,7 @@ from ser_cli import recipes
 from ser_cli.data import corpora, select, splits
 from ser_cli.data.store import write_text
 from ser_cli.errors import DataError, UsageError
-from ser_cli.model import artifacts, dataset, fitting, settings, studies
+from ser_cli.model import artifacts, dataset, fitting, memory, settings, studies
 from ser_cli.report import study as study_report
 from ser_cli.stages import train
 
@@ -254,6 +254,7 @@ def _work(
 ) -> None:
     """Run trials until there are enough; in a process of its own, the folds come from the cache."""
     alone = bool(folds)
+    memory.keep()
     fitting.prepare(search.seed, threads=0 if alone else 1)
     folds = folds or load_folds(search, jobs=1)
     deadline = None if timeout is None else time.monotonic() + timeout

@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks.sides import one_core
 from ser_cli import recipes
-from ser_cli.model import fitting
+from ser_cli.model import fitting, memory
 from ser_cli.types import Batch
 
 TRAIN, DEV, FRAMES = 1_600, 320, 135
@@ -30,6 +30,7 @@ def batch(count: int, features: int, classes: int) -> Batch:
 def main() -> None:
     count = int(sys.argv[1])
     one_core()
+    memory.keep()
     recipe = recipes.get(recipes.DEFAULT)
     fitting.prepare(0, threads=1)
     classes = len(recipe.labels)

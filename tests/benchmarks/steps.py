@@ -16,7 +16,7 @@ import numpy as np
 
 from benchmarks.sides import one_core
 from ser_cli import recipes
-from ser_cli.model import fitting
+from ser_cli.model import fitting, memory
 
 if TYPE_CHECKING:
     import keras
@@ -42,6 +42,7 @@ def network(recipe: Recipe, *, plain: bool) -> keras.Model:
 def main() -> None:
     recipe, count = recipes.get(sys.argv[1]), int(sys.argv[2])
     one_core()
+    memory.keep()
     rng = np.random.default_rng(0)
     size = recipe.defaults["batch_size"]
     steps = max(1, CLIPS // size)

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import optuna
 
 from ser_cli import recipes
-from ser_cli.model import fitting
+from ser_cli.model import fitting, memory
 from ser_cli.stages import train, tune
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def replay(search: tune.Search, folder: Path) -> dict[str, Any]:
     """Run the same trials without cache and pruning."""
     settings = [trial.params for trial in _read(folder).trials]
     start = time.perf_counter()
+    memory.keep()
     fitting.prepare(search.seed)
     scores = {number: _score(search, params) for number, params in enumerate(settings)}
     seconds = time.perf_counter() - start

@@ -1,0 +1,64 @@
+"""What a process that trains frees is there for its next step, whatever thread asks."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import sys
+
+import pytest
+
+from ser_cli.model import memory
+
+pytestmark = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another allocator")
+
+# Pages that a new thread fetches for an array as large as the one just freed, when other threads
+# have come and gone before, as those do that look features up.
+FAULTS = """
+import resource
+from concurrent.futures import ThreadPoolExecutor
+def fetched(_=None):
+    faults = []
+    for _ in range(3):
+        faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
+        b"x" * 100_000_000
+    return faults[2] - faults[1]
+def in_new_thread():
+    with ThreadPoolExecutor(4) as before:
+        list(before.map(lambda size: b"x" * size, range(1000)))
+    with ThreadPoolExecutor(1) as training:
+        return training.submit(fetched).result()
+"""
+PAGES = 100_000_000 // 4096
+MAIN = """
+import sys
+from ser_cli import __main__, cli
+cli.app = lambda: print(in_new_thread())
+__main__.main()
+"""
+
+
+def faults(code: str, *words: str) -> int:
+    command = [sys.executable, "-c", FAULTS + code, *words]
+    return int(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
+
+
+@pytest.mark.parametrize("command", ["train", "tune", "evaluate", "benchmark"])
+def test_a_command_that_trains_does_not_fetch_the_same_memory_again(command: str) -> None:
+    assert faults(MAIN, command, "--seed", "1") < 0.1 * PAGES
+
+
+def test_other_commands_give_it_back() -> None:
+    assert faults(MAIN, "eda") > 0.9 * PAGES
+
+
+def _in_new_thread() -> int:
+    made: dict[str, object] = {}
+    exec(FAULTS, made)
+    return int(made["in_new_thread"]())  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("each_its_own", [False, True])
+def test_processes_that_train_keep_it_too(each_its_own: bool) -> None:
+    with memory.processes(1, each_its_own=each_its_own) as pool:
+        assert pool.submit(_in_new_thread).result() < 0.1 * PAGES
