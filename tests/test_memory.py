@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="anoth
 FAULTS = """
 import resource
 from concurrent.futures import ThreadPoolExecutor
-def fetched(_=None):
+def fetched():
     faults = []
     for _ in range(3):
         faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
@@ -31,7 +31,6 @@ def in_new_thread():
 """
 PAGES = 100_000_000 // 4096
 MAIN = """
-import sys
 from ser_cli import __main__, cli
 cli.app = lambda: print(in_new_thread())
 __main__.main()

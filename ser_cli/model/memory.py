@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import ctypes
 import platform
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from concurrent.futures import ProcessPoolExecutor
 
 # M_TRIM_THRESHOLD never, M_MMAP_MAX none, M_ARENA_MAX one (a thread's own could not hold them).
 KEPT = ((-1, -1), (-4, 0), (-8, 1))
@@ -33,6 +35,10 @@ def processes(count: int, *, each_its_own: bool = False) -> ProcessPoolExecutor:
         count: At a time.
         each_its_own: Whether every task gets a new process.
     """
+    # Every command that trains calls `keep`, before it has even read its options.
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
     return ProcessPoolExecutor(
         count,
         mp_context=get_context("spawn"),
