@@ -314,6 +314,11 @@ def test_nothing_held_out_is_said(table: Path, home: Path) -> None:
     assert "nothing is held out" in done.err
     (row,) = json.loads(succeed("evaluate", "--artifacts", "whole", "--json").out)
     assert row["uar"] == "0.6667"
+    # With its own settings among them, those of others say nothing of it.
+    own = replace(ROW, settings_from=manifest["settings_from"], uar=0.5)
+    results.add(home / "shipped" / "results.csv", [own])
+    (row,) = json.loads(succeed("evaluate", "--artifacts", "whole", "--json").out)
+    assert row["uar"] == "0.5000"
     # On a corpus of which it has learned every clip, it says so.
     done = succeed("evaluate", "--artifacts", "whole", "--data", table)
     assert "48 of 48 clips were training data of this model" in done.err and "LEAKY" in done.out

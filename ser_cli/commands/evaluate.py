@@ -159,7 +159,7 @@ def _committed(error: Any, as_json: bool) -> None:
     """Show the published results of a model that has nothing held out, and say why."""
     from ser_cli.stages.evaluate import committed_results
 
-    rows = committed_results(error.recipe)
+    rows = committed_results(error.recipe, error.settings_from)
     if not rows:
         raise error
     console.say(

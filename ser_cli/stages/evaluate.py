@@ -168,12 +168,17 @@ class NothingHeldOutError(DataError):
             hint="ser evaluate --protocol actors21-24, or --data with recordings of your own",
         )
         self.recipe = model.recipe
+        self.settings_from: str = model.manifest["settings_from"]
 
 
-def committed_results(recipe: str) -> list[dict[str, str]]:
-    """Return the published protocol results of a recipe, as rows of results.csv."""
-    rows = results.read(artifacts.committed_results())
-    return [row for row in rows if row["recipe"] == recipe]
+def committed_results(recipe: str, settings_from: str) -> list[dict[str, str]]:
+    """Return the published protocol results of a recipe, as rows of results.csv.
+
+    Of these settings alone, if any were published with them.
+    """
+    found = results.read(artifacts.committed_results())
+    rows = [row for row in found if row["recipe"] == recipe]
+    return [row for row in rows if row["settings_from"] == settings_from] or rows
 
 
 def write_report(
