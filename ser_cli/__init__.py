@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ser_cli.model.predictor import Model
+    from ser_cli.model.pipeline import Model
 
     __version__: str
 
@@ -37,7 +37,7 @@ def load(artifacts: Path | str | None = None) -> Model:
 
     from ser_cli import recipes
     from ser_cli.model import artifacts as store
-    from ser_cli.model.predictor import Model
+    from ser_cli.model.pipeline import Model
 
     chosen = None if artifacts is None else Path(artifacts)
     return Model(store.load(store.resolve(chosen, recipe=recipes.DEFAULT)))

@@ -32,15 +32,15 @@ from test_audio import CODECS, encode, sine
 import ser_cli
 from ser_cli.errors import ArtifactsError
 from ser_cli.model import artifacts
-from ser_cli.model.predictor import Model
+from ser_cli.model.pipeline import Model
+from ser_cli.report.rows import as_record
 from ser_cli.sound.audio import EXTENSIONS
-from ser_cli.stages import app as stage
-from ser_cli.stages.predict import as_record
 from ser_cli.stages.predict import predict as predict_files
 from ser_cli.types import Prediction
+from ser_cli.web import session as stage
 
 assert ser_cli.__file__
-PAGE = Path(ser_cli.__file__).with_name("app.py")
+PAGE = Path(ser_cli.__file__).parent / "web" / "page.py"
 CLIPS = Path(__file__).with_name("clips")
 HEAVY = ("tensorflow", "keras", "librosa", "sklearn", "matplotlib", "optuna", "joblib", "scipy")
 LIMIT_MB = 1_000  # memory of the free hosts

@@ -18,7 +18,7 @@ import pytest
 from sklearn.preprocessing import LabelEncoder, StandardScaler
 
 from ser_cli.errors import ArtifactsError
-from ser_cli.model import artifacts, pickles, shared_files
+from ser_cli.model import artifacts, pickles, sklearn_files
 from ser_cli.model.pickles import read_state
 from ser_cli.types import Preprocessor
 
@@ -308,4 +308,4 @@ def test_a_length_that_is_none_is_refused(tmp_path: Path, wrong: object) -> None
     folder = fake.folder(tmp_path / "model")
     np.save(tmp_path / "l.npy", np.array(wrong))
     with pytest.raises(ArtifactsError, match=r"l\.npy"):
-        shared_files.read(folder / "scaler.pkl", folder / "label_encoder.pkl", tmp_path / "l.npy")
+        sklearn_files.read(folder / "scaler.pkl", folder / "label_encoder.pkl", tmp_path / "l.npy")

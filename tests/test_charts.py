@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ser_cli.report import charts, sketch
 from ser_cli.sound.features import HOP_LENGTH, TOP_DB, mel_decibels, spectrum
+from ser_cli.web import charts, preview
 
 RATE = 16_000
 SHARES = {
@@ -28,33 +28,33 @@ def sine(hertz: float, seconds: float) -> np.ndarray:
 def test_an_outline_keeps_each_peak_in_its_place() -> None:
     wave = np.zeros(1_001, np.float32)
     wave[500], wave[1_000] = 1, -0.5
-    low, high = sketch.outline(wave, columns=10)
+    low, high = preview.outline(wave, columns=10)
     assert len(low) == len(high) == 10
     assert high.tolist() == [0, 0, 0, 0, 0, 1, 0, 0, 0, 0]  # sample 500 of 1,001
     assert low.tolist() == [0] * 9 + [-0.5]
-    low, high = sketch.outline(wave[:3], columns=10)
+    low, high = preview.outline(wave[:3], columns=10)
     assert len(low) == 3
 
 
 def test_a_tone_lies_at_its_frequency() -> None:
     for hertz in (300, 1_000, 4_000):
-        levels = sketch.mel_levels(sine(hertz, 0.5), RATE)
+        levels = preview.mel_levels(sine(hertz, 0.5), RATE)
         assert levels.max() == 0 and levels.min() == -TOP_DB
         band = int(levels.mean(axis=0).argmax())
-        assert sketch.mel_place(hertz, RATE) == pytest.approx(band + 0.5, abs=1)
-    assert sketch.mel_place(0, RATE) == -0.5
+        assert preview.mel_place(hertz, RATE) == pytest.approx(band + 0.5, abs=1)
+    assert preview.mel_place(0, RATE) == -0.5
 
 
 def test_blocks_make_no_difference() -> None:
     noise = np.random.default_rng(0).standard_normal(40 * RATE, dtype=np.float32)
     n_frames = 1 + len(noise) // HOP_LENGTH
-    assert n_frames > 2 * sketch.BLOCK_FRAMES
-    whole = mel_decibels(spectrum(noise, RATE), sketch.N_MELS)
-    together = sketch.mel_levels(noise, RATE, columns=n_frames)
+    assert n_frames > 2 * preview.BLOCK_FRAMES
+    whole = mel_decibels(spectrum(noise, RATE), preview.N_MELS)
+    together = preview.mel_levels(noise, RATE, columns=n_frames)
     np.testing.assert_allclose(together, whole - whole.max(), atol=1e-4)
-    pooled = sketch.mel_levels(noise, RATE)
-    assert len(pooled) <= sketch.COLUMNS
-    step = -(-n_frames // sketch.COLUMNS)
+    pooled = preview.mel_levels(noise, RATE)
+    assert len(pooled) <= preview.COLUMNS
+    step = -(-n_frames // preview.COLUMNS)
     loudest = [whole[at : at + step].max(axis=0) for at in range(0, n_frames, step)]
     np.testing.assert_allclose(pooled, np.array(loudest) - whole.max(), atol=1e-4)
 
@@ -62,16 +62,16 @@ def test_blocks_make_no_difference() -> None:
 def test_an_hour_is_drawn_in_little_memory() -> None:
     hour = np.broadcast_to(np.float32(0.1), 600 * RATE)  # ten minutes do
     tracemalloc.start()
-    drawn = sketch.sketch(hour, RATE)
+    drawn = preview.sketch(hour, RATE)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 20e6  # the whole spectrum would take 77 MB
-    assert drawn.seconds == 600 and len(drawn.low) <= sketch.COLUMNS
+    assert drawn.seconds == 600 and len(drawn.low) <= preview.COLUMNS
 
 
 @pytest.mark.parametrize("wave", [np.zeros(RATE, np.float32), np.zeros(1, np.float32)])
 def test_silence_is_dark(wave: np.ndarray) -> None:
-    assert (sketch.mel_levels(wave, RATE) == -TOP_DB).all()
+    assert (preview.mel_levels(wave, RATE) == -TOP_DB).all()
 
 
 def test_a_picture_is_a_png_with_the_first_band_lowest() -> None:
@@ -79,9 +79,9 @@ def test_a_picture_is_a_png_with_the_first_band_lowest() -> None:
 
     levels = np.full((3, 2), -TOP_DB, np.float32)
     levels[1, 0] = 0
-    picture = Image.open(io.BytesIO(sketch.png(levels))).convert("RGB")
+    picture = Image.open(io.BytesIO(preview.png(levels))).convert("RGB")
     assert picture.size == (3, 2)
-    dark, bright = (tuple(bytes.fromhex(sketch.SHADES[end][1:])) for end in (0, -1))
+    dark, bright = (tuple(bytes.fromhex(preview.SHADES[end][1:])) for end in (0, -1))
     seen = [[picture.getpixel((x, y)) for x in range(3)] for y in range(2)]
     assert seen == [[dark] * 3, [dark, bright, dark]]
 
@@ -90,7 +90,7 @@ def test_shades_are_cividis() -> None:
     import matplotlib
 
     known = matplotlib.colormaps["cividis"](np.linspace(0, 1, 256))[:, :3] * 255
-    assert np.abs(sketch.palette(sketch.SHADES) - known).max() < 11
+    assert np.abs(preview.palette(preview.SHADES) - known).max() < 11
 
 
 def test_every_emotion_has_its_colour() -> None:
@@ -101,8 +101,8 @@ def test_every_emotion_has_its_colour() -> None:
     assert len(charts.colours([str(n) for n in range(20)])) == 20
 
 
-def drawn() -> sketch.Sketch:
-    return sketch.sketch(sine(440, 1.5), RATE)
+def drawn() -> preview.Sketch:
+    return preview.sketch(sine(440, 1.5), RATE)
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def drawn() -> sketch.Sketch:
         charts.counts({"happy": 0}),
         charts.waveform(drawn()),
         charts.mel(drawn()),
-        charts.waveform(sketch.sketch(np.zeros(9, np.float32), RATE)),
+        charts.waveform(preview.sketch(np.zeros(9, np.float32), RATE)),
     ],
 )
 def test_charts_are_vega_lite_with_named_axes(spec: dict[str, Any]) -> None:
@@ -143,4 +143,4 @@ def test_both_pictures_have_the_same_seconds() -> None:
     scales = [spec["encoding"]["x"] for spec in (charts.waveform(drawn()), charts.mel(drawn()))]
     assert [(x["title"], x["scale"]["domain"]) for x in scales] == [("time (s)", [0, 1.5])] * 2
     axis = charts.mel(drawn())["encoding"]["y"]["axis"]
-    assert max(axis["values"]) <= sketch.N_MELS and axis["labelExpr"].count("'8000'") == 1
+    assert max(axis["values"]) <= preview.N_MELS and axis["labelExpr"].count("'8000'") == 1

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from ser_cli.model import convolution, fitting
+from ser_cli.training import convolution, trainer
 
 if TYPE_CHECKING:
     import keras
@@ -115,7 +115,7 @@ def test_training_uses_it_and_what_is_saved_does_not_know(tmp_path: Any) -> None
     import keras
 
     model, _ = networks()
-    fitting.compiled(model, {"learning_rate": 0.1})
+    trainer.compiled(model, {"learning_rate": 0.1})
     assert is_fast(model)
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras", compile=False)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from ser_cli.report import canvas
 from ser_cli.report import corpus_figures as figures
+from ser_cli.report import plotting
 from ser_cli.sound.naming import numbered
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def test_class_names_are_no_formulas_and_not_longer_than_the_picture(tmp_path: P
                 figures.durations({name: np.ones(3) for name in names}),
             )
         ):
-            canvas.save(figure, tmp_path / f"{number}.svg")
-            canvas.save(figure, tmp_path / f"{number}.png")
+            plotting.save(figure, tmp_path / f"{number}.svg")
+            plotting.save(figure, tmp_path / f"{number}.png")
     shown = (tmp_path / "0.svg").read_text(encoding="utf-8")
     assert "$^$" in shown and "$x^2$" in shown and f"{'l' * 24}…" in shown and "l" * 25 not in shown

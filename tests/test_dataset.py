@@ -13,8 +13,8 @@ import soundfile
 
 from ser_cli.data.splits import Split
 from ser_cli.errors import DataError
-from ser_cli.model import dataset
 from ser_cli.sound import augment
+from ser_cli.training import dataset
 from ser_cli.types import Clip
 
 if TYPE_CHECKING:

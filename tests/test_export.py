@@ -22,8 +22,10 @@ from test_recipes import small
 from ser_cli import recipes
 from ser_cli.data import cache, corpora
 from ser_cli.errors import ArtifactsError
-from ser_cli.model import artifacts, export, fitting, formats, litert, parity, preprocess
+from ser_cli.export import formats, litert, onnx, parity
+from ser_cli.model import artifacts, preprocess
 from ser_cli.stages.export import balanced, size
+from ser_cli.training import trainer
 from ser_cli.types import Clip
 
 if TYPE_CHECKING:
@@ -89,7 +91,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
         made = cache.extract(corpora.load(str(table)), recipes.get(trained.recipe), jobs=1)
         x = preprocess.transform(made.features, trained.preprocessor)
         model = keras.saving.load_model(folder / artifacts.KERAS)
-        yield Home(folder, table, x, fitting.probabilities(model, x))
+        yield Home(folder, table, x, trainer.probabilities(model, x))
 
 
 @pytest.fixture(autouse=True)
@@ -250,7 +252,7 @@ def ruin_onnx(path: Path) -> None:
 @pytest.fixture
 def ruin(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every writer lose the weights on its way."""
-    rewrite, unroll, save = export.rewrite_onnx, litert.unrolled, export.to_saved_model
+    rewrite, unroll, save = onnx.rewrite_onnx, litert.unrolled, onnx.to_saved_model
 
     def zeroed(model: keras.Model) -> keras.Model:
         copy = unroll(model)
@@ -261,9 +263,9 @@ def ruin(monkeypatch: pytest.MonkeyPatch) -> None:
         rewrite(source, path, quantize)
         ruin_onnx(path)
 
-    monkeypatch.setattr(export, "rewrite_onnx", rewrite_wrongly)
+    monkeypatch.setattr(onnx, "rewrite_onnx", rewrite_wrongly)
     monkeypatch.setattr(litert, "unrolled", zeroed)
-    monkeypatch.setattr(export, "to_saved_model", lambda model, path: save(zeroed(model), path))
+    monkeypatch.setattr(onnx, "to_saved_model", lambda model, path: save(zeroed(model), path))
 
 
 @pytest.mark.parametrize(
@@ -503,8 +505,8 @@ def test_unrolling_reaches_every_layer_and_changes_nothing() -> None:
     assert str(model.get_config()).count("'unroll': False") == 4
     assert str(copy.get_config()).count("'unroll': True") == 4
     x = np.random.default_rng(0).standard_normal((7, 6, 5)).astype(np.float32)
-    expected = fitting.probabilities(model, x)
-    np.testing.assert_allclose(fitting.probabilities(copy, x), expected, atol=1e-6)
+    expected = trainer.probabilities(model, x)
+    np.testing.assert_allclose(trainer.probabilities(copy, x), expected, atol=1e-6)
     assert expected.std(axis=0).max() > 1e-3  # the input matters
 
 
@@ -513,7 +515,7 @@ def test_recurrent_layers_within_others_become_litert(tmp_path: Path) -> None:
     litert.to_litert(model, tmp_path / "m.tflite", None)
     x = np.random.default_rng(0).standard_normal((7, 6, 5)).astype(np.float32)
     found = litert.load_litert(tmp_path / "m.tflite")(x)
-    np.testing.assert_allclose(found, fitting.probabilities(model, x), atol=1e-6)
+    np.testing.assert_allclose(found, trainer.probabilities(model, x), atol=1e-6)
 
 
 def test_a_loop_that_stays_is_found_and_refused(
@@ -539,13 +541,13 @@ def test_every_recipe_can_be_exported(name: str, tmp_path: Path) -> None:
     recipe = recipes.get(name)
     model = recipe.build((recipe.frames or 40, recipe.features), 4, small(recipe))
     x = np.random.default_rng(0).standard_normal((5, *model.input_shape[1:])).astype(np.float32)
-    expected = fitting.probabilities(model, x)
+    expected = trainer.probabilities(model, x)
     litert.to_litert(model, tmp_path / "m.tflite", None)
-    export.to_onnx(model, tmp_path / "m.onnx")
+    onnx.to_onnx(model, tmp_path / "m.onnx")
     np.testing.assert_allclose(litert.load_litert(tmp_path / "m.tflite")(x), expected, atol=1e-5)
     for quantize in (None, "fp16", "int8"):
-        export.rewrite_onnx(tmp_path / "m.onnx", tmp_path / "q.onnx", quantize)
-        found = export.load_onnx(tmp_path / "q.onnx")(x)
+        onnx.rewrite_onnx(tmp_path / "m.onnx", tmp_path / "q.onnx", quantize)
+        found = onnx.load_onnx(tmp_path / "q.onnx")(x)
         np.testing.assert_allclose(found, expected, atol=ATOL[quantize])
 
 

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from ser_cli.report import canvas, figures
+from ser_cli.report import figures, plotting
 from ser_cli.report.metrics import Report, score
 
 if TYPE_CHECKING:
@@ -111,14 +111,14 @@ def test_the_most_important_setting_is_on_top() -> None:
 
 
 def test_svg_is_the_same_every_time_and_takes_the_pages_ink() -> None:
-    one, two = (canvas.svg(EVERY["confusion"](), name="x") for _ in range(2))
+    one, two = (plotting.svg(EVERY["confusion"](), name="x") for _ in range(2))
     assert one == two
     assert one.startswith("<svg") and "currentColor" in one and "#000000" not in one
     assert "<metadata" not in one and "matplotlib.org" not in one
 
 
 def test_svg_refers_only_to_its_own_ids() -> None:
-    tree = ElementTree.fromstring(canvas.svg(EVERY["curves"](), name="x"))
+    tree = ElementTree.fromstring(plotting.svg(EVERY["curves"](), name="x"))
     ids = [element.get("id") for element in tree.iter() if element.get("id")]
     assert len(ids) == len(set(ids)) and all(str(name).startswith("x-") for name in ids)
     link = "{http://www.w3.org/1999/xlink}href"
@@ -132,7 +132,7 @@ def test_svg_refers_only_to_its_own_ids() -> None:
 def test_save_writes_the_same_bytes_twice(tmp_path: Path, suffix: str) -> None:
     paths = [tmp_path / f"{n}{suffix}" for n in "ab"]
     for path in paths:
-        canvas.save(EVERY["trials"](), path)
+        plotting.save(EVERY["trials"](), path)
     one, two = (path.read_bytes() for path in paths)
     assert one == two
     assert one.startswith({".png": b"\x89PNG", ".svg": b"<?xml", ".pdf": b"%PDF"}[suffix])
@@ -146,8 +146,8 @@ def test_importing_draws_nothing_in() -> None:
 
 def test_pyplot_is_never_used() -> None:
     code = (
-        "import sys; from ser_cli.report import canvas, figures as f;"
-        "canvas.svg(f.importances({'a': 1.0}));"
+        "import sys; from ser_cli.report import plotting, figures as f;"
+        "plotting.svg(f.importances({'a': 1.0}));"
         "sys.exit('matplotlib.pyplot' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -25,11 +25,12 @@ from ser_cli.commands.options import follow_up
 from ser_cli.data.corpora import ravdess
 from ser_cli.data.select import Selection
 from ser_cli.errors import DataError
-from ser_cli.model import artifacts, fitting, studies
-from ser_cli.report import study as study_report
+from ser_cli.model import artifacts
+from ser_cli.report import trials as study_report
 from ser_cli.stages import protocol as protocol_stage
 from ser_cli.stages import train as train_stage
 from ser_cli.stages import tune as tune_stage
+from ser_cli.training import studies, trainer
 from ser_cli.types import Batch, Dataset, Preprocessor
 
 if TYPE_CHECKING:
@@ -266,7 +267,7 @@ def test_a_killed_training_goes_on_and_ends_the_same(
     trained: Path, table: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     command = ("train", "--data", table, "--artifacts", "again", "--params", "tiny.json")
-    scores, calls = fitting._dev_scores, []
+    scores, calls = trainer._dev_scores, []
 
     def interrupted(*arguments: Any) -> Any:
         calls.append(arguments)
@@ -274,14 +275,14 @@ def test_a_killed_training_goes_on_and_ends_the_same(
             raise KeyboardInterrupt
         return scores(*arguments)
 
-    monkeypatch.setattr(fitting, "_dev_scores", interrupted)
+    monkeypatch.setattr(trainer, "_dev_scores", interrupted)
     done = ser(*command)
     assert done.code == 130 and "Traceback" not in done.err
     assert not artifacts.is_complete(Path("again"))
     done = ser("predict", "a.wav", "--artifacts", "again")
     assert done.code == 1 and "no finished training" in done.err
 
-    monkeypatch.setattr(fitting, "_dev_scores", scores)
+    monkeypatch.setattr(trainer, "_dev_scores", scores)
     resumed = succeed(*command)
     assert "going on where an interrupted training stopped" in resumed.err
     # Killed and resumed, or in one go: the seed decides.
@@ -574,7 +575,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> list[list[float]]:
         for epoch, score in enumerate(scores.pop(0), start=1):
             on_epoch({"epoch": epoch, "dev_uar": score, "dev_accuracy": score / 2})
 
-    monkeypatch.setattr(fitting, "fit", fit)
+    monkeypatch.setattr(trainer, "fit", fit)
     monkeypatch.setattr(tune_stage, "_networks", lambda *given: lambda fold: None)
     return scores
 
@@ -612,7 +613,7 @@ def test_a_third_goes_on_from_rung_to_rung(tmp_path: Path, scripted: list[list[f
 
 
 def test_the_folds_of_a_trial_share_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    fitting.prepare(0, threads=1)
+    trainer.prepare(0, threads=1)
     recipe = recipes.get(recipes.DEFAULT)
     rng = np.random.default_rng(0)
     x = rng.standard_normal((12, 20, recipe.features)).astype(np.float32)
@@ -628,7 +629,7 @@ def test_the_folds_of_a_trial_share_a_network(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(train_stage, "build", build)
     network = tune_stage._networks(recipe, chosen, 0)
-    fits = [fitting.fit(network(fold), part, part, chosen, seed=0) for _ in range(2)]
+    fits = [trainer.fit(network(fold), part, part, chosen, seed=0) for _ in range(2)]
     assert len(built) == 1
     assert fits[0] == fits[1]  # as if it were new: weights, optimizer, dropout
     longer = replace(part, x=np.pad(x, ((0, 0), (0, 5), (0, 0))))

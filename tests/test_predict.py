@@ -19,8 +19,9 @@ import pytest
 import soundfile
 
 from ser_cli.errors import ArtifactsError, UsageError
-from ser_cli.model import artifacts, pool, predictor
-from ser_cli.sound.search import Found, find
+from ser_cli.model import artifacts, pipeline, pool
+from ser_cli.report import rows as report_rows
+from ser_cli.sound.files import Found, find
 from ser_cli.stages import predict as stage
 from ser_cli.types import Prediction
 
@@ -163,20 +164,20 @@ def test_features_that_changed_since_training(
 def test_rows_stream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake.register(monkeypatch)
     trained = artifacts.load(fake.folder(tmp_path / "artifacts"))
-    count = 2 * predictor.TOGETHER
+    count = 2 * pipeline.TOGETHER
     path = str(write(tmp_path / "a.wav", noise(LOUD, 1)))
     told: list[tuple[int, int, str]] = []
     read: list[object] = []
-    real = predictor.prepare
+    real = pipeline.prepare
 
-    def prepare(item: Found, plan: predictor.Plan) -> predictor.Prepared:
+    def prepare(item: Found, plan: pipeline.Plan) -> pipeline.Prepared:
         read.append(item)
         return real(item, plan)
 
-    monkeypatch.setattr(predictor, "prepare", prepare)
+    monkeypatch.setattr(pipeline, "prepare", prepare)
     rows = stage.predict([path] * count, trained, progress=lambda *news: told.append(news))
     next(rows)
-    assert told == [] and len(read) == predictor.TOGETHER
+    assert told == [] and len(read) == pipeline.TOGETHER
     next(rows)
     assert told == [(1, count, path)]
     list(rows)
@@ -339,9 +340,9 @@ def test_many_files_are_spread_over_the_cores(
 
 def test_records(tmp_path: Path, predict: Callable[..., list[Prediction]]) -> None:
     rows = predict(write(tmp_path / "a.wav", noise(LOUD, 0.3)), tmp_path / "no.wav")
-    good, bad = (stage.as_record(row, fake.CLASSES) for row in rows)
-    assert tuple(good) == tuple(bad) == stage.columns(fake.CLASSES)
-    assert stage.columns(fake.CLASSES) == (
+    good, bad = (report_rows.as_record(row, fake.CLASSES) for row in rows)
+    assert tuple(good) == tuple(bad) == report_rows.columns(fake.CLASSES)
+    assert report_rows.columns(fake.CLASSES) == (
         "file", "start", "end", "emotion", "confidence", "quiet", "loud",
         "status", "flags", "error",
     )  # fmt: skip
@@ -349,7 +350,7 @@ def test_records(tmp_path: Path, predict: Callable[..., list[Prediction]]) -> No
     assert good["loud"] == round(float(fake.shares(rows[0])[1]), 6)
     assert json.loads(json.dumps(bad, allow_nan=False))["confidence"] is None
     text = io.StringIO()
-    csv.DictWriter(text, stage.columns(fake.CLASSES)).writerow(bad)
+    csv.DictWriter(text, report_rows.columns(fake.CLASSES)).writerow(bad)
     assert text.getvalue().startswith(f"{tmp_path / 'no.wav'},,,,,,,error,,")
 
 

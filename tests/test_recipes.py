@@ -20,11 +20,12 @@ from ser_cli.data import corpora
 from ser_cli.data.cache import waveform_features
 from ser_cli.data.splits import Split
 from ser_cli.errors import UsageError
-from ser_cli.model import artifacts, dataset, fitting, preprocess
+from ser_cli.model import artifacts, preprocess
 from ser_cli.model.calibration import calibrate
 from ser_cli.model.runtime import Runtime
 from ser_cli.stages import train
 from ser_cli.stages.predict import predict
+from ser_cli.training import dataset, trainer
 from ser_cli.types import Clip
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ def made(
         split = Split(clips[:16], clips[16:20], clips[20:], leaky=True)
         loaded = dataset.load(split, recipe, copies=0, seed=0, jobs=1)
         data, chosen = dataset.assemble(loaded, recipe), small(recipe)
-        fitting.prepare(0, threads=1)
+        trainer.prepare(0, threads=1)
         trained = train.run(data, recipe, chosen, seed=0)
         trained = replace(trained, temperature=1.7)  # visible, whatever dev said
         folder = root / "artifacts"
@@ -283,11 +284,11 @@ def test_what_is_written_computes_what_was_trained(made: Made) -> None:
     import keras
 
     x = np.concatenate([made.data.train.x, made.data.test.x])
-    expected = fitting.probabilities(made.trained.model, x)
+    expected = trainer.probabilities(made.trained.model, x)
     loaded = artifacts.load(made.folder)
     assert loaded.temperature == 1.7 and loaded.recipe == made.recipe.name
     reloaded = keras.saving.load_model(made.folder / artifacts.KERAS)
-    np.testing.assert_allclose(fitting.probabilities(reloaded, x), expected, atol=1e-5)
+    np.testing.assert_allclose(trainer.probabilities(reloaded, x), expected, atol=1e-5)
     outputs = Runtime(loaded).probabilities(x)
     np.testing.assert_allclose(outputs, calibrate(expected, 1.7), atol=1e-5)
     assert not np.allclose(outputs, expected, atol=1e-3)
@@ -296,7 +297,7 @@ def test_what_is_written_computes_what_was_trained(made: Made) -> None:
 def test_prediction_of_files_is_that_of_the_trained_network(made: Made) -> None:
     clips = made.data.test.clips
     rows = list(predict([str(clip.path) for clip in clips], artifacts.load(made.folder)))
-    outputs = fitting.probabilities(made.trained.model, made.data.test.x)
+    outputs = trainer.probabilities(made.trained.model, made.data.test.x)
     expected = calibrate(outputs, made.trained.temperature)
     classes = made.data.preprocessor.classes
     assert [row.file for row in rows] == [str(clip.path) for clip in clips]

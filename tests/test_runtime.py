@@ -94,7 +94,7 @@ class Pretender:
 
 
 def test_export_checks_what_it_wrote(tmp_path: Path) -> None:
-    from ser_cli.model.export import to_onnx
+    from ser_cli.export.onnx import to_onnx
 
     to_onnx(Pretender(0), tmp_path / "model.onnx")
     before = (tmp_path / "model.onnx").read_bytes()
@@ -107,7 +107,7 @@ def test_export_checks_what_it_wrote(tmp_path: Path) -> None:
 
 def test_keras_exports(tmp_path: Path) -> None:
     keras = pytest.importorskip("keras")
-    from ser_cli.model.export import to_onnx
+    from ser_cli.export.onnx import to_onnx
 
     layers = keras.layers
     model = keras.Sequential(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ser_cli.errors import UsageError
-from ser_cli.model.schedule import learning_rate
+from ser_cli.training.schedule import learning_rate
 
 
 def settings(**changes: Any) -> dict[str, Any]:

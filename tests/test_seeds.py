@@ -11,8 +11,8 @@ from librosa import feature
 
 from ser_cli import recipes
 from ser_cli.data.cache import waveform_features
-from ser_cli.model import fitting
 from ser_cli.sound import augment
+from ser_cli.training import trainer
 
 if TYPE_CHECKING:
     import keras
@@ -45,7 +45,7 @@ def noise(rate: int, seconds: float = 1.5) -> Floats:
 
 def network(name: str, classes: int = 8) -> keras.Model:
     recipe = recipes.get(name)
-    fitting.prepare(0, threads=1)
+    trainer.prepare(0, threads=1)
     return recipe.build((recipe.frames or 135, recipe.features), classes, recipe.defaults)
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from ser_cli import recipes
 from ser_cli.errors import ArtifactsError
-from ser_cli.model import settings
 from ser_cli.report import results
+from ser_cli.training import settings
 
 ARTIFACTS = Path(__file__).parents[1] / "artifacts"
 SETTINGS = sorted((ARTIFACTS / "settings").glob("*.json"))

@@ -32,7 +32,7 @@ def app(
     ] = None,
 ) -> None:
     """Open the web page: upload or record, listen, see the emotions, take the CSV away."""
-    from ser_cli.stages.app import FOLDERS
+    from ser_cli.web.session import FOLDERS
 
     _check(host, port, folders or [])
     if folders:
@@ -69,7 +69,7 @@ def _serve(host: str, port: int) -> None:
     """Run the page as `streamlit run` does, in this process, until it is interrupted."""
     from streamlit.web import cli
 
-    from ser_cli.stages.app import UPLOAD_MB
+    from ser_cli.web.session import UPLOAD_MB
 
     assert ser_cli.__file__
     options = {
@@ -84,5 +84,5 @@ def _serve(host: str, port: int) -> None:
         "logger.hideWelcomeMessage": "true",
     }
     flags = [f"--{name}={value}" for name, value in options.items()]
-    page = Path(ser_cli.__file__).with_name("app.py")
+    page = Path(ser_cli.__file__).parent / "web" / "page.py"
     cli.main(["run", str(page), *flags], prog_name="streamlit", standalone_mode=False)

@@ -30,7 +30,7 @@ from ser_cli.errors import UsageError
 if TYPE_CHECKING:
     from ser_cli.report.metrics import Report
     from ser_cli.stages.evaluate import Evaluation
-    from ser_cli.stages.loose import Files
+    from ser_cli.stages.evaluate_files import Files
 
 HELP = examples(
     "ser evaluate --report",
@@ -112,10 +112,10 @@ def evaluate(
             hint="add --protocol, or train so: ser train, then ser evaluate",
         )
     elif files:
-        from ser_cli.stages import loose
+        from ser_cli.stages import evaluate_files
 
         with console.progress("features") as progress:
-            scored = loose.evaluate(files, str(data), recipe=recipe, progress=progress)
+            scored = evaluate_files.evaluate(files, str(data), recipe=recipe, progress=progress)
         out = out or Path()
     else:
         try:
@@ -150,7 +150,7 @@ def _files(
             "--model, --scaler and --encoder belong together",
             hint="name all three, or a folder: --artifacts DIR",
         )
-    from ser_cli.stages.loose import Files
+    from ser_cli.stages.evaluate_files import Files
 
     return Files(model, scaler, encoder, max_len)
 

@@ -11,7 +11,7 @@ from ser_cli import recipes
 from ser_cli.commands import console, output
 from ser_cli.errors import UsageError
 from ser_cli.model import artifacts
-from ser_cli.report.labelled import Tally
+from ser_cli.report.filename_labels import Tally
 from ser_cli.sound.audio import EXTENSIONS
 from ser_cli.stages.predict import predict
 

@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TextIO
 
 from ser_cli.errors import SerError
-from ser_cli.stages.predict import as_record, columns
-
-if TYPE_CHECKING:
-    from ser_cli.types import Prediction
-
-
-class Writer(Protocol):
-    """Takes one row at a time and shows it at once."""
-
-    def __call__(self, row: Prediction) -> None:
-        """Show a row."""
+from ser_cli.report.rows import Writer, as_record, csv_writer
+from ser_cli.types import Prediction
 
 
 @contextmanager
@@ -47,18 +36,6 @@ def writer(classes: Sequence[str], *, file: Path | None, as_json: bool) -> Itera
         raise SerError(
             f"{file} cannot be written: {error.strerror}", hint="--csv FILE in a folder that exists"
         ) from error
-
-
-def csv_writer(stream: TextIO, classes: Sequence[str]) -> Writer:
-    """Write the head of the table, and return what writes its rows."""
-    rows = csv.DictWriter(stream, columns(classes), lineterminator="\n")
-    rows.writeheader()
-
-    def write(row: Prediction) -> None:
-        rows.writerow(as_record(row, classes))
-        stream.flush()
-
-    return write
 
 
 def _json_lines(classes: Sequence[str]) -> Writer:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ser_cli import recipes
 from ser_cli.data.store import atomic_write, write_text
 from ser_cli.errors import ArtifactsError
-from ser_cli.model import shared_files
+from ser_cli.model import sklearn_files
 
 if TYPE_CHECKING:
     import keras
@@ -161,7 +161,7 @@ def load(folder: Path, *, verify: Collection[str] = NEEDED) -> Artifacts:
     return Artifacts(
         folder=folder,
         recipe=manifest["recipe"],
-        preprocessor=shared_files.read(folder / SCALER, folder / LABELS, folder / MAX_LEN),
+        preprocessor=sklearn_files.read(folder / SCALER, folder / LABELS, folder / MAX_LEN),
         temperature=float(manifest["temperature"]),
         manifest=manifest,
     )
@@ -174,7 +174,7 @@ def write_shared(folder: Path, preprocessor: Preprocessor) -> None:
         ArtifactsError: The folder is sealed.
     """
     _refuse_sealed(folder)
-    shared_files.write(preprocessor, folder / SCALER, folder / LABELS, folder / MAX_LEN)
+    sklearn_files.write(preprocessor, folder / SCALER, folder / LABELS, folder / MAX_LEN)
 
 
 def write_keras(folder: Path, model: keras.Model) -> None:

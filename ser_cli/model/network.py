@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ser_cli.errors import ArtifactsError, UsageError
-from ser_cli.model import fitting
 from ser_cli.model.artifacts import Artifacts
 from ser_cli.model.preprocess import transform
 from ser_cli.model.runtime import BATCH, Runtime
+from ser_cli.training import trainer
 
 if TYPE_CHECKING:
     import keras
@@ -57,7 +57,7 @@ def load_keras(path: Path) -> keras.Model:
     Raises:
         ArtifactsError: It cannot be loaded.
     """
-    fitting.prepare(0)
+    trainer.prepare(0)
     import keras
 
     try:
@@ -88,7 +88,7 @@ def _keras(path: Path, preprocessor: Preprocessor) -> tuple[int, Predict]:
 
     def predict(features: Sequence[Floats]) -> Floats:
         parts = [
-            fitting.probabilities(model, transform(features[at : at + BATCH], preprocessor))
+            trainer.probabilities(model, transform(features[at : at + BATCH], preprocessor))
             for at in range(0, len(features), BATCH)
         ]
         return np.concatenate(parts)

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from ser_cli.errors import SerError
 from ser_cli.model import artifacts
-from ser_cli.model.predictor import Model, Plan, failed
-from ser_cli.sound.search import Found
+from ser_cli.model.pipeline import Model, Plan, failed
+from ser_cli.sound.files import Found
 
 if TYPE_CHECKING:
     from ser_cli.types import Prediction

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ser_cli.model.preprocess import LENGTH_PERCENTILE
-from ser_cli.report import canvas
-from ser_cli.report.canvas import BLACK, BLUE, GREY, ORANGE
+from ser_cli.report import plotting
+from ser_cli.report.plotting import BLACK, BLUE, GREY, ORANGE
 from ser_cli.sound import naming
 
 if TYPE_CHECKING:
@@ -47,18 +47,18 @@ def class_counts(counts: Mapping[str, Mapping[str, int]]) -> Figure:
     """
     labels = sorted({label for series in counts.values() for label in series})
     width = 0.8 / len(counts)
-    figure, axes = canvas.panel(max(4.0, 1.5 + 0.6 * len(labels)), 3.2)
+    figure, axes = plotting.panel(max(4.0, 1.5 + 0.6 * len(labels)), 3.2)
     for number, (name, series) in enumerate(counts.items()):
         places = np.arange(len(labels)) + width * (number - (len(counts) - 1) / 2)
         heights = [series.get(label, 0) for label in labels]
         bars = axes.bar(places, heights, 0.95 * width, color=(BLUE, ORANGE)[number], label=name)
         axes.bar_label(bars, fontsize=9 if len(counts) == 1 else 7, padding=1)
-    canvas.class_ticks(axes, labels)
+    plotting.class_ticks(axes, labels)
     axes.set(ylabel="clips")
     axes.margins(y=0.08)
-    canvas.whole_numbers(axes.yaxis)
+    plotting.whole_numbers(axes.yaxis)
     if len(counts) > 1:
-        canvas.legend(axes, columns=2)
+        plotting.legend(axes, columns=2)
     return figure
 
 
@@ -69,7 +69,7 @@ def durations(seconds: Mapping[str, Doubles]) -> Figure:
         seconds: Emotion -> the length of each clip.
     """
     every = np.concatenate(list(seconds.values()))
-    figure = canvas.empty(6.0, 3.6 + 0.28 * len(seconds))
+    figure = plotting.empty(6.0, 3.6 + 0.28 * len(seconds))
     above, below = figure.subplots(
         2, 1, sharex=True, height_ratios=(2.4, 0.6 + 0.28 * len(seconds))
     )
@@ -78,9 +78,9 @@ def durations(seconds: Mapping[str, Doubles]) -> Figure:
     label = f"mean {mean:.2f} s (standard deviation {deviation:.2f} s)"
     above.axvline(mean, color=ORANGE, linewidth=2, label=label)
     above.set(ylabel="clips")
-    canvas.whole_numbers(above.yaxis)
-    canvas.tidy(above)
-    canvas.legend(above, columns=1)
+    plotting.whole_numbers(above.yaxis)
+    plotting.tidy(above)
+    plotting.legend(above, columns=1)
     _boxes(below, seconds)
     below.set(xlabel="duration (s)")
     figure.supxlabel(_BOX_SAYS, fontsize=9)
@@ -94,7 +94,7 @@ def frame_lengths(lengths: Sequence[int], fixed: int | None = None) -> Figure:
         lengths: Frames of each clip.
         fixed: Frames that every clip is padded or cut to, where that is no percentile.
     """
-    figure, axes = canvas.panel(6.0, 3.2)
+    figure, axes = plotting.panel(6.0, 3.2)
     # Every bar stands for as many whole numbers, or the bars would seem to differ.
     step = 1 + (max(lengths) - min(lengths)) // _MOST_BARS
     edges = np.arange(min(lengths) - 0.5, max(lengths) + step, step)
@@ -104,9 +104,9 @@ def frame_lengths(lengths: Sequence[int], fixed: int | None = None) -> Figure:
     if fixed is not None:
         axes.axvline(fixed, color=BLACK, linewidth=2, linestyle=":", label=f"cut at: {fixed}")
     axes.set(xlabel="length (frames)", ylabel="clips")
-    canvas.whole_numbers(axes.xaxis)
-    canvas.whole_numbers(axes.yaxis)
-    canvas.legend(axes, columns=2)
+    plotting.whole_numbers(axes.xaxis)
+    plotting.whole_numbers(axes.yaxis)
+    plotting.legend(axes, columns=2)
     return figure
 
 
@@ -119,7 +119,7 @@ def distributions(values: Mapping[str, Mapping[str, Doubles]]) -> Figure:
     emotions = len(next(iter(values.values())))
     columns = min(_PANELS_A_ROW, len(values))
     rows = -(-len(values) // columns)
-    figure = canvas.empty(max(5.0, 1.0 + 2.8 * columns), rows * (1.1 + 0.24 * emotions) + 0.5)
+    figure = plotting.empty(max(5.0, 1.0 + 2.8 * columns), rows * (1.1 + 0.24 * emotions) + 0.5)
     grid = figure.subplots(rows, columns, sharey=True, squeeze=False).ravel()
     for axes, (family, groups) in zip(grid, values.items(), strict=False):
         _boxes(axes, groups)
@@ -143,7 +143,7 @@ def correlations(matrix: Doubles, rows: Sequence[str]) -> Figure:
     families = [(name, len(list(same))) for name, same in groupby(map(naming.family, rows))]
     edges, bounds = _spread([count for _, count in families])
     side = max(6.2, 2.4 + 0.3 * len(families))
-    figure, axes = canvas.panel(side + 0.9, side)
+    figure, axes = plotting.panel(side + 0.9, side)
     axes.patch.set(hatch="///", edgecolor=GREY)  # shows through where there is no number
     # Of matplotlib's maps from blue to red the one with steps that look alike (Moreland 2009).
     image = axes.pcolormesh(
@@ -187,12 +187,12 @@ def _boxes(axes: Axes, groups: Mapping[str, Doubles]) -> None:
     labels = sorted(groups)
     axes.boxplot(
         [groups[label] for label in labels],
-        tick_labels=canvas.names(labels),
+        tick_labels=plotting.names(labels),
         orientation="horizontal",
         widths=0.6,
         **_BOX,
     )
     axes.set_ylim(len(labels) + 0.5, 0.5)
-    canvas.tidy(axes)
+    plotting.tidy(axes)
     axes.grid(visible=False, axis="y")
     axes.grid(axis="x", color=GREY, alpha=0.3, linewidth=0.7)

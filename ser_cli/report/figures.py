@@ -1,4 +1,4 @@
-"""Pictures of results, as matplotlib Figures: `canvas.save` writes one."""
+"""Pictures of results, as matplotlib Figures: `plotting.save` writes one."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ser_cli.report import canvas
-from ser_cli.report.canvas import BLUE, GREEN, GREY, ORANGE, PINK, RED
+from ser_cli.report import plotting
 from ser_cli.report.metrics import Report
+from ser_cli.report.plotting import BLUE, GREEN, GREY, ORANGE, PINK, RED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,9 +39,9 @@ def confusion(report: Report) -> Figure:
     counts = report.confusion
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     size = 1.4 + 0.5 * len(report.labels)
-    figure, axes = canvas.panel(size, size - 0.6)
+    figure, axes = plotting.panel(size, size - 0.6)
     image = axes.imshow(shares, cmap="cividis", vmin=0, vmax=1)
-    ticks, names = range(len(report.labels)), canvas.names(report.labels)
+    ticks, names = range(len(report.labels)), plotting.names(report.labels)
     axes.set_xticks(ticks, names, rotation=40, ha="right", rotation_mode="anchor")
     axes.set_yticks(ticks, names)
     axes.set(xlabel="predicted", ylabel="truth")
@@ -56,15 +56,15 @@ def confusion(report: Report) -> Figure:
 
 def per_class(report: Report) -> Figure:
     """Draw precision, recall and F1 of each class as bars."""
-    figure, axes = canvas.panel(max(4.0, 1.4 + 0.5 * len(report.labels)), 3.2)
+    figure, axes = plotting.panel(max(4.0, 1.4 + 0.5 * len(report.labels)), 3.2)
     names = ("precision", "recall", "f1")
     for shift, name, colour in zip((-1, 0, 1), names, (BLUE, ORANGE, GREEN), strict=True):
         heights = [getattr(item, name) for item in report.per_class]
         places = np.arange(len(heights)) + 0.27 * shift
         axes.bar(places, heights, 0.25, color=colour, label="F1" if name == "f1" else name)
-    canvas.class_ticks(axes, report.labels)
+    plotting.class_ticks(axes, report.labels)
     axes.set(ylabel="score (0 to 1)", ylim=(0, 1))
-    canvas.legend(axes, columns=3)
+    plotting.legend(axes, columns=3)
     return figure
 
 
@@ -78,7 +78,7 @@ def curves(history: Sequence[Mapping[str, float]], *, chosen: int | None = None)
     """
     known = [panel for panel in _PANELS if any(_values(history, line[0]) for line in panel[2])]
     heights = [height for _, height, _ in known]
-    figure = canvas.empty(5.2, sum(heights) + 0.6)
+    figure = plotting.empty(5.2, sum(heights) + 0.6)
     grid = figure.subplots(len(known), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
     for axes, (unit, _, lines) in zip(grid, known, strict=True):
         _plot_lines(axes, history, lines)
@@ -88,9 +88,9 @@ def curves(history: Sequence[Mapping[str, float]], *, chosen: int | None = None)
     if chosen is not None:
         grid[0].plot([], [], color=RED, linestyle="--", linewidth=1, label=f"kept: {chosen}")
     for axes in grid:
-        canvas.legend(axes, columns=4)
+        plotting.legend(axes, columns=4)
     grid[-1].set(xlabel="epoch")
-    canvas.whole_numbers(grid[-1].xaxis)
+    plotting.whole_numbers(grid[-1].xaxis)
     return figure
 
 
@@ -103,7 +103,7 @@ def trials(
         values: Number, value (None where there is none) and Optuna's state of each trial.
         objective: What the value is; higher is better.
     """
-    figure, axes = canvas.panel(5.6, 3.2)
+    figure, axes = plotting.panel(5.6, 3.2)
     done = sorted((n, v) for n, v, state in values if v is not None and state == "COMPLETE")
     cut = sorted((n, v) for n, v, state in values if v is not None and state != "COMPLETE")
     if cut:
@@ -115,16 +115,16 @@ def trials(
         best = np.maximum.accumulate(scores)
         axes.step(numbers, best, where="post", color=ORANGE, label="best so far")
     axes.set(xlabel="trial", ylabel=objective)
-    canvas.whole_numbers(axes.xaxis)
+    plotting.whole_numbers(axes.xaxis)
     if done or cut:
-        canvas.legend(axes, columns=3)
+        plotting.legend(axes, columns=3)
     return figure
 
 
 def importances(values: Mapping[str, float]) -> Figure:
     """Draw how much each setting mattered (shares that sum to 1), the strongest on top."""
     ranked = sorted(values.items(), key=lambda item: (item[1], item[0]))
-    figure, axes = canvas.panel(5.6, 1.0 + 0.28 * max(len(ranked), 1))
+    figure, axes = plotting.panel(5.6, 1.0 + 0.28 * max(len(ranked), 1))
     bars = axes.barh([name for name, _ in ranked], [value for _, value in ranked], color=BLUE)
     axes.bar_label(bars, fmt="%.2f", fontsize=8, padding=3)
     axes.set(xlabel="importance (share of the explained variance)")
@@ -154,6 +154,6 @@ def _plot_lines(
     for key, label, colour, style in lines:
         if values := _values(history, key):
             axes.plot(epochs, values, style, color=colour, label=label, markersize=3)
-    canvas.tidy(axes)
+    plotting.tidy(axes)
     axes.set_ylim(bottom=0)
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")

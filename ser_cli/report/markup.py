@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from ser_cli.report import canvas
+from ser_cli.report import plotting
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -61,7 +61,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 def figure(picture: Figure, name: str, caption: str) -> str:
     """Return a picture with its caption; `name` must be unique on the page."""
-    drawing = canvas.svg(picture, name=name)
+    drawing = plotting.svg(picture, name=name)
     text = escape(caption)
     return (
         f'<figure><div role="img" aria-label="{text}">{drawing}</div>'

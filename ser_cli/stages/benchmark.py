@@ -13,9 +13,10 @@ from ser_cli import recipes
 from ser_cli.data import select, splits
 from ser_cli.data.corpora import ravdess
 from ser_cli.errors import DataError, UsageError
-from ser_cli.model import memory, settings
+from ser_cli.model import memory
 from ser_cli.report import claims, results
 from ser_cli.stages import protocol
+from ser_cli.training import settings
 
 if TYPE_CHECKING:
     from ser_cli.report.claims import Line

@@ -15,7 +15,7 @@ from ser_cli.data import cache, corpora
 from ser_cli.data.store import write_csv
 from ser_cli.errors import DataError, UsageError
 from ser_cli.model.preprocess import LENGTH_PERCENTILE
-from ser_cli.report import canvas, corpus_figures
+from ser_cli.report import corpus_figures, plotting
 from ser_cli.sound import audio, naming
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def write(
     pictures = {chart: corpus_figures.class_counts({"clips": counts(found)})}
     pictures |= {folder / name: figure for name, figure in zip(PICTURES, figures, strict=True)}
     for path, figure in pictures.items():
-        canvas.save(figure, path)
+        plotting.save(figure, path)
     return (*(folder / name for name in tables), *pictures)
 
 
@@ -152,9 +152,9 @@ def check(folder: Path, bar_plot: Path | None) -> Path:
         UsageError: Its suffix is none of a picture, or its name is another picture's.
     """
     path = bar_plot or folder / BAR_PLOT
-    if path.suffix.lower() not in canvas.SUFFIXES:
+    if path.suffix.lower() not in plotting.SUFFIXES:
         raise UsageError(
-            f"{path} is not named like a picture", hint="end it in " + ", ".join(canvas.SUFFIXES)
+            f"{path} is not named like a picture", hint="end it in " + ", ".join(plotting.SUFFIXES)
         )
     if path.resolve() in {(folder / name).resolve() for name in PICTURES}:
         raise UsageError(f"{path} is another of the pictures", hint="name the bar plot otherwise")

@@ -16,18 +16,20 @@ from ser_cli import recipes
 from ser_cli.data import cache, corpora
 from ser_cli.data.store import atomic_write
 from ser_cli.errors import ArtifactsError, DataError, UsageError
-from ser_cli.model import artifacts, fitting, formats, network, parity, preprocess
-from ser_cli.model.export import load_onnx
+from ser_cli.export import formats, parity
+from ser_cli.export.onnx import load_onnx
+from ser_cli.model import artifacts, network, preprocess
 from ser_cli.sound.audio import EXTENSIONS
-from ser_cli.sound.search import find
+from ser_cli.sound.files import find
+from ser_cli.training import trainer
 from ser_cli.types import Clip
 
 if TYPE_CHECKING:
     import keras
 
+    from ser_cli.export.formats import Format
+    from ser_cli.export.parity import Parity, Run
     from ser_cli.model.artifacts import Artifacts
-    from ser_cli.model.formats import Format
-    from ser_cli.model.parity import Parity, Run
     from ser_cli.types import Progress
 
 CHECKED = 200  # clips, at most: of RAVDESS every speaker in every emotion
@@ -231,7 +233,7 @@ def _network(trained: Artifacts, *, needed: bool) -> keras.Model | None:
 def _original(trained: Artifacts, model: keras.Model | None) -> Run:
     if model is None:
         return load_onnx(trained.onnx)
-    return lambda x: fitting.probabilities(model, x)
+    return lambda x: trainer.probabilities(model, x)
 
 
 def _learned(clips: Sequence[Clip], trained: Artifacts) -> int:

@@ -12,8 +12,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ser_cli.errors import UsageError
-from ser_cli.model.predictor import Model
-from ser_cli.sound.search import find
+from ser_cli.model.pipeline import Model
+from ser_cli.sound.files import find
 
 if TYPE_CHECKING:
     from ser_cli.model.artifacts import Artifacts
@@ -68,38 +68,6 @@ def predict(
 
     task = partial(pool.label_chunk, artifacts.folder, plan)
     return _rows(pool.label(find(paths), task, jobs), total, progress)
-
-
-def columns(classes: Sequence[str]) -> tuple[str, ...]:
-    """Return the names of the columns of `as_record`."""
-    return ("file", "start", "end", "emotion", "confidence", *classes, "status", "flags", "error")
-
-
-def as_record(prediction: Prediction, classes: Sequence[str]) -> dict[str, str | float | None]:
-    """Return a row as plain values for CSV and JSON: None for what is not known.
-
-    Args:
-        prediction: The row.
-        classes: Names of its probabilities.
-    """
-    known = prediction.probabilities
-    shares = [math.nan] * len(classes) if known is None else known.tolist()
-    values = (
-        prediction.file,
-        _rounded(prediction.start),
-        _rounded(prediction.end),
-        prediction.emotion,
-        _rounded(prediction.confidence),
-        *map(_rounded, shares),
-        prediction.status,
-        ";".join(prediction.flags),
-        prediction.error,
-    )
-    return dict(zip(columns(classes), values, strict=True))
-
-
-def _rounded(value: float) -> float | None:
-    return None if math.isnan(value) else round(value, 6)
 
 
 def _check(window: float | None, step: float | None, jobs: int | None) -> None:

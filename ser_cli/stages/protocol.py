@@ -16,11 +16,12 @@ from ser_cli.data import corpora, select, splits
 from ser_cli.data.corpora import ravdess
 from ser_cli.data.store import atomic_write, cache_dir
 from ser_cli.errors import DataError
-from ser_cli.model import dataset, fitting, memory, settings
+from ser_cli.model import memory
 from ser_cli.model.calibration import calibrate
 from ser_cli.report import metrics, results
 from ser_cli.stages import train
 from ser_cli.stages.evaluate import Evaluation
+from ser_cli.training import dataset, settings, trainer
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -232,7 +233,7 @@ def _train_fold(work: Run, number: int, threads: int, progress: Progress | None)
     found = splits.audit(sounds.split, sounds.features).lines()
     if found and not split.leaky:
         raise DataError(f"fold {number + 1} of {work.protocol} leaks: {'; '.join(found)}")
-    fitting.prepare(work.seed, threads)
+    trainer.prepare(work.seed, threads)
     checkpoint = train.checkpoint_path(sounds, system, chosen, work.seed)
     data = dataset.assemble(sounds, system)
     trained = train.run(
@@ -243,7 +244,7 @@ def _train_fold(work: Run, number: int, threads: int, progress: Progress | None)
         checkpoint=checkpoint,
         on_epoch=train.epoch_progress(progress, chosen["epochs"]),
     )
-    outputs = calibrate(fitting.probabilities(trained.model, data.test.x), trained.temperature)
+    outputs = calibrate(trainer.probabilities(trained.model, data.test.x), trained.temperature)
     with atomic_write(_fold_file(work, number)) as temporary:
         np.savez(
             temporary,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ser_cli import recipes
 from ser_cli.data.corpora import EMOTIONS
-from ser_cli.model import fitting
+from ser_cli.training import trainer
 
 ANY_FRAMES = 128  # stands in where the length is learned: no layer's size depends on it then
 
@@ -36,7 +36,7 @@ class Summary:
 
 def describe() -> tuple[Summary, ...]:
     """Return all recipes, sorted by name; their networks are built to be counted."""
-    fitting.prepare(0)
+    trainer.prepare(0)
     return tuple(map(_summary, recipes.names()))
 
 

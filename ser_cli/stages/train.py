@@ -16,17 +16,19 @@ from ser_cli import recipes
 from ser_cli.data import cache, select, splits
 from ser_cli.data.store import cache_dir, write_csv, write_text
 from ser_cli.errors import UsageError
-from ser_cli.model import artifacts, dataset, export, fitting, settings
+from ser_cli.export import onnx
+from ser_cli.model import artifacts
 from ser_cli.model.calibration import calibrate, fit_temperature
-from ser_cli.report import canvas, corpus_figures, figures, metrics, text
+from ser_cli.report import corpus_figures, figures, metrics, plotting, text
+from ser_cli.training import dataset, settings, trainer
 
 if TYPE_CHECKING:
     import keras
 
     from ser_cli.data.splits import Split
-    from ser_cli.model.dataset import Sounds
-    from ser_cli.model.fitting import Epoch, Fit
     from ser_cli.report.metrics import Report
+    from ser_cli.training.dataset import Sounds
+    from ser_cli.training.trainer import Epoch, Fit
     from ser_cli.types import Batch, Clip, Dataset, Params, Preprocessor, Progress, Recipe
 
     Say = Callable[[str], None]
@@ -120,7 +122,7 @@ def train(
         progress=progress,
     )
     artifacts.unseal(folder, allow_packaged=allow_packaged)
-    fitting.prepare(seed, threads)
+    trainer.prepare(seed, threads)
     checkpoint = checkpoint_path(sounds, system, chosen, seed)
     if checkpoint.is_file():
         say("going on where an interrupted training stopped")
@@ -163,15 +165,15 @@ def run(
     checkpoint: Path | None = None,
     on_epoch: Callable[[Epoch], None] | None = None,
 ) -> Trained:
-    """Build and train one network; `fitting.prepare` has been called."""
+    """Build and train one network; `trainer.prepare` has been called."""
     model = build(data, recipe, chosen, seed=seed)
     dev = data.dev if len(data.dev.y) else None
-    fit = fitting.fit(
+    fit = trainer.fit(
         model, data.train, dev, chosen, seed=seed, checkpoint=checkpoint, on_epoch=on_epoch
     )
     temperature = 1.0
     if dev is not None:
-        temperature = fit_temperature(fitting.probabilities(model, dev.x), dev.y)
+        temperature = fit_temperature(trainer.probabilities(model, dev.x), dev.y)
     return Trained(model, data.preprocessor, fit, temperature)
 
 
@@ -238,12 +240,12 @@ def save(
     bare.set_weights(trained.model.get_weights())
     artifacts.write_shared(folder, trained.preprocessor)
     artifacts.write_keras(folder, bare)
-    export.to_onnx(bare, folder / artifacts.ONNX)
+    onnx.to_onnx(bare, folder / artifacts.ONNX)
     history = trained.fit.history
     write_csv(folder / artifacts.HISTORY, [list(history[0]), *(r.values() for r in history)])
-    canvas.save(figures.curves(history, chosen=trained.fit.best_epoch), folder / artifacts.CURVES)
+    plotting.save(figures.curves(history, chosen=trained.fit.best_epoch), folder / artifacts.CURVES)
     counts = dict(zip(("recorded", "learned from"), sounds.class_counts(), strict=True))
-    canvas.save(corpus_figures.class_counts(counts), folder / artifacts.CLASS_COUNTS)
+    plotting.save(corpus_figures.class_counts(counts), folder / artifacts.CLASS_COUNTS)
     write_csv(folder / artifacts.SPLIT, _split_rows(sounds.split))
     _write_dev(folder, dev)
     artifacts.seal(
@@ -262,7 +264,7 @@ def save(
 def _score(dev: Batch, trained: Trained) -> Report | None:
     if not len(dev.y):
         return None
-    outputs = calibrate(fitting.probabilities(trained.model, dev.x), trained.temperature)
+    outputs = calibrate(trainer.probabilities(trained.model, dev.x), trained.temperature)
     speakers = [clip.speaker for clip in dev.clips]
     return metrics.score(dev.y, outputs, labels=trained.preprocessor.classes, speakers=speakers)
 

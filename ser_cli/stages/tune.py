@@ -17,9 +17,10 @@ from ser_cli import recipes
 from ser_cli.data import corpora, select, splits
 from ser_cli.data.store import write_text
 from ser_cli.errors import DataError, UsageError
-from ser_cli.model import artifacts, dataset, fitting, memory, settings, studies
-from ser_cli.report import study as study_report
+from ser_cli.model import artifacts, memory
+from ser_cli.report import trials as study_report
 from ser_cli.stages import train
+from ser_cli.training import dataset, settings, studies, trainer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -182,7 +183,7 @@ def objective(trial: optuna.Trial, search: Search, folds: tuple[Dataset, ...]) -
             if trial.should_prune():
                 raise optuna.TrialPruned
 
-        fitting.fit(network(fold), fold.train, fold.dev, chosen, seed=search.seed, on_epoch=watch)
+        trainer.fit(network(fold), fold.train, fold.dev, chosen, seed=search.seed, on_epoch=watch)
         scores.append(best)
     trial.set_user_attr("folds", scores)
     return fmean(scores)
@@ -194,16 +195,16 @@ def _networks(system: Recipe, chosen: Params, seed: int) -> Callable[[Dataset], 
     It is built for the first fold and set back for the others: that TensorFlow compiles a
     network takes as long as some epochs on a small corpus.
     """
-    built: dict[tuple[int, ...], tuple[keras.Model, fitting.State]] = {}
+    built: dict[tuple[int, ...], tuple[keras.Model, trainer.State]] = {}
 
     def network(fold: Dataset) -> keras.Model:
         shape = (*fold.train.x.shape[1:], len(fold.preprocessor.classes))
         if shape in built:
             model, untrained = built[shape]
-            fitting.set_back(model, untrained)
+            trainer.set_back(model, untrained)
             return model
         model = train.build(fold, system, chosen, seed=seed)
-        built[shape] = model, fitting.compiled(model, chosen)
+        built[shape] = model, trainer.compiled(model, chosen)
         return model
 
     return network
@@ -255,7 +256,7 @@ def _work(
     """Run trials until there are enough; in a process of its own, the folds come from the cache."""
     alone = bool(folds)
     memory.keep()
-    fitting.prepare(search.seed, threads=0 if alone else 1)
+    trainer.prepare(search.seed, threads=0 if alone else 1)
     folds = folds or load_folds(search, jobs=1)
     deadline = None if timeout is None else time.monotonic() + timeout
     study = studies.create(name, url, seed=search.seed + worker)

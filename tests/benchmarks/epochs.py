@@ -14,7 +14,8 @@ import numpy as np
 
 from benchmarks.sides import one_core
 from ser_cli import recipes
-from ser_cli.model import fitting, memory
+from ser_cli.model import memory
+from ser_cli.training import trainer
 from ser_cli.types import Batch
 
 TRAIN, DEV, FRAMES = 1_600, 320, 135
@@ -32,12 +33,12 @@ def main() -> None:
     one_core()
     memory.keep()
     recipe = recipes.get(recipes.DEFAULT)
-    fitting.prepare(0, threads=1)
+    trainer.prepare(0, threads=1)
     classes = len(recipe.labels)
     model = recipe.build((FRAMES, recipe.features), classes, recipe.defaults)
     train, dev = (batch(size, recipe.features, classes) for size in (TRAIN, DEV))
     ends: list[tuple[float, float]] = []
-    fitting.fit(
+    trainer.fit(
         model,
         train,
         dev,

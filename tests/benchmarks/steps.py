@@ -16,7 +16,8 @@ import numpy as np
 
 from benchmarks.sides import one_core
 from ser_cli import recipes
-from ser_cli.model import fitting, memory
+from ser_cli.model import memory
+from ser_cli.training import trainer
 
 if TYPE_CHECKING:
     import keras
@@ -29,13 +30,13 @@ WARM_UP = 2
 
 def network(recipe: Recipe, *, plain: bool) -> keras.Model:
     """Return the network, ready to be trained; `plain` leaves its layers to Keras."""
-    fitting.prepare(0, threads=1)
+    trainer.prepare(0, threads=1)
     # So that both sides learn the same; S4's own rate, since Adam's first steps make much of a last
     # digit at S1's, and at a lower one a wrong gradient would hardly show in the losses.
     settings = {**recipe.defaults, "dropout": 0.0, "learning_rate": 1e-4}
     model = recipe.build((recipe.frames or 1, recipe.features), len(recipe.labels), settings)
-    with patch.object(fitting, "_on_processor", lambda: False) if plain else patch.dict({}):
-        fitting.compiled(model, settings)
+    with patch.object(trainer, "_on_processor", lambda: False) if plain else patch.dict({}):
+        trainer.compiled(model, settings)
     return model
 
 

@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING, Any
 import optuna
 
 from ser_cli import recipes
-from ser_cli.model import fitting, memory
+from ser_cli.model import memory
 from ser_cli.stages import train, tune
+from ser_cli.training import trainer
 
 if TYPE_CHECKING:
     from ser_cli.types import Params
@@ -46,7 +47,7 @@ def replay(search: tune.Search, folder: Path) -> dict[str, Any]:
     settings = [trial.params for trial in _read(folder).trials]
     start = time.perf_counter()
     memory.keep()
-    fitting.prepare(search.seed)
+    trainer.prepare(search.seed)
     scores = {number: _score(search, params) for number, params in enumerate(settings)}
     seconds = time.perf_counter() - start
     return {"seconds": seconds, "best": max(scores.values()), "scores": scores}

@@ -16,7 +16,7 @@ from ser_cli.errors import ArtifactsError
 if TYPE_CHECKING:
     import keras
 
-    from ser_cli.model.parity import Run
+    from ser_cli.export.parity import Run
     from ser_cli.types import Floats
 
 TOLERANCE = 1e-5  # of a probability; float32 networks differ by about 1e-7

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ser_cli.data.store import write_csv
 from ser_cli.model import artifacts
-from ser_cli.report import canvas, figures
+from ser_cli.report import figures, plotting
 
 if TYPE_CHECKING:
     import optuna
@@ -34,8 +34,8 @@ def write(study: optuna.Study, folder: Path) -> None:
         rows.append([trial.number, trial.state.name.lower(), value, f"{seconds:.0f}", *params])
     write_csv(folder / artifacts.TRIALS, rows)
     points = [(trial.number, trial.value, trial.state.name) for trial in done]
-    canvas.save(figures.trials(points), folder / artifacts.TRIALS_PLOT)
+    plotting.save(figures.trials(points), folder / artifacts.TRIALS_PLOT)
     complete = study.get_trials(states=[optuna.trial.TrialState.COMPLETE])
     if len({trial.value for trial in complete}) > 3:
         weights = optuna.importance.get_param_importances(study)
-        canvas.save(figures.importances(weights), folder / artifacts.IMPORTANCES_PLOT)
+        plotting.save(figures.importances(weights), folder / artifacts.IMPORTANCES_PLOT)

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, BinaryIO
 from ser_cli import recipes
 from ser_cli.errors import ArtifactsError
 from ser_cli.model import artifacts
-from ser_cli.report.sketch import sketch
 from ser_cli.sound import audio
+from ser_cli.web.preview import sketch
 
 if TYPE_CHECKING:
-    from ser_cli.model.predictor import Model
-    from ser_cli.report.sketch import Sketch
+    from ser_cli.model.pipeline import Model
     from ser_cli.types import Floats, Prediction
+    from ser_cli.web.preview import Sketch
 
 FOLDERS = "SER_APP_ARTIFACTS"  # environment: artifacts folders the page offers first
 PACKAGED = "packaged with ser"

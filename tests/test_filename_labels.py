@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from ser_cli.report import labelled
+from ser_cli.report import filename_labels
 from ser_cli.types import Prediction
 
 CLASSES = ("angry", "calm", "sad")
@@ -21,7 +21,7 @@ def row(name: str, emotion: str) -> Prediction:
 
 
 def report(rows: list[Prediction], parts: dict[str, str]) -> str:
-    tally = labelled.Tally(CLASSES, lambda: parts)
+    tally = filename_labels.Tally(CLASSES, lambda: parts)
     for one in rows:
         tally.add(one)
     return tally.report()
@@ -78,7 +78,7 @@ def test_the_split_is_read_only_for_names_that_carry_labels() -> None:
     def never() -> dict[str, str]:
         raise AssertionError("read")
 
-    tally = labelled.Tally(CLASSES, never)
+    tally = filename_labels.Tally(CLASSES, never)
     tally.add(row("holiday", "sad"))
     assert tally.report() == ""
     with pytest.raises(AssertionError, match="read"):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ser_cli import recipes
 from ser_cli.data import corpora
 from ser_cli.errors import ArtifactsError, UsageError
-from ser_cli.model import artifacts, network, shared_files
+from ser_cli.model import artifacts, network, sklearn_files
 from ser_cli.stages.evaluate import Evaluation, learned_from, score
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _preprocessor(files: Files, recipe: Recipe) -> Preprocessor:
             f"the length of a clip is learned in {recipe.name}, and --model does not say it",
             hint="--max-len FOLDER/max_len.npy",
         )
-    read = shared_files.read(files.scaler, files.encoder, length)
+    read = sklearn_files.read(files.scaler, files.encoder, length)
     expected = {
         "frame": recipe.features, "cell": recipe.features * read.max_len, "none": 0
     }[recipe.scale]  # fmt: skip

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from ser_cli.model import fitting, recurrent
+from ser_cli.training import fast_lstm, trainer
 
 if TYPE_CHECKING:
     import keras
@@ -25,13 +25,13 @@ def networks(**given: Any) -> tuple[keras.Model, keras.Model]:
     for _ in range(2):
         keras.utils.set_random_seed(0)
         made.append(keras.Sequential([keras.Input((FRAMES, WIDTH)), layers.LSTM(UNITS, **given)]))
-    recurrent.speed_up(made[1])
+    fast_lstm.speed_up(made[1])
     made[1].set_weights(made[0].get_weights())
     return made[0], made[1]
 
 
 def is_fast(model: keras.Model) -> bool:
-    return isinstance(model.layers[-1].inner_loop, recurrent._Loop)
+    return isinstance(model.layers[-1].inner_loop, fast_lstm._Loop)
 
 
 def gradients(call: Callable[..., Any], variables: list[Any]) -> list[Any]:
@@ -77,11 +77,11 @@ def test_a_bidirectional_one_learns_as_keras_does() -> None:
 
     histories = []
     for fast in (False, True):
-        fitting.prepare(0)
+        trainer.prepare(0)
         lstm = layers.Bidirectional(layers.LSTM(UNITS))
         model = keras.Sequential([keras.Input((FRAMES, WIDTH)), lstm, layers.Dense(2, "softmax")])
         if fast:
-            recurrent.speed_up(model)
+            fast_lstm.speed_up(model)
         model.compile(optimizers.Adam(0.05), losses.SparseCategoricalCrossentropy())
         x = np.random.default_rng(0).standard_normal((8, FRAMES, WIDTH)).astype(np.float32)
         y = (x.mean(axis=(1, 2)) > 0).astype(np.int64)
@@ -109,5 +109,5 @@ def test_masked_frames_are_left_to_keras() -> None:
 
 def test_training_uses_it() -> None:
     model, _ = networks()
-    fitting.compiled(model, {"learning_rate": 0.1})
+    trainer.compiled(model, {"learning_rate": 0.1})
     assert is_fast(model)

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ser_cli.data.store import atomic_write
-from ser_cli.model import convolution, recurrent
-from ser_cli.model.schedule import learning_rate
 from ser_cli.sound.augment import mask
+from ser_cli.training import convolution, fast_lstm
+from ser_cli.training.schedule import learning_rate
 
 if TYPE_CHECKING:
     import keras
@@ -90,7 +90,7 @@ def compiled(model: keras.Model, settings: Params) -> State:
     from keras import losses, ops, optimizers
 
     if _on_processor():
-        recurrent.speed_up(model)
+        fast_lstm.speed_up(model)
         convolution.speed_up(model)
     model.compile(
         optimizer=optimizers.Adam(settings["learning_rate"]),

@@ -16,7 +16,7 @@ from ser_cli.data.cache import waveform_features
 from ser_cli.errors import ArtifactsError, SerError, UsageError
 from ser_cli.model.runtime import Runtime
 from ser_cli.sound import audio
-from ser_cli.sound.search import Found, find
+from ser_cli.sound.files import Found, find
 from ser_cli.types import Prediction
 
 if TYPE_CHECKING:

@@ -11,12 +11,12 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ser_cli.report.canvas import BLUE, GREEN, GREY, ORANGE, PINK, RED
-from ser_cli.report.sketch import N_MELS, SHADES, mel_place
+from ser_cli.report.plotting import BLUE, GREEN, GREY, ORANGE, PINK, RED
 from ser_cli.sound.features import TOP_DB
+from ser_cli.web.preview import N_MELS, SHADES, mel_place
 
 if TYPE_CHECKING:
-    from ser_cli.report.sketch import Sketch
+    from ser_cli.web.preview import Sketch
 
     Spec = dict[str, Any]
 

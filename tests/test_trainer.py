@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from ser_cli.model import fitting
+from ser_cli.training import trainer
 from ser_cli.types import Batch
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def network(seed: int = 0) -> keras.Model:
     """Everything with a state of its own: batch statistics, and dropout's generator."""
     import keras
 
-    fitting.prepare(seed, threads=1)
+    trainer.prepare(seed, threads=1)
     layers = keras.layers
     return keras.Sequential(
         [
@@ -72,12 +72,12 @@ def fit(
     seed: int = 0,
     dev: Batch | None = None,
     checkpoint: Path | None = None,
-    on_epoch: Callable[[fitting.Epoch], None] | None = None,
+    on_epoch: Callable[[trainer.Epoch], None] | None = None,
     train: Batch | None = None,
     **changes: Any,
-) -> tuple[fitting.Fit, list[Any]]:
+) -> tuple[trainer.Fit, list[Any]]:
     model = network(seed)
-    done = fitting.fit(
+    done = trainer.fit(
         model,
         train or batch(0),
         dev,
@@ -93,8 +93,8 @@ def same(first: list[Any], second: list[Any]) -> bool:
     return all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
 
 
-def killer(after: int) -> Callable[[fitting.Epoch], None]:
-    def on_epoch(row: fitting.Epoch) -> None:
+def killer(after: int) -> Callable[[trainer.Epoch], None]:
+    def on_epoch(row: trainer.Epoch) -> None:
         if row["epoch"] == after:
             raise KilledError
 
@@ -115,7 +115,7 @@ def test_the_loss_falls_and_dev_is_learned() -> None:
 
 
 def test_a_row_an_epoch() -> None:
-    rows: list[fitting.Epoch] = []
+    rows: list[trainer.Epoch] = []
     done, _ = fit(dev=batch(1), epochs=2, on_epoch=rows.append)
     assert tuple(rows) == done.history
     names = ["epoch", "learning_rate", "loss", "dev_loss", "dev_accuracy", "dev_uar"]
@@ -148,7 +148,7 @@ def test_a_killed_training_goes_on_as_if_nothing_was(
     checkpoint = tmp_path / "state.npz"
     with pytest.raises(KilledError):
         fit(dev=dev, checkpoint=checkpoint, on_epoch=killer(after), **settings)
-    rows: list[fitting.Epoch] = []
+    rows: list[trainer.Epoch] = []
     resumed, continued = fit(dev=dev, checkpoint=checkpoint, on_epoch=rows.append, **settings)
     assert [row["epoch"] for row in rows] == list(range(after + 1, 5))  # no epoch is done twice
     assert resumed == whole
@@ -161,7 +161,7 @@ def test_a_training_that_goes_on_counts_the_seconds_of_before(
 ) -> None:
     ticks = itertools.count(0.0, 10.0)  # at the start, at each checkpoint and at the end
     clock = types.SimpleNamespace(monotonic=lambda: next(ticks))
-    monkeypatch.setattr(fitting, "time", clock)
+    monkeypatch.setattr(trainer, "time", clock)
     assert fit(epochs=4)[0].seconds == 10.0
     checkpoint = tmp_path / "state.npz"
     with pytest.raises(KilledError):
@@ -179,7 +179,7 @@ def test_a_damaged_checkpoint_is_begun_anew(tmp_path: Path) -> None:
     np.savez(other, something=np.zeros(3))
     for left in (b"no archive", b"", whole[: len(whole) // 2], bytes(flipped), other.getvalue()):
         checkpoint.write_bytes(left)
-        rows: list[fitting.Epoch] = []
+        rows: list[trainer.Epoch] = []
         found, others = fit(epochs=2, checkpoint=checkpoint, on_epoch=rows.append)
         assert len(rows) == 2 and found == expected and same(weights, others)
 
@@ -188,7 +188,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch, *scores: float) -> None:
     """Let dev say what the test wants, epoch by epoch."""
     told = iter(scores)
     monkeypatch.setattr(
-        fitting,
+        trainer,
         "_dev_scores",
         lambda model, dev: {"dev_loss": 1.0, "dev_accuracy": 0.5, "dev_uar": next(told)},
     )
@@ -211,7 +211,7 @@ def test_the_best_epochs_weights_are_kept(monkeypatch: pytest.MonkeyPatch) -> No
     scripted(monkeypatch, 0.3, 0.9, 0.4, 0.4)
     model = network()
     seen: list[Any] = []
-    fitting.fit(
+    trainer.fit(
         model, batch(0), batch(1), SETTINGS, seed=0,
         on_epoch=lambda row: seen.append(model.get_weights()),
     )  # fmt: skip
@@ -222,7 +222,7 @@ def test_the_best_epochs_weights_are_kept(monkeypatch: pytest.MonkeyPatch) -> No
 def test_without_dev_the_last_epoch_is_kept_and_patience_waits_for_nothing() -> None:
     model = network()
     seen: list[Any] = []
-    done = fitting.fit(
+    done = trainer.fit(
         model, batch(0), None, SETTINGS | {"patience": 1}, seed=0,
         on_epoch=lambda row: seen.append(model.get_weights()),
     )  # fmt: skip
@@ -238,7 +238,7 @@ def test_dev_scores_are_what_their_names_say() -> None:
     y = np.array([0, 0, 0, 1])  # class 2 does not occur
     x = np.full((4, 1, 3), 0.2, np.float32)
     x[[0, 1, 2, 3], 0, [0, 0, 1, 1]] = 0.6
-    row = fitting._dev_scores(Fixed(), Batch(x, y, ()))
+    row = trainer._dev_scores(Fixed(), Batch(x, y, ()))
     assert row["dev_accuracy"] == pytest.approx(3 / 4)
     assert row["dev_uar"] == pytest.approx((2 / 3 + 1) / 2)
     assert row["dev_loss"] == pytest.approx(-(3 * math.log(0.6) + math.log(0.2)) / 4, rel=1e-6)
@@ -246,19 +246,19 @@ def test_dev_scores_are_what_their_names_say() -> None:
 
 def test_large_inputs_are_predicted_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     model, x = network(), batch(3, 10).x
-    whole = fitting.probabilities(model, x)
-    monkeypatch.setattr(fitting, "DEV_BATCH", 3)
-    np.testing.assert_allclose(fitting.probabilities(model, x), whole, atol=1e-6)
+    whole = trainer.probabilities(model, x)
+    monkeypatch.setattr(trainer, "DEV_BATCH", 3)
+    np.testing.assert_allclose(trainer.probabilities(model, x), whole, atol=1e-6)
     np.testing.assert_allclose(whole.sum(axis=1), 1, atol=1e-5)
 
 
 def test_classes_weigh_the_same_however_many_clips_they_have() -> None:
     y = np.array([0] * 6 + [1] * 3 + [3] * 1)
-    weights = fitting.class_weights(y, 4)
+    weights = trainer.class_weights(y, 4)
     np.testing.assert_allclose(weights[[0, 1, 3]], [10 / 18, 10 / 9, 10 / 3], rtol=1e-6)
     assert weights[y].mean() == pytest.approx(1)
     assert np.isfinite(weights).all()  # of a class without clips, too
-    assert fitting.class_weights(np.array([0, 1, 2]), 3).tolist() == [1, 1, 1]
+    assert trainer.class_weights(np.array([0, 1, 2]), 3).tolist() == [1, 1, 1]
 
 
 def test_the_loss_is_weighed_by_class() -> None:
@@ -275,7 +275,7 @@ def test_the_loss_is_weighed_by_class() -> None:
 
     recorder = Recorder()
     train = Batch(np.zeros((12, 2, 2), np.float32), np.array([0] * 9 + [1] * 3), ())
-    row = fitting._train_epoch(recorder, train, SETTINGS, seed=0, epoch=3, rate=0.1)
+    row = trainer._train_epoch(recorder, train, SETTINGS, seed=0, epoch=3, rate=0.1)
     assert recorder.weights == pytest.approx({0: 12 / 18, 1: 12 / 6})
     assert row["loss"] == 2.0  # a mean over clips, although the last batch is smaller
     assert recorder.optimizer.learning_rate == row["learning_rate"] == 0.1
@@ -299,7 +299,7 @@ def test_every_clip_is_seen_once_an_epoch_in_another_order() -> None:
     orders = []
     for seed, epoch in ((0, 1), (0, 2), (1, 1), (0, 1)):
         recorder = Recorder()
-        fitting._train_epoch(recorder, train, plain, seed=seed, epoch=epoch, rate=0.1)
+        trainer._train_epoch(recorder, train, plain, seed=seed, epoch=epoch, rate=0.1)
         assert sorted(recorder.seen) == list(range(20))
         orders.append(recorder.seen)
     assert orders[0] == orders[3] and orders[0] != orders[1] and orders[0] != orders[2]
@@ -327,5 +327,5 @@ def test_classes_may_weigh_as_many_clips_as_they_have() -> None:
 
 def test_best_epoch() -> None:
     rows = [{"dev_uar": score} for score in (0.1, 0.6, 0.2, 0.6)]
-    assert fitting.best_epoch(rows) == 2  # the first of equals
-    assert fitting.best_epoch([{"loss": 3.0}, {"loss": 4.0}]) == 2
+    assert trainer.best_epoch(rows) == 2  # the first of equals
+    assert trainer.best_epoch([{"loss": 3.0}, {"loss": 4.0}]) == 2

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ser_cli.errors import ArtifactsError, SerError
-from ser_cli.model.fitting import silent_stderr
+from ser_cli.training.trainer import silent_stderr
 
 if TYPE_CHECKING:
     import keras
 
-    from ser_cli.model.parity import Run
+    from ser_cli.export.parity import Run
     from ser_cli.types import Floats
 
 

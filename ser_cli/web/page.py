@@ -2,7 +2,7 @@
 
 From top to bottom, again after each click: what a visitor has uploaded is labelled once and
 kept in the visitor's own session. On a host that runs `streamlit run`, point it at this file, or
-at one of two lines: `from ser_cli.app import main` and `main()`.
+at one of two lines: `from ser_cli.web.page import main` and `main()`.
 """
 
 from __future__ import annotations
@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 import ser_cli
-from ser_cli.commands.output import csv_writer
 from ser_cli.errors import SerError
-from ser_cli.report import charts
+from ser_cli.report.rows import as_record, csv_writer
 from ser_cli.sound.audio import EXTENSIONS
-from ser_cli.stages import app as stage
-from ser_cli.stages.predict import as_record
+from ser_cli.web import charts
+from ser_cli.web import session as stage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,9 +25,9 @@ if TYPE_CHECKING:
 
     from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-    from ser_cli.model.predictor import Model
-    from ser_cli.report.sketch import Sketch
+    from ser_cli.model.pipeline import Model
     from ser_cli.types import Prediction
+    from ser_cli.web.preview import Sketch
 
 TITLE = "Speech emotion recognition"
 NOTICE = """

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ser_cli.errors import UsageError
-from ser_cli.model import export, litert
+from ser_cli.export import litert, onnx
 
 if TYPE_CHECKING:
+    from ser_cli.export.parity import Run
     from ser_cli.model.artifacts import Artifacts
-    from ser_cli.model.parity import Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,8 @@ FORMATS: Mapping[str, Format] = {
         suffix=".onnx",
         quantizations=("fp16", "int8"),
         from_keras=False,  # training wrote ONNX already, and checked it
-        write=lambda trained, _, path, quantize: export.rewrite_onnx(trained.onnx, path, quantize),
-        load=export.load_onnx,
+        write=lambda trained, _, path, quantize: onnx.rewrite_onnx(trained.onnx, path, quantize),
+        load=onnx.load_onnx,
     ),
     "litert": Format(
         suffix=".tflite",
@@ -53,8 +53,8 @@ FORMATS: Mapping[str, Format] = {
         suffix="",
         quantizations=(),
         from_keras=True,
-        write=lambda _, model, path, __: export.to_saved_model(model, path),
-        load=export.load_saved_model,
+        write=lambda _, model, path, __: onnx.to_saved_model(model, path),
+        load=onnx.load_saved_model,
     ),
 }
 
