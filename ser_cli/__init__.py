@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ser_cli.process import no_telemetry
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = ["__version__", "load"]
+
+no_telemetry()  # every way in leads through this file: commands, pages, workers, Python
 
 
 def load(artifacts: Path | str | None = None) -> Model:

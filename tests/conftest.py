@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+# First of all, before a test loads a library that reports to its maker.
+import ser_cli  # noqa: F401
+
 
 def _corpus() -> Path | None:
     beside = Path(__file__).resolve().parents[2] / "shared" / "ravdess"

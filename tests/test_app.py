@@ -100,7 +100,7 @@ def test_the_first_sight_tells_what_this_is(trained: Path) -> None:
 
 
 def test_two_lines_are_the_page_of_a_host(trained: Path) -> None:
-    shown = AppTest.from_string("from ser_cli.app import main\nmain()", default_timeout=60).run()
+    shown = AppTest.from_string("from ser_cli.web.page import main\nmain()", default_timeout=60).run()
     assert not shown.exception and shown.info and shown.file_uploader
     shown.run()
     assert shown.info  # a second visit runs it again
@@ -319,7 +319,6 @@ def test_the_page_is_for_this_machine_alone(
     assert {
         "--server.address=127.0.0.1",
         f"--server.port={port}",
-        "--browser.gatherUsageStats=false",
         f"--server.maxUploadSize={stage.UPLOAD_MB}",
     } <= {*served}
 

@@ -20,6 +20,7 @@ FILES = {
 # A file imports from its own layer or from one further left.
 LAYERS = (
     "types",
+    "process",
     "sound",
     "data",
     "recipes",

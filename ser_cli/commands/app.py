@@ -77,11 +77,7 @@ def _serve(host: str, port: int) -> None:
         "server.port": port,
         "server.maxUploadSize": UPLOAD_MB,
         "server.fileWatcherType": "none",  # nobody edits an installed package
-        "server.showEmailPrompt": "false",
-        "browser.gatherUsageStats": "false",
         "client.toolbarMode": "minimal",
-        # Streamlit's greeting asks a stranger's server for this machine's address.
-        "logger.hideWelcomeMessage": "true",
     }
     flags = [f"--{name}={value}" for name, value in options.items()]
     page = Path(ser_cli.__file__).parent / "web" / "page.py"
