@@ -53,8 +53,9 @@ def test_batches_change_nothing(tmp_path: Path, n: int, monkeypatch: pytest.Monk
     whole = ready.probabilities(x)
     monkeypatch.setattr(runtime, "BATCH", 2)
     assert ready.probabilities(x).shape == (n, 2)
-    np.testing.assert_allclose(ready.probabilities(x), whole, atol=1e-7)
-    np.testing.assert_allclose(ready.predict(list(x)), whole, atol=1e-7)
+    # A batch of another size may take another kernel, whose sums differ in float32's last digits.
+    np.testing.assert_allclose(ready.probabilities(x), whole, atol=1e-6)
+    np.testing.assert_allclose(ready.predict(list(x)), whole, atol=1e-6)
 
 
 def test_a_network_that_does_not_fit(tmp_path: Path) -> None:
