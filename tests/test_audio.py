@@ -290,11 +290,56 @@ def test_flags_of_level_and_length(tmp_path: Path) -> None:
     assert flags(np.zeros(16_000)) == ("silent",)
     assert flags(np.zeros((16_000, 2))) == ("silent",)
     assert flags(loud) == ("clipped",)
-    assert flags(quiet[:7_999]) == ("short",)
-    assert flags(quiet[:8_000]) == ()
     lone = quiet.copy()
     lone[1_000] = 1.0  # normalised to its peak
     assert flags(lone) == ()
+
+
+def flags_of(path: Path, waveform: np.ndarray) -> tuple[str, ...]:
+    """Return the flags of samples (n,) or (n, channels) at 16 kHz, kept as they are."""
+    soundfile.write(path, waveform, 16_000, "FLOAT")
+    return audio.load(path, sample_rate=16_000).flags
+
+
+# Each on either side of its threshold: the last sound that is odd, and the first that is not.
+def test_short_is_less_than_half_a_second(tmp_path: Path) -> None:
+    clip = sine(1, 16_000)
+    assert flags_of(tmp_path / "a.wav", clip[:7_999]) == ("short",)
+    assert flags_of(tmp_path / "a.wav", clip[:8_000]) == ()
+
+
+def test_silent_is_up_to_one_step_of_16_bits(tmp_path: Path) -> None:
+    square = np.tile(np.repeat([1.0, -1.0], 20), 400) / 2**15
+    assert flags_of(tmp_path / "a.wav", square) == ("silent",)
+    assert flags_of(tmp_path / "a.wav", 1.01 * square) == ()
+
+
+def test_clipped_is_more_than_one_sample_in_a_thousand(tmp_path: Path) -> None:
+    def clip(count: int, level: float) -> np.ndarray:
+        waveform = sine(1, 16_000)
+        waveform[:count] = level
+        return waveform
+
+    assert flags_of(tmp_path / "a.wav", clip(17, 1.0)) == ("clipped",)
+    assert flags_of(tmp_path / "a.wav", clip(16, 1.0)) == ()
+    assert flags_of(tmp_path / "a.wav", clip(1_000, 0.9995)) == ("clipped",)
+    assert flags_of(tmp_path / "a.wav", clip(1_000, 0.9985)) == ()
+
+
+def test_antiphase_is_a_mix_40_db_below_its_channel(tmp_path: Path) -> None:
+    def mix(decibels: float) -> np.ndarray:
+        left = sine(1, 16_000)
+        return np.stack([left, (2 * 10 ** (decibels / 20) - 1) * left], axis=1)
+
+    assert flags_of(tmp_path / "a.wav", mix(-40.2)) == ("antiphase",)
+    assert flags_of(tmp_path / "a.wav", mix(-39.8)) == ()
+
+
+def test_truncated_is_more_than_a_tenth_of_a_second_lost(tmp_path: Path) -> None:
+    data = (sine(1, 16_000) * 32_767).astype("<i2").tobytes()
+    for lost, expected in ((1_601, ("truncated",)), (1_600, ())):
+        (tmp_path / "a.wav").write_bytes(wav(data[: -2 * lost], size=len(data)))
+        assert audio.load(tmp_path / "a.wav", sample_rate=16_000).flags == expected
 
 
 @pytest.mark.parametrize("n_samples", [1, 2, 160, 15_999, 16_000, 16_001, 40_000, 123_456])

@@ -96,6 +96,15 @@ def test_copies_depend_on_seed_number_and_sound_alone(
     np.testing.assert_array_equal(alone.features[0], first[-len(alone.features[0]) :])
 
 
+def test_every_clip_of_a_copy_draws_for_itself(clips: tuple[Clip, ...]) -> None:
+    def draw(waveform: Floats, rng: np.random.Generator, copy: int) -> Floats:
+        return np.full_like(waveform, rng.uniform(0.1, 1.0))
+
+    made = cache.extract(clips, fake.recipe(augment=draw), copy=1, jobs=1)
+    drawn = [float(features[0, 0]) for features in made.features]
+    assert len(set(drawn)) == len(clips)
+
+
 def test_what_fails_is_named_and_the_others_go_on(clips: tuple[Clip, ...], tmp_path: Path) -> None:
     for name in ("broken.wav", "twin.wav"):
         (tmp_path / name).write_bytes(b"RIFF and nothing else")

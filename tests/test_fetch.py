@@ -16,7 +16,6 @@ from typing import Any
 
 import pytest
 
-from ser_cli.data import fetch as fetching
 from ser_cli.data.fetch import fetch, need_space
 from ser_cli.data.unpack import unpack
 from ser_cli.errors import FetchError, SerError
@@ -258,13 +257,31 @@ def test_waits_grow_and_end(server: Server, tmp_path: Path) -> None:
         assert 2**failure / 2 <= wait <= 2**failure
 
 
-def test_a_link_that_breaks_but_brings_something_is_not_given_up(
-    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_link_that_breaks_but_brings_a_megabyte_each_time_is_not_given_up(
+    server: Server, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(fetching, "_GROWTH", 1000)
-    server.faults = [len(CONTENT) // 10] * 9
-    fetch(server.url, tmp_path / "a.zip", attempts=2, md5=MD5, sleep=Clock())
-    assert server.sent == len(CONTENT)
+    server.content = bytes(6 << 20)
+    server.faults = [1 << 20] * 5
+    fetch(server.url, tmp_path / "a.zip", attempts=2, sleep=Clock())
+    assert server.sent == len(server.content)
+
+
+def test_a_link_that_breaks_and_brings_next_to_nothing_is_given_up(
+    server: Server, tmp_path: Path
+) -> None:
+    server.faults = [1000] * 9
+    with pytest.raises(FetchError, match="failed 3 times"):
+        fetch(server.url, tmp_path / "a.zip", attempts=3, sleep=Clock())
+
+
+def test_two_clients_do_not_come_back_at_the_same_moment(server: Server, tmp_path: Path) -> None:
+    waits = []
+    for client in ("a", "b"):
+        server.faults, clock = [503] * 3, Clock()
+        fetch(server.url, tmp_path / client, sleep=clock)
+        waits.append(clock.waits)
+    assert len(waits[0]) == len(waits[1]) == 3
+    assert all(one != other for one, other in zip(*waits, strict=True))
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 410])
