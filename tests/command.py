@@ -7,12 +7,16 @@ import sys
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 import soundfile
 
 from ser_cli import __main__ as door
+
+if TYPE_CHECKING:
+    from ser_cli.types import Recipe
 
 RATE = 16_000
 EMOTIONS = {"angry": 250, "calm": 600, "happy": 1400, "sad": 3200}  # Hz of their tone
@@ -34,6 +38,25 @@ TINY = {
     "copies": 0,
     "epochs": 20,
 }
+
+
+class Smallest:
+    """A trial that suggests the first of what it is offered: the smallest network."""
+
+    def suggest_int(self, name: str, low: int, high: int, **_: Any) -> int:
+        return low
+
+    def suggest_float(self, name: str, low: float, high: float, **_: Any) -> float:
+        return low
+
+    def suggest_categorical(self, name: str, choices: list[Any]) -> Any:
+        return choices[0]
+
+
+def small(recipe: Recipe) -> dict[str, Any]:
+    """Return settings of the smallest network that a recipe's search knows, trained shortly."""
+    fast = {"epochs": 2, "batch_size": 4, "learning_rate": 3e-3, "copies": 0}
+    return {**recipe.defaults, **recipe.search(Smallest()), **fast}  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import pytest
 
 from ser_cli import recipes
 from ser_cli.model import artifacts
+from ser_cli.report import results
 from ser_cli.types import Prediction, Preprocessor, Recipe
 
 if TYPE_CHECKING:
@@ -18,6 +19,24 @@ if TYPE_CHECKING:
 CLASSES = ("quiet", "loud")
 RATE, HOP = 16_000, 160
 MAX_LEN = 100  # frames: one second
+ROW = results.Row(
+    recipe="cnn-bilstm",
+    protocol="emobox6",
+    data="speech",
+    seed=0,
+    enrol_clips=0,
+    settings_from="defaults",
+    uar=0.66666,
+    war=0.5,
+    macro_f1=0.4,
+    weighted_f1=0.45,
+    ece=0.1,
+    low=0.6,
+    high=0.7,
+    epochs="3;4",
+    seconds=12,
+    command="ser evaluate --data 'my clips'",
+)
 
 
 def extract(waveform: Floats) -> Floats:

@@ -15,8 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -26,8 +25,9 @@ import pytest
 import soundfile
 import streamlit
 from command import ser, tone
+from server import PAGE, answers, free_port, within
+from sounds import CODECS, encode, sine
 from streamlit.testing.v1 import AppTest
-from test_audio import CODECS, encode, sine
 
 import ser_cli
 from ser_cli.errors import ArtifactsError
@@ -40,7 +40,6 @@ from ser_cli.types import Prediction
 from ser_cli.web import session as stage
 
 assert ser_cli.__file__
-PAGE = Path(ser_cli.__file__).parent / "web" / "page.py"
 CLIPS = Path(__file__).with_name("clips")
 HEAVY = ("tensorflow", "keras", "librosa", "sklearn", "matplotlib", "optuna", "joblib", "scipy")
 LIMIT_MB = 1_000  # memory of the free hosts
@@ -100,7 +99,9 @@ def test_the_first_sight_tells_what_this_is(trained: Path) -> None:
 
 
 def test_two_lines_are_the_page_of_a_host(trained: Path) -> None:
-    shown = AppTest.from_string("from ser_cli.web.page import main\nmain()", default_timeout=60).run()
+    shown = AppTest.from_string(
+        "from ser_cli.web.page import main\nmain()", default_timeout=60
+    ).run()
     assert not shown.exception and shown.info and shown.file_uploader
     shown.run()
     assert shown.info  # a second visit runs it again
@@ -135,7 +136,7 @@ def test_a_recording_is_one_more_row(trained: Path, tmp_path: Path) -> None:
 
 def test_a_file_that_browsers_do_not_play_is_played_decoded(trained: Path, tmp_path: Path) -> None:
     path = tmp_path / "a.aiff"
-    soundfile.write(path, sine(0.6), 44_100)
+    soundfile.write(path, sine(440, 44_100, 0.6), 44_100)
     assert len(upload(page(), path).get("audio")) == 1
 
 
@@ -253,13 +254,14 @@ def test_an_upload_gives_the_row_of_the_file(
 ) -> None:
     path = tmp_path / f"a.{suffix}"
     if suffix in CODECS:
-        encode(path, CODECS[suffix], 48_000 if CODECS[suffix] == "libopus" else 44_100, sine())
+        rate = 48_000 if CODECS[suffix] == "libopus" else 44_100
+        encode(path, CODECS[suffix], rate, sine(440, 44_100, 2))
     elif suffix == "aiff":
-        soundfile.write(path, sine(), 44_100)
+        soundfile.write(path, sine(440, 44_100, 2), 44_100)
     else:
         path.write_text("no sound" * (suffix != "empty.wav"))
     if suffix == "cut.flac":
-        soundfile.write(path, sine(), 44_100)
+        soundfile.write(path, sine(440, 44_100, 2), 44_100)
         path.write_bytes(path.read_bytes()[:20_000])
     monkeypatch.chdir(path.parent)
     model = ser_cli.load(trained)
@@ -363,20 +365,6 @@ def test_a_port_that_is_taken_is_no_traceback(served: list[str]) -> None:
     assert f"--port {port + 1}" in done.err
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
-
-
-def within(seconds: float, found: Callable[[], Any]) -> Any:
-    """Return the first true answer."""
-    end = time.monotonic() + seconds
-    while not (answer := found()):
-        assert time.monotonic() < end, "it has not come"
-        time.sleep(0.2)
-    return answer
-
-
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[tuple[str, int]]:
     """Address and process of `ser app`."""
@@ -396,14 +384,6 @@ def server(tmp_path: Path) -> Iterator[tuple[str, int]]:
     finally:
         run.terminate()
         assert run.wait(timeout=20) == 0
-
-
-def answers(address: str) -> bool:
-    try:
-        with urllib.request.urlopen(address, timeout=5) as reply:
-            return bool(reply.status == 200)
-    except OSError:
-        return False
 
 
 @pytest.fixture

@@ -10,44 +10,18 @@ import librosa
 import numpy as np
 import pytest
 import soundfile
+from sounds import CODECS, encode
 
 from ser_cli.errors import AudioError
 from ser_cli.sound import audio, decode
 
 av = pytest.importorskip("av")
 
-CODECS = {
-    "wav": "pcm_s16le",
-    "flac": "flac",
-    "mp3": "libmp3lame",
-    "m4a": "aac",
-    "webm": "libopus",
-    "ogg": "libopus",
-}
-
 
 def sine(seconds: float = 2.0, rate: int = 44_100, frequency: float = 440.0) -> np.ndarray:
     return (0.5 * np.sin(2 * np.pi * frequency * np.arange(int(seconds * rate)) / rate)).astype(
         "f4"
     )
-
-
-def encode(
-    path: Path, codec: str, rate: int, waveform: np.ndarray, form: str | None = None
-) -> Path:
-    with av.open(str(path), "w", format=form) as container:
-        stream = container.add_stream(codec, rate=rate)
-        stream.layout = "mono"
-        size = stream.codec_context.frame_size or 1024
-        fit = av.AudioResampler(
-            format=stream.codec_context.format, layout="mono", rate=rate, frame_size=size
-        )
-        frame = av.AudioFrame.from_ndarray(waveform[None], format="fltp", layout="mono")
-        frame.sample_rate = rate
-        for part in [*fit.resample(frame), *fit.resample(None)]:
-            container.mux(stream.encode(part))
-        container.mux(stream.encode(None))
-    return path
 
 
 def pitch(waveform: np.ndarray, rate: int) -> float:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import librosa
 import numpy as np
 import pytest
-from test_features import signals, sine
+from sounds import signals, sine
 
 from ser_cli.data import corpora
 from ser_cli.sound import audio, descriptors, features

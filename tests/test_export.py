@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING
 import fake
 import numpy as np
 import pytest
-from command import TINY, Result, ser, succeed, tone
-from test_pipeline import by_table
-from test_recipes import small
+from command import TINY, Result, ser, small, succeed, tone
+from corpus import by_table
 
 from ser_cli import recipes
 from ser_cli.data import cache, corpora

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import librosa
 import numpy as np
 import pytest
+from sounds import signals, sine
 
 from ser_cli.data import corpora
 from ser_cli.sound import audio, features
@@ -20,24 +21,6 @@ RATES = (16_000, 22_050)
 # A sum of float32 depends on its order, and each processor's kernels have an order of their own:
 # chroma, 0..1, is librosa's to the bit on AVX2 and up to 1.13e-6 beside it on AVX-512.
 CHROMA_ATOL = 5e-6
-
-
-def sine(hertz: float, rate: int = 16_000, seconds: float = 1.0) -> Floats:
-    at = np.arange(round(seconds * rate)) / rate
-    return (0.5 * np.sin(2 * np.pi * hertz * at)).astype(np.float32)
-
-
-def signals(rate: int) -> dict[str, Floats]:
-    rng = np.random.default_rng(0)
-    chirp = librosa.chirp(fmin=100, fmax=6000, sr=rate, duration=1.0)
-    return {
-        "silence": np.zeros(rate, np.float32),
-        "noise": (0.1 * rng.standard_normal(rate)).astype(np.float32),
-        "sine": sine(440, rate),
-        "chirp": chirp.astype(np.float32),
-        "quiet": (1e-4 * rng.standard_normal(rate)).astype(np.float32),
-        "short": (0.1 * rng.standard_normal(4_500)).astype(np.float32),
-    }
 
 
 def equals_librosa(waveform: Floats, rate: int) -> None:

@@ -8,12 +8,12 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 import soundfile
-from command import succeed
+from command import small, succeed
 
 from ser_cli import recipes
 from ser_cli.data import corpora
@@ -73,24 +73,6 @@ def sounds(rate: int) -> dict[str, Floats]:
 
 def equal(one: Floats, two: Floats) -> bool:
     return one.shape == two.shape and np.allclose(one, two, atol=1e-7)
-
-
-class Smallest:
-    """A trial that suggests the first of what it is offered: the smallest network."""
-
-    def suggest_int(self, name: str, low: int, high: int, **_: Any) -> int:
-        return low
-
-    def suggest_float(self, name: str, low: float, high: float, **_: Any) -> float:
-        return low
-
-    def suggest_categorical(self, name: str, choices: list[Any]) -> Any:
-        return choices[0]
-
-
-def small(recipe: Recipe) -> dict[str, Any]:
-    fast = {"epochs": 2, "batch_size": 4, "learning_rate": 3e-3, "copies": 0}
-    return {**recipe.defaults, **recipe.search(Smallest()), **fast}  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)

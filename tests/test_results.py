@@ -6,28 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from fake import ROW
 
 from ser_cli.errors import DataError
 from ser_cli.report import results
 
-ROW = results.Row(
-    recipe="cnn-bilstm",
-    protocol="emobox6",
-    data="speech",
-    seed=0,
-    enrol_clips=0,
-    settings_from="defaults",
-    uar=0.66666,
-    war=0.5,
-    macro_f1=0.4,
-    weighted_f1=0.45,
-    ece=0.1,
-    low=0.6,
-    high=0.7,
-    epochs="3;4",
-    seconds=12,
-    command="ser evaluate --data 'my clips'",
-)
 HEADER = (
     "recipe,protocol,data,seed,enrol_clips,settings_from,uar,war,macro_f1,weighted_f1,ece,low,"
     "high,epochs,seconds,command"

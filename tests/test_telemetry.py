@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 from command import EMOTIONS, tone
-from test_app import PAGE, answers, free_port, within
+from server import PAGE, answers, free_port, within
 from websockets import Subprotocol
 from websockets.sync.client import connect
 

@@ -1,0 +1,1 @@
+"""Every command after the other, from recordings to a report, on a few tones."""

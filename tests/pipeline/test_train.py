@@ -1,0 +1,227 @@
+"""`ser train`: what it writes, says and refuses."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import joblib
+import numpy as np
+import pytest
+from command import EMOTIONS, TINY, Result, ser, succeed
+from corpus import read_rows
+
+from ser_cli import recipes
+from ser_cli.commands.options import follow_up
+from ser_cli.model import artifacts
+from ser_cli.training import trainer
+
+if TYPE_CHECKING:
+    import keras
+
+
+WRITTEN = {
+    "model.keras",
+    "model.onnx",
+    "scaler.pkl",
+    "label_encoder.pkl",
+    "max_len.npy",
+    "history.csv",
+    "curves.png",
+    "split.csv",
+    "class_counts.png",
+    "val_metrics.txt",
+    "val_confusion_matrix.txt",
+    "manifest.json",
+    "best_hyperparameters.json",
+}
+
+
+def weights_of(folder: Path) -> list[Any]:
+    import keras
+
+    model: keras.Model = keras.saving.load_model(folder / "model.keras")
+    weights: list[Any] = model.get_weights()
+    return weights
+
+
+def same(first: list[Any], second: list[Any]) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def test_train_says_what_it_did(training: Result, trained: Path) -> None:
+    assert "settings: tiny.json" in training.err
+    assert "leak audit" not in training.err and "speaker-independent" not in training.err
+    assert training.out.splitlines()[-1].endswith(f": {trained.name}")
+    assert "epoch " in training.out and "dev UAR" in training.out
+    assert "next: ser evaluate" in training.err
+
+
+def test_train_writes_everything(trained: Path) -> None:
+    assert {path.name for path in trained.iterdir()} == WRITTEN
+    scaler = joblib.load(trained / "scaler.pkl")
+    assert scaler.mean_.shape == (139,) and (scaler.scale_ > 0).all()
+    encoder = joblib.load(trained / "label_encoder.pkl")
+    assert encoder.inverse_transform([0, 3]).tolist() == ["angry", "sad"]
+    max_len = np.load(trained / "max_len.npy")
+    assert (max_len.shape, max_len.dtype, int(max_len)) == ((), np.int64, 19)
+    assert (trained / "curves.png").read_bytes()[:4] == b"\x89PNG"
+    assert json.loads((trained / "best_hyperparameters.json").read_text()) == TINY
+
+
+def test_the_manifest_seals_what_is_there(trained: Path, table: Path) -> None:
+    manifest = json.loads((trained / "manifest.json").read_text())
+    assert set(manifest["files"]) == WRITTEN - {"manifest.json", "best_hyperparameters.json"}
+    for name, stated in manifest["files"].items():
+        content = (trained / name).read_bytes()
+        assert stated["bytes"] == len(content)
+        assert stated["sha256"] == hashlib.sha256(content).hexdigest()
+    assert manifest["recipe"] == "cnn-bilstm" and manifest["data"] == str(table)
+    assert manifest["settings"] == {**recipes.get("cnn-bilstm").defaults, **TINY}
+    assert manifest["settings_from"] == "tiny.json" and manifest["split"] == "auto"
+    assert manifest["clips"] == {"train": 32, "dev": 8, "test": 8}
+    assert manifest["leaky"] is False and 0.25 <= manifest["temperature"] <= 10
+    assert {"python", "keras", "tensorflow", "numpy", "ser"} == manifest["versions"].keys()
+
+
+def test_split_csv_names_every_file_once(trained: Path, table: Path) -> None:
+    rows = read_rows(trained / "split.csv")
+    assert sorted(Path(row["file"]).name for row in rows) == sorted(
+        Path(row["file"]).name for row in read_rows(table)
+    )
+    parts = {
+        part: {row["speaker"] for row in rows if row["split"] == part}
+        for part in ("train", "dev", "test")
+    }
+    assert [len(who) for who in parts.values()] == [4, 1, 1]
+    assert len(set.union(*parts.values())) == 6
+
+
+def test_train_writes_what_the_kept_epoch_scores_on_dev(trained: Path) -> None:
+    lines = (trained / "val_metrics.txt").read_text(encoding="utf-8").splitlines()
+    assert lines[0].startswith("Dev part: it chose epoch and calibration") and "Clips: 8" in lines
+    kept = json.loads((trained / "manifest.json").read_text())["best_epoch"]
+    row = read_rows(trained / "history.csv")[kept - 1]
+    for title, name in (("UAR (mean recall)", "dev_uar"), ("Overall accuracy", "dev_accuracy")):
+        assert any(line.startswith(f"{title}: {float(row[name]):.4f} ") for line in lines)
+    table = (trained / "val_confusion_matrix.txt").read_text(encoding="utf-8").splitlines()
+    counts = np.array([line.split()[1:] for line in table[2:]], int)
+    assert table[1].split() == sorted(EMOTIONS) and counts.sum(axis=1).tolist() == [2, 2, 2, 2]
+    assert np.trace(counts) == round(8 * float(row["dev_accuracy"]))
+
+
+def test_history_is_a_row_an_epoch(trained: Path) -> None:
+    rows = read_rows(trained / "history.csv")
+    manifest = json.loads((trained / "manifest.json").read_text())
+    uar = [float(row["dev_uar"]) for row in rows]
+    assert [int(row["epoch"]) for row in rows] == list(range(1, len(rows) + 1))
+    assert manifest["best_epoch"] == 1 + uar.index(max(uar))
+    assert float(rows[-1]["loss"]) < float(rows[0]["loss"])
+
+
+def test_a_killed_training_goes_on_and_ends_the_same(
+    trained: Path, table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ("train", "--data", table, "--artifacts", "again", "--params", "tiny.json")
+    scores, calls = trainer._dev_scores, []
+
+    def interrupted(*arguments: Any) -> Any:
+        calls.append(arguments)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return scores(*arguments)
+
+    monkeypatch.setattr(trainer, "_dev_scores", interrupted)
+    done = ser(*command)
+    assert done.code == 130 and "Traceback" not in done.err
+    assert not artifacts.is_complete(Path("again"))
+    done = ser("predict", "a.wav", "--artifacts", "again")
+    assert done.code == 1 and "no finished training" in done.err
+
+    monkeypatch.setattr(trainer, "_dev_scores", scores)
+    resumed = succeed(*command)
+    assert "going on where an interrupted training stopped" in resumed.err
+    # Killed and resumed, or in one go: the seed decides.
+    assert same(weights_of(Path("again")), weights_of(trained))
+    assert (Path("again") / "history.csv").read_bytes() == (trained / "history.csv").read_bytes()
+    assert not list((Path("cache") / "checkpoints").glob("*"))
+
+
+def test_a_table_names_its_own_split(table: Path, home: Path) -> None:
+    lines = table.read_text(encoding="utf-8").splitlines()
+    parts = {"a": "test", "b": "validation"}
+    marked = [f"{lines[0]},split", *(f"{x},{parts.get(x[-1], 'train')}" for x in lines[1:])]
+    shutil.copytree(table.parent, home / "corpus")
+    other = home / "corpus" / "marked.csv"
+    other.write_text("\n".join(marked), encoding="utf-8")
+    command = ("--artifacts", "marked", "--params", "tiny.json", "--epochs", 1)
+    succeed("train", "--data", other, *command)
+    rows = read_rows(Path("marked/split.csv"))
+    assert {row["speaker"] for row in rows if row["split"] == "test"} == {"a"}
+    assert {row["speaker"] for row in rows if row["split"] == "dev"} == {"b"}
+
+
+def test_the_shipped_model_is_not_overwritten(table: Path, home: Path) -> None:
+    command = ("train", "--data", table, "--artifacts", home / "shipped", "--params", "tiny.json")
+    done = ser(*command)
+    assert done.code == 1 and "is not overwritten" in done.err
+
+
+def test_a_folder_that_is_a_file(table: Path) -> None:
+    done = ser("train", "--data", table, "--artifacts", table, "--params", "tiny.json")
+    assert done.code == 1 and str(table) in done.err
+
+
+def test_clips_are_chosen_before_they_are_split(table: Path, home: Path) -> None:
+    chosen = ("--exclude", "sadness", "--per-class", 8, "--seed", 3)
+    done = succeed("extract", "--data", table, *chosen, "--jobs", 1, "--json")
+    assert json.loads(done.out)["clips"] == 24
+    command = ("train", "--data", table, "--artifacts", "chosen", "--params", "tiny.json")
+    once = ("--epochs", 1, "--copies", 1, "--split", "random", "--oversample", "calm")
+    table_of = succeed(*command, *once, *chosen).out
+    rows = read_rows(home / "chosen" / "split.csv")
+    assert Counter(row["emotion"] for row in rows) == {"angry": 8, "calm": 8, "happy": 8}
+    learned = Counter(row["emotion"] for row in rows if row["split"] == "train")
+    calm = f"calm \u2502 {learned['calm']} \u2502 {2 * max(learned.values())} \u2502"
+    assert calm in re.sub(" +", " ", table_of)
+    manifest = json.loads((home / "chosen" / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["selection"] == ["no sad", "at most 8 a class", "calm oversampled"]
+    scored = succeed("evaluate", "--artifacts", "chosen").out
+    assert "no sad, at most 8 a class" in " ".join(scored.split())
+
+
+def test_a_choice_of_clips_belongs_to_training(trained: Path, table: Path) -> None:
+    done = ser("evaluate", "--artifacts", trained, "--exclude", "sad")
+    assert done.code == 2 and "--protocol" in done.err
+    wrong = ser("train", "--data", table, "--artifacts", "wrong", "--exclude", "bored")
+    assert wrong.code == 2 and "no clip is 'bored'" in wrong.err
+
+
+def test_speakers_on_both_sides_are_counted(table: Path) -> None:
+    command = ("--data", table, "--artifacts", "leaky", "--params", "tiny.json", "--epochs", 1)
+    done = succeed("train", *command, "--split", "random")
+    assert "not speaker-independent" in done.err
+    assert "speakers on both sides of the split" in done.err
+
+
+def test_the_length_of_a_clip_can_be_chosen(table: Path, training: Result) -> None:
+    command = ("train", "--data", table, "--epochs", 1, "--max-len", 40, "--artifacts")
+    done = succeed(*command, "longer", "--params", "tiny.json")
+    assert "with epochs=1, max_len=40" in done.err
+    assert int(np.load("longer/max_len.npy")) == 40
+    labelled = succeed("predict", table.parent, "--artifacts", "longer", "--json")
+    assert json.loads(labelled.out.splitlines()[0])["status"] != "error"
+    done = ser(*command, "another", "--recipe", "mfcc-mlp")
+    assert done.code == 2 and "one frame" in done.err
+
+
+def test_what_comes_next_is_for_the_same_model(training: Result, home: Path) -> None:
+    assert training.err.endswith("next: ser evaluate --artifacts trained --report\n")
+    given = follow_up("train", recipe="mfcc-mlp", folder=None, data="my clips")
+    assert given == "ser train --data 'my clips' --recipe mfcc-mlp"
+    assert follow_up("train", recipe=recipes.DEFAULT, folder=None) == "ser train"
