@@ -28,6 +28,13 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def reference(session: nox.Session) -> None:
+    """Run the reference systems that results.csv lacks; `-- --show` only shows the table."""
+    session.install("-e", ".")
+    session.run("python", "tests/benchmarks/reference.py", *session.posargs)
+
+
+@nox.session
 def ui(session: nox.Session) -> None:
     """Visit the web page with a real browser (apt-get install chromium chromium-driver)."""
     session.install("-e", ".[test]")

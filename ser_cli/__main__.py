@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-TRAINING = ("train", "tune", "evaluate", "benchmark")
+TRAINING = ("train", "tune", "evaluate")
 
 
 def main() -> None:

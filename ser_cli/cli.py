@@ -13,7 +13,6 @@ from typer.core import TyperGroup
 
 from ser_cli.commands import app as page
 from ser_cli.commands import (
-    benchmark,
     console,
     download,
     eda,
@@ -54,7 +53,6 @@ app.command(epilog=extract.HELP)(extract.extract)
 app.command(epilog=tune.HELP)(tune.tune)
 app.command(epilog=train.HELP)(train.train)
 app.command(epilog=evaluate.HELP)(evaluate.evaluate)
-app.command(epilog=benchmark.HELP)(benchmark.benchmark)
 app.command(epilog=predict.HELP)(predict.predict)
 app.command(epilog=export.HELP)(export.export)
 app.command(epilog=recipes.HELP)(recipes.recipes)

@@ -55,30 +55,12 @@ class Audio:
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
-    """What the document behind a recipe says its system reaches on RAVDESS, speech and song.
-
-    Attributes:
-        split: How it parted the clips, in a few words.
-        scores: Rates 0..1 by the names of results.csv (war, macro_f1, ...); empty where it gives
-            no number.
-        exclude: Emotions it left out.
-        per_class: Clips of an emotion it took at most; None for all.
-    """
-
-    split: str
-    scores: Mapping[str, float] = field(default_factory=dict)
-    exclude: tuple[str, ...] = ()
-    per_class: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Recipe:
     """One complete system: features, network, training settings and search space.
 
     Attributes:
         name: What `--recipe` takes.
-        source: The document the system comes from.
+        source: Title of the document that describes the system.
         sample_rate: Hz.
         duration: Seconds every waveform is cut or padded to; None leaves it as it is.
         labels: The classes it knows, sorted.
@@ -93,7 +75,6 @@ class Recipe:
         build: (T, F), C, params -> an uncompiled keras.Model with softmax output.
         defaults: Every setting of `build` and of the training loop.
         search: Optuna trial -> the settings it varies.
-        claims: What its document says it reaches.
     """
 
     name: str
@@ -111,7 +92,6 @@ class Recipe:
     build: Callable[[tuple[int, int], int, Params], keras.Model]
     defaults: Params
     search: Callable[[optuna.Trial], dict[str, Any]]
-    claims: tuple[Claim, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,6 @@ ARROWS = {
     "evaluate": {"train", "predict"},
     "evaluate_files": {"evaluate"},
     "protocol": {"train", "evaluate"},
-    "benchmark": {"protocol"},
 }
 HEAVY = {
     "av",

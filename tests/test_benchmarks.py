@@ -101,15 +101,6 @@ def test_json_keeps_the_samples_and_other_rows_of_the_same_machine(tmp_path: Pat
     assert report.read(file) == [second]
 
 
-def test_the_readme_shows_the_committed_json(request: pytest.FixtureRequest) -> None:
-    expected = report.markdown(report.read(report.JSON))
-    text = report.README.read_text(encoding="utf-8")
-    if request.config.getoption("--update-golden"):
-        text = report.with_table(text, expected)
-        report.README.write_text(text, encoding="utf-8", newline="\n")
-    assert report.shown(text) == expected
-
-
 def test_labels_of_both_sides_are_read_and_compared() -> None:
     shares = np.array([0.25, 0.75], np.float32)
     rows = [Prediction(f"in/{n}.wav", 0, 1, "calm", 0.75, shares) for n in "ab"]

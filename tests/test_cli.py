@@ -65,9 +65,7 @@ def start(
 
 
 def test_the_commands_of_the_design_are_there() -> None:
-    expected = (
-        "app benchmark download-ravdess eda evaluate export extract predict recipes train tune"
-    )
+    expected = "app download-ravdess eda evaluate export extract predict recipes train tune"
     assert expected.split() == COMMANDS
 
 

@@ -42,7 +42,7 @@ def faults(code: str, *words: str) -> int:
     return int(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
 
 
-@pytest.mark.parametrize("command", ["train", "tune", "evaluate", "benchmark"])
+@pytest.mark.parametrize("command", ["train", "tune", "evaluate"])
 def test_a_command_that_trains_does_not_fetch_the_same_memory_again(command: str) -> None:
     assert faults(MAIN, command, "--seed", "1") < 0.1 * PAGES
 
@@ -57,7 +57,6 @@ def _in_new_thread() -> int:
     return int(made["in_new_thread"]())  # type: ignore[operator]
 
 
-@pytest.mark.parametrize("each_its_own", [False, True])
-def test_processes_that_train_keep_it_too(each_its_own: bool) -> None:
-    with memory.processes(1, each_its_own=each_its_own) as pool:
+def test_processes_that_train_keep_it_too() -> None:
+    with memory.processes(1) as pool:
         assert pool.submit(_in_new_thread).result() < 0.1 * PAGES

@@ -198,7 +198,7 @@ def test_augmentation_follows_its_generator(name: str) -> None:
     for one, same in zip(first, again, strict=True):
         np.testing.assert_array_equal(one, same)
         assert one.dtype == np.float32 and one.ndim == 1
-    # A seed's fixed copies may be equal, not all of them.
+    # Fixed copies may be equal, not all of them.
     assert any(not equal(one, another) for one, another in zip(first, other, strict=True))
     # And no copy is another's, or the clip itself.
     whole = [waveform, *first]
@@ -345,7 +345,7 @@ def test_the_list_of_recipes() -> None:
     assert tuple(listed) == NAMES
     assert listed["mfcc-cnn1d"] == {
         "name": "mfcc-cnn1d",
-        "source": "S1",
+        "source": "Emotion Detection from Speech",
         "sample_rate": 22_050,
         "duration": 2.5,
         "frames": 1,

@@ -57,23 +57,30 @@ def test_each_of_six_columns_makes_another_run(tmp_path: Path, other: dict[str, 
     assert len(results.read(path)) == 2
 
 
-def test_markdown_shows_percent_and_puts_the_leaky_last(tmp_path: Path) -> None:
-    path = tmp_path / "results.csv"
-    results.add(path, [replace(ROW, protocol="random70", settings_from="study x"), ROW])
-    lines = results.markdown(results.read(path)).splitlines()
-    assert [line.count("|") for line in lines] == [8] * 4
-    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines]
-    assert cells[0][0] == "protocol" and set(cells[1]) == {"---"}
-    assert cells[2] == [
-        "`emobox6`",
-        "speech",
-        "defaults",
-        "**66.7** (60.0 to 70.0)",
-        "50.0",
-        "40.0",
-        "10.0",
-    ]
-    assert cells[3][0] == "`random70` (leaky)"
+def test_histories_hold_the_epochs_of_every_fold(tmp_path: Path) -> None:
+    named = ("stats-dense", "luna5", "no sad", "defaults with epochs=2", "seed0")
+    folds = ([{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": 0.25}], [{"epoch": 1, "loss": 1.5}])
+    file = results.write_histories(tmp_path / "results.csv", named, folds)
+    assert file.relative_to(tmp_path).as_posix() == (
+        "histories/stats-dense-luna5-no-sad-defaults-with-epochs=2-seed0.csv"
+    )
+    lines = file.read_text(encoding="utf-8").splitlines()
+    assert lines == ["fold,epoch,loss", "1,1,0.5", "1,2,0.25", "2,1,1.5"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "shown"),
+    [
+        ("defaults", "defaults"),
+        ("defaults with epochs=1, copies=0", "defaults with epochs=1, copies=0"),
+        ("study cnn-bilstm-v1", "study"),
+        ("study cnn-bilstm-v1 with epochs=1", "study with epochs=1"),
+        ("masks and 3 copies with epochs=1", "masks and 3 copies with epochs=1"),
+        ("", ""),
+    ],
+)
+def test_what_was_changed_is_always_shown(settings: str, shown: str) -> None:
+    assert results.origin(settings) == shown
 
 
 def test_no_file_has_no_rows_and_another_table_is_left_alone(tmp_path: Path) -> None:

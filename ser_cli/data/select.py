@@ -43,19 +43,6 @@ class Selection:
             *(f"{label} oversampled" for label in self.oversample),
         )
 
-    def of(self, part: str) -> str:
-        """Name the clips of a part (speech, song, speech+song) as results.csv does."""
-        return ", ".join([part, *self.words()])
-
-    def options(self) -> tuple[str, ...]:
-        """Return what a user types to choose so."""
-        capped = ("--per-class", str(self.per_class)) if self.per_class else ()
-        return (
-            *(word for label in self.exclude for word in ("--exclude", label)),
-            *capped,
-            *(word for label in self.oversample for word in ("--oversample", label)),
-        )
-
 
 ALL = Selection()
 

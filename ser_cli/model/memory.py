@@ -28,20 +28,10 @@ def keep() -> None:
             mallopt(option, value)
 
 
-def processes(count: int, *, each_its_own: bool = False) -> ProcessPoolExecutor:
-    """Return spawned processes that train side by side.
-
-    Args:
-        count: At a time.
-        each_its_own: Whether every task gets a new process.
-    """
+def processes(count: int) -> ProcessPoolExecutor:
+    """Return as many spawned processes, which train side by side."""
     # Every command that trains calls `keep`, before it has even read its options.
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
 
-    return ProcessPoolExecutor(
-        count,
-        mp_context=get_context("spawn"),
-        initializer=keep,
-        max_tasks_per_child=1 if each_its_own else None,
-    )
+    return ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=keep)

@@ -1,4 +1,7 @@
-"""The default system (seed S2): 139 features a frame, three convolutions and a BiLSTM."""
+"""The default: 139 features a frame, three convolutions and a BiLSTM.
+
+The reference system is the Emotion classifier prediction project.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import numpy as np
 
 from ser_cli.sound import augment, features
 from ser_cli.sound.naming import numbered
-from ser_cli.types import Claim, Recipe
+from ser_cli.types import Recipe
 
 if TYPE_CHECKING:
     import keras
@@ -45,7 +48,7 @@ def extract(waveform: Floats) -> Floats:
 def change(waveform: Floats, rng: Generator, copy: int) -> Floats:
     """Shift by up to 2 semitones, stretch by .9 to 1.1, and every other time add noise of .005.
 
-    The seed names the amounts. It does not say how they combine; here noise, which drowns the
+    The document names the amounts. It does not say how they combine; here noise, which drowns the
     quietest actors, leaves half of the copies clean.
     """
     del copy  # all alike
@@ -56,7 +59,7 @@ def change(waveform: Floats, rng: Generator, copy: int) -> Floats:
 
 
 def build(shape: tuple[int, int], n_classes: int, params: Params) -> keras.Model:
-    """Stack the seed's network: 3 x (Conv1D, BN, MaxPool, SpatialDropout), BiLSTM, Dense."""
+    """Stack the reference network: 3 x (Conv1D, BN, MaxPool, SpatialDropout), BiLSTM, Dense."""
     from keras import Input, Sequential, layers, regularizers
 
     stack: list[Any] = [Input(shape)]
@@ -92,7 +95,7 @@ def build(shape: tuple[int, int], n_classes: int, params: Params) -> keras.Model
 
 
 def search(trial: optuna.Trial) -> dict[str, Any]:
-    """Suggest the seed's 15 parameters within its ranges."""
+    """Suggest the 15 parameters of the document within its ranges."""
     suggested: dict[str, Any] = {
         "conv1_filters": trial.suggest_int("conv1_filters", 32, 256, step=32),
         "conv2_filters": trial.suggest_int("conv2_filters", 32, 256, step=32),
@@ -113,7 +116,7 @@ def search(trial: optuna.Trial) -> dict[str, Any]:
 
 RECIPE = Recipe(
     name="cnn-bilstm",
-    source="S2",
+    source="Emotion classifier prediction project",
     sample_rate=SAMPLE_RATE,
     duration=None,
     labels=("angry", "calm", "disgust", "fearful", "happy", "neutral", "sad", "surprised"),
@@ -125,7 +128,7 @@ RECIPE = Recipe(
     extract=extract,
     augment=change,
     build=build,
-    # The first 15 are the best trial of the seed's own search.
+    # The first 15 are the best trial of the reference notebook's own search.
     defaults={
         "conv1_filters": 224,
         "conv2_filters": 256,
@@ -146,15 +149,14 @@ RECIPE = Recipe(
         "patience": 10,
         "copies": 1,
         "class_weights": True,
-        # Not the seed's, which keeps its rate.
+        # Not the reference's, which keeps its rate.
         "schedule": "cosine",
         "min_learning_rate": 0.0,
         "plateau_factor": 0.5,
         "plateau_patience": 5,
-        # Not the seed's: masks stand in for the speakers that a corpus lacks.
+        # Not the reference's: masks stand in for the speakers that a corpus lacks.
         "mask_frames": 20,
         "mask_columns": 20,
     },
     search=search,
-    claims=(Claim("random 70/15/15", {"war": 0.801}),),
 )

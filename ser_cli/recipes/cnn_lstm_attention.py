@@ -1,7 +1,9 @@
-"""Seed S4's system: 187 features a frame, two convolutions, two BiLSTMs and Luong's attention.
+"""187 features a frame through two convolutions, two BiLSTMs and Luong's attention.
 
-Each of the 216 x 187 cells has its own mean and deviation, as the seed scales them. The 128 mel
-bands are in dB, where the seed says spectrogram alone.
+The reference system is Speech Emotion Recognition.
+
+Each of the 216 x 187 cells has its own mean and deviation, as the document scales them. The 128 mel
+bands are in dB, where it says spectrogram alone.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import numpy as np
 from ser_cli.data.corpora import EMOTIONS
 from ser_cli.sound import augment, descriptors, features
 from ser_cli.sound.naming import numbered
-from ser_cli.types import Claim, Recipe
+from ser_cli.types import Recipe
 
 if TYPE_CHECKING:
     import keras
@@ -54,7 +56,7 @@ def extract(waveform: Floats) -> Floats:
 def change(waveform: Floats, rng: Generator, copy: int) -> Floats:
     """Do one to three of these: tempo .8 to 1.2, pitch +-1 semitone, shift +-2 s, noise.
 
-    The noise is up to .035 of the peak. The seed draws so many, without saying more than that
+    The noise is up to .035 of the peak. The document draws so many, without saying more than that
     for its rarest class.
     """
     del copy  # all alike
@@ -110,7 +112,7 @@ def search(trial: optuna.Trial) -> dict[str, Any]:
 
 RECIPE = Recipe(
     name="cnn-lstm-attention",
-    source="S4",
+    source="Speech Emotion Recognition",
     sample_rate=SAMPLE_RATE,
     duration=None,
     labels=EMOTIONS,
@@ -149,8 +151,4 @@ RECIPE = Recipe(
         "mask_columns": 0,
     },
     search=search,
-    claims=(
-        Claim("random 80/20", {"war": 0.8542, "weighted_f1": 0.8490}),
-        Claim("random 80/20", {"war": 0.7931, "weighted_f1": 0.7947}, exclude=("neutral",)),
-    ),
 )

@@ -1,4 +1,4 @@
-"""Seed S4's system with the row it advises against low scores: the level of each frame."""
+"""cnn-lstm-attention with one row more, the level of a frame, as its document advises."""
 
 from __future__ import annotations
 
@@ -27,5 +27,4 @@ RECIPE = replace(
     features=plain.RECIPE.features + 1,
     columns=plain.RECIPE.columns + numbered(rms=1),
     extract=extract,
-    claims=(),
 )

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
-from ser_cli.data.splits import PROTOCOLS
 from ser_cli.data.store import write_csv, write_text
 from ser_cli.errors import DataError
 
@@ -39,7 +38,6 @@ class Row:
 COLUMNS = tuple(field.name for field in fields(Row))
 HISTORIES = "histories"  # a folder beside it
 _KEY = COLUMNS[:6]
-_RATES = ("uar", "low", "high", "war", "macro_f1", "ece")
 
 
 def read(path: Path) -> list[dict[str, str]]:
@@ -90,37 +88,10 @@ def write_histories(
     return file
 
 
-def markdown(rows: Sequence[dict[str, str]]) -> str:
-    """Return rows as a Markdown table, in percent: speaker-independent protocols first."""
-    head = ("protocol", "test clips", "settings", "UAR (95 % interval)", "WAR", "macro F1", "ECE")
-    ranked = sorted(rows, key=lambda row: PROTOCOLS[row["protocol"]].leaky)
-    return as_markdown(head, list(map(_cells, ranked)))
-
-
 def origin(settings_from: str) -> str:
     """Return where settings came from in few words: no study's name, but what was changed."""
     base, changed, what = settings_from.partition(" with ")
     return ("study" if base.startswith("study ") else base) + changed + what
-
-
-def as_markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return cells as a Markdown table, one line a row."""
-    lines = [head, ("---",) * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
-
-
-def _cells(row: dict[str, str]) -> tuple[str, ...]:
-    rate = {name: f"{100 * float(row[name]):.1f}" for name in _RATES}
-    leaky = " (leaky)" if PROTOCOLS[row["protocol"]].leaky else ""
-    return (
-        f"`{row['protocol']}`{leaky}",
-        row["data"],
-        origin(row["settings_from"]),
-        f"**{rate['uar']}** ({rate['low']} to {rate['high']})",
-        rate["war"],
-        rate["macro_f1"],
-        rate["ece"],
-    )
 
 
 def _text(value: object) -> str:

@@ -132,15 +132,12 @@ def plan(
     )
 
 
-def train_folds(
-    work: Run, *, workers: int = 1, threads: int = 0, progress: Progress | None = None
-) -> None:
+def train_folds(work: Run, *, workers: int = 1, progress: Progress | None = None) -> None:
     """Train and test every fold that is not kept yet; one that was cut off goes on.
 
     Args:
         work: The run.
         workers: Folds trained side by side, one thread each.
-        threads: Of one fold after the other; 0 is all cores.
         progress: Told of epochs (alone) or folds.
 
     Raises:
@@ -150,7 +147,7 @@ def train_folds(
     todo = [number for number, file in enumerate(files) if not file.is_file()]
     if workers == 1 or len(todo) < 2:
         for number in todo:
-            _train_fold(work, number, threads, progress)
+            _train_fold(work, number, 0, progress)
         return
     with memory.processes(workers) as pool:
         started = [pool.submit(_train_fold, work, number, 1, None) for number in todo]

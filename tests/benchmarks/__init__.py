@@ -8,11 +8,16 @@
     material.py    the clips and the network they are measured on (a process of its own)
     processes.py   processes, timed from outside
     report.py      the printed table, benchmark.json, the README's table
+    tables.py      tables as text and as Markdown, and their places in documents
 
     usual.py       A: the usual script
     empty_app.py   A of `--help`
     sides.py       A and B in warm processes;  equality.py  whether their features are equal
     epochs.py      epochs of a training;       tuning.py    a study, and its trials once more
+
+    reference.py   another program: the reference systems, run where results.csv lacks them
+    claims.py      what their documents claim, beside results.csv
+    published.py   results.csv as the README shows it
 
 This process imports nothing large: Linux counts the memory of a process that starts another
 into the peak of the other.

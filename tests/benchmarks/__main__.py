@@ -33,20 +33,12 @@ def options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=5, help="pairs that count")
     parser.add_argument("--json", type=Path, default=report.JSON, help="rows are added to it")
     parser.add_argument("--clips", type=Path, help="folder of recordings; default: RAVDESS")
-    parser.add_argument(
-        "--readme", action="store_true", help="only write the README's table from the JSON"
-    )
     return parser.parse_args(arguments)
 
 
 def main(arguments: Sequence[str]) -> int:
     """Do what the options say and return the exit code."""
     chosen = options(arguments)
-    if chosen.readme:
-        table = report.markdown(report.read(chosen.json))
-        text = report.with_table(report.README.read_text(encoding="utf-8"), table)
-        report.README.write_text(text, encoding="utf-8", newline="\n")
-        return 0
     source = chosen.clips or ravdess()
     load = round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
     if load is not None and load > BUSY:

@@ -88,12 +88,12 @@ def epoch(bench: Bench) -> list[Result]:
 
 
 def lstm(bench: Bench) -> list[Result]:
-    """Steps of a training of S4's network, with Keras's loop over frames and with ours."""
+    """Steps of a training of `cnn-lstm-attention`, with Keras's loop over frames and with ours."""
     return _steps(bench, "lstm", "cnn-lstm-attention")
 
 
 def convolution(bench: Bench) -> list[Result]:
-    """Steps of a training of S1's network, with Keras's convolutions and with ours."""
+    """Steps of a training of `mfcc-cnn1d`, with Keras's convolutions and with ours."""
     return _steps(bench, "convolution", "mfcc-cnn1d")
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from benchmarks import tables
 from benchmarks.rows import BY_NAME, ROWS, Result, Row, ratio, verdict
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,7 +22,6 @@ PACKAGES = ("ser", "tensorflow", "keras", "librosa", "numpy", "onnxruntime", "ty
 
 HEAD = ("name", "what", "A", "B", "ratio (min to max)", "floor", "goal", "verdict", "by CPU time")
 README_HEAD = ("", "A", "B", "ratio (range)", "goal", "")
-_MARKED = re.compile(r"(<!-- speed -->\n).*?(<!-- /speed -->)", re.DOTALL)
 
 
 def text_table(results: Iterable[Result]) -> str:
@@ -31,33 +31,18 @@ def text_table(results: Iterable[Result]) -> str:
     """
     found = _in_order(results)
     lines = [HEAD, *((*_cells(row, result), _by_cpu(row, result)) for row, result in found)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    table = ["  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)) for line in lines]
-    problems = [f"{result.name}: {result.problem}" for _, result in found if result.problem]
-    return "\n".join(line.rstrip() for line in [*table, *problems]) + "\n"
+    problems = [f"{result.name}: {result.problem}\n" for _, result in found if result.problem]
+    return tables.aligned(lines) + "".join(problems)
 
 
 def markdown(results: Iterable[Result]) -> str:
     """Return the README's table: medians, ratios and goals."""
-    lines = [README_HEAD, ("---",) * len(README_HEAD)]
+    lines = []
     for row, result in _in_order(results):
         _, what, a, b, times, _, goal, judged = _cells(row, result)
         ours = f"{row.b}: {b}" if b else row.b
         lines.append((what, f"{row.a}: {a}" if a else row.a, ours, times, goal, judged))
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
-
-
-def with_table(readme: str, table: str) -> str:
-    """Return the README with the table between its markers."""
-    return _MARKED.sub(lambda found: found[1] + table + found[2], readme)
-
-
-def shown(readme: str) -> str | None:
-    """Return the table that the README shows."""
-    found = _MARKED.search(readme)
-    return (
-        found[0].removeprefix("<!-- speed -->\n").removesuffix("<!-- /speed -->") if found else None
-    )
+    return tables.markdown(README_HEAD, lines)
 
 
 def write(

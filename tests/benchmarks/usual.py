@@ -1,4 +1,4 @@
-"""The usual script, as the seeds' documents describe it: S2's features and network, file by file.
+"""The usual script, as the reference systems have it: features and network, file by file.
 
     python usual.py FILE_OR_FOLDER --model FOLDER
 

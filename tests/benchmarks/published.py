@@ -1,0 +1,29 @@
+"""The table of results that the README and the model card show, made from results.csv."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from benchmarks.tables import markdown
+from ser_cli.data.splits import PROTOCOLS
+from ser_cli.report.results import origin
+
+HEAD = ("protocol", "test clips", "settings", "UAR (95 % interval)", "WAR", "macro F1", "ECE")
+RATES = ("uar", "low", "high", "war", "macro_f1", "ece")
+
+
+def table(rows: Sequence[dict[str, str]]) -> str:
+    """Return rows as Markdown, in percent: speaker-independent protocols first."""
+    ranked = sorted(rows, key=lambda row: PROTOCOLS[row["protocol"]].leaky)
+    return markdown(HEAD, list(map(_cells, ranked)))
+
+
+def _cells(row: dict[str, str]) -> tuple[str, ...]:
+    rate = {name: f"{100 * float(row[name]):.1f}" for name in RATES}
+    return (
+        f"`{row['protocol']}`{' (leaky)' if PROTOCOLS[row['protocol']].leaky else ''}",
+        row["data"],
+        origin(row["settings_from"]),
+        f"**{rate['uar']}** ({rate['low']} to {rate['high']})",
+        *(rate[name] for name in RATES[3:]),
+    )
