@@ -1,4 +1,4 @@
-"""The artifacts folder: seeds can read it, and nothing in it is trusted or half written."""
+"""The artifacts folder: other scripts can read it, and nothing in it is trusted or half written."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def preprocessor(n: int = 3) -> Preprocessor:
     return Preprocessor(135, rng.standard_normal(n), rng.uniform(1, 2, n), EIGHT)
 
 
-def test_the_seeds_read_what_is_written(tmp_path: Path) -> None:
+def test_reference_scripts_read_what_is_written(tmp_path: Path) -> None:
     made = preprocessor()
     artifacts.write_shared(tmp_path, made)
     scaler = joblib.load(tmp_path / "scaler.pkl")

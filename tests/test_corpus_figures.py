@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 EMOTIONS = ("sad", "angry", "surprised", "disgust", "fearful", "happy", "neutral", "calm")
-S2 = numbered(mfcc=40, mfcc_delta=40, mfcc_delta2=40, chroma=12, contrast=7)
-S4 = numbered(mfcc=13, mfcc_delta=13, mfcc_delta2=13, chroma=12, mel=128, zcr=1, contrast=7)
+NOTEBOOK = numbered(mfcc=40, mfcc_delta=40, mfcc_delta2=40, chroma=12, contrast=7)
+ATTENTION = numbered(mfcc=13, mfcc_delta=13, mfcc_delta2=13, chroma=12, mel=128, zcr=1, contrast=7)
 MANY = numbered(**{f"family_{chr(97 + k)}": 1 + 40 * (k == 3) for k in range(17)})
 
 
@@ -45,8 +45,8 @@ EVERY: dict[str, Callable[[], Figure]] = {
     "one family": lambda: figures.distributions({"mel": numbers(9)}),
     "five families": lambda: figures.distributions({f"mfcc_{k}": numbers(9, k) for k in range(5)}),
     "one clip": lambda: figures.distributions({"mel": {"sad": np.array([1.0])}}),
-    "S2": lambda: heat(S2),
-    "S4": lambda: heat(S4),
+    "cnn-bilstm": lambda: heat(NOTEBOOK),
+    "cnn-lstm-attention": lambda: heat(ATTENTION),
     "many families": lambda: heat(MANY),
     "undefined": lambda: figures.correlations(np.full((2, 2), np.nan), ("one_0", "two_0")),
 }
@@ -124,7 +124,7 @@ def test_emotions_stand_in_order_from_the_top() -> None:
 
 
 def test_correlations_have_a_fixed_scale_and_room_for_small_families() -> None:
-    figure = heat(S4)
+    figure = heat(ATTENTION)
     axes = figure.axes[0]
     mesh = axes.collections[0]
     assert mesh.get_clim() == (-1, 1)

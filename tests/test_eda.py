@@ -1,4 +1,4 @@
-"""`ser eda`: seed S4's seven outputs and the frame lengths, of corpora that are known."""
+"""`ser eda`: its seven outputs and the frame lengths, of corpora that are known."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def test_a_recipe_without_mfcc_says_so(
 
 
 def test_rows_over_cells_are_averaged(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A recipe of one frame may hold frames in its columns, as seed S1's does."""
+    """A recipe of one frame may hold frames in its columns, as `mfcc-cnn1d` does."""
     flat = fake.recipe(
         features=4,
         columns=("mfcc_0_0", "mfcc_0_1", "zcr_0_0", "zcr_0_1"),

@@ -1,4 +1,4 @@
-"""`ser evaluate --model --scaler --encoder`: seed S4's test script, on files that lie anywhere."""
+"""`ser evaluate --model --scaler --encoder`: files that lie anywhere are tested."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def expect_failure(done: Result, says: str, code: int = 1) -> None:
     assert "try: " in done.err
 
 
-def test_other_seeds_spellings_are_understood(clips: Path, files: Path, tmp_path: Path) -> None:
+def test_other_spellings_are_understood(clips: Path, files: Path, tmp_path: Path) -> None:
     (clips / "quiet").rename(clips / "fearful")
     encoder = joblib.load(files / "e.pkl")
     encoder.classes_ = np.array(["fear", "loud"])

@@ -106,7 +106,7 @@ def test_options_take_any_spelling_once() -> None:
 @pytest.mark.parametrize(
     "spelling", ["fear", "fearful", "surprise", "surprised", "angry", "Neutral"]
 )
-def test_the_seeds_spellings_are_accepted(spelling: str) -> None:
+def test_other_spellings_are_accepted(spelling: str) -> None:
     from ser_cli.data.corpora import EMOTIONS, normalise_label
 
     assert normalise_label(spelling) in EMOTIONS

@@ -45,8 +45,8 @@ def test_zero_is_an_option(tmp_path: Path) -> None:
     )
 
 
-def test_the_seeds_own_file_is_read(tmp_path: Path) -> None:
-    # As seed S2 prints it.
+def test_the_file_of_the_reference_notebook_is_read(tmp_path: Path) -> None:
+    # As the notebook prints it.
     seed = {
         "conv1_filters": 224,
         "conv2_filters": 256,
@@ -66,7 +66,7 @@ def test_the_seeds_own_file_is_read(tmp_path: Path) -> None:
     }
     recipe = recipes.get("cnn-bilstm")
     chosen, origin = settings.resolve(recipe, tuned(tmp_path, json.dumps(seed)), {})
-    assert chosen == dict(recipe.defaults)  # they are the seed's, so nothing changes
+    assert chosen == dict(recipe.defaults)  # they are the notebook's, so nothing changes
     assert origin == "best_hyperparameters.json"
 
 

@@ -128,7 +128,7 @@ def test_actors21_24() -> None:
 @pytest.mark.parametrize(
     ("name", "expected"), [("random70", (1716, 368, 368)), ("random70-speech", (1008, 216, 216))]
 )
-def test_random70_is_the_seeds_split(name: str, expected: tuple[int, int, int]) -> None:
+def test_random70_is_the_reference_split(name: str, expected: tuple[int, int, int]) -> None:
     (split,) = folds(name)
     assert sizes(split) == expected
     assert (split,) == folds(name, seed=7)  # the seed is the document's, 42

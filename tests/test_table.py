@@ -1,4 +1,4 @@
-"""`ser extract --table`: seed S4's table of features, a row a clip."""
+"""`ser extract --table`: the table of Speech Emotion Recognition, a row per clip."""
 
 from __future__ import annotations
 

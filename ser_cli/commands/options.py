@@ -32,7 +32,8 @@ Jobs = Annotated[int, typer.Option(min=1, help="Worker processes.")]
 Copies = Annotated[int, typer.Option(min=0, help="Augmented copies of each training clip.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 Params = Annotated[
-    Path | None, typer.Option(help="best_hyperparameters.json of `ser tune` (or seed S2's).")
+    Path | None,
+    typer.Option(help="best_hyperparameters.json of `ser tune` (or the reference notebook's)."),
 ]
 Exclude = Annotated[
     list[str] | None,

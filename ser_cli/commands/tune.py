@@ -30,7 +30,7 @@ from ser_cli.commands.options import (
 HELP = examples(
     "ser tune --trials 50",
     "ser tune --data my.csv --trials 20 --timeout 3600",
-    "ser tune --split random --metric accuracy (the seed's way)",
+    "ser tune --split random --metric accuracy (the reference notebook's way)",
 )
 
 

@@ -81,7 +81,7 @@ def by_speaker(clips: Clips, seed: int) -> Split:
 
 
 def random_split(clips: Clips, seed: int) -> Split:
-    """Split 70 / 15 / 15, stratified by emotion, whoever speaks: the seeds' way.
+    """Split 70 / 15 / 15, stratified by emotion, whoever speaks: the reference systems' way.
 
     Raises:
         DataError: An emotion has too few clips to be in every part.
@@ -296,7 +296,7 @@ PROTOCOLS = {
         ),
         Protocol(
             "random70",
-            "stratified 70/15/15 whoever speaks, seed 42 (the seeds' way)",
+            "stratified 70/15/15 whoever speaks, seed 42 (the reference notebook's way)",
             ALL_PARTS,
             leaky=True,
             folds=_random70,

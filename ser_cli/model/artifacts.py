@@ -168,7 +168,7 @@ def load(folder: Path, *, verify: Collection[str] = NEEDED) -> Artifacts:
 
 
 def write_shared(folder: Path, preprocessor: Preprocessor) -> None:
-    """Write scaler.pkl, label_encoder.pkl and max_len.npy as the seeds' scripts read them.
+    """Write scaler.pkl, label_encoder.pkl and max_len.npy as reference scripts read them.
 
     Raises:
         ArtifactsError: The folder is sealed.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from ser_cli.types import Floats
 
-LENGTH_PERCENTILE = 95  # of the training clips' frames becomes max_len (seed S2)
+LENGTH_PERCENTILE = 95  # of the training clips' frames becomes max_len
 
 
 def pad(features: Floats, max_len: int) -> Floats:
@@ -39,8 +39,8 @@ def fit(
 ) -> Preprocessor:
     """Learn length, means and deviations from the training clips.
 
-    Clips are padded first, so silence after a short one counts in the statistics, as in seed
-    S2. The statistics equal scikit-learn's StandardScaler.
+    Clips are padded first, so silence after a short one counts in the statistics, as in the
+    reference notebook. The statistics equal scikit-learn's StandardScaler.
 
     Args:
         features: (t, F) of each training clip.

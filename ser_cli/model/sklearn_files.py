@@ -1,6 +1,6 @@
 """scaler.pkl, label_encoder.pkl and max_len.npy <-> a Preprocessor.
 
-They are scikit-learn's StandardScaler and LabelEncoder, and a number of frames, as the seeds'
+They are scikit-learn's StandardScaler and LabelEncoder, and a number of frames, as reference
 scripts write and read them. Reading needs neither scikit-learn nor trust in the pickles.
 """
 

@@ -42,8 +42,9 @@ def write(
 ) -> tuple[int, int]:
     """Write the features of clips, padded or cut to one length, and their emotions.
 
-    The columns are those of seed S4: mfcc_0_0, mfcc_0_1, ... (feature, number, frame), then
-    label. Features of one frame have no number of a frame.
+    The columns are named as in the reference system Speech Emotion Recognition: mfcc_0_0,
+    mfcc_0_1, ... (feature, number, frame), then label. Features of one frame have no number of a
+    frame.
 
     Args:
         path: .csv (written clip by clip, nine digits: float32 reads back as it was) or .parquet.

@@ -90,5 +90,5 @@ def _preprocessor(files: Files, recipe: Recipe) -> Preprocessor:
             f"{files.scaler} scales {len(read.mean)} values, and {recipe.name} has {expected}",
             hint="name the recipe and the length it was trained with: --recipe, --max-len",
         )
-    # Other seeds write "fear" or "surprise".
+    # Other systems write "fear" or "surprise".
     return replace(read, classes=tuple(map(corpora.normalise_label, read.classes)))

@@ -43,7 +43,8 @@ class Search:
     Attributes:
         data: What `corpora.load` takes.
         recipe: Its name.
-        split: "speaker" for folds by speaker, "random" for the seed's one random split.
+        split: "speaker" for folds by speaker, "random" for one random split, as the reference
+            notebook has it.
         folds: How many, for "speaker".
         metric: "uar" or "accuracy", of dev, the best epoch's.
         epochs: At most, per fold.

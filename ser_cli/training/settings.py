@@ -20,7 +20,7 @@ def resolve(
 
     Args:
         recipe: Its defaults are the ground.
-        file: best_hyperparameters.json of `ser tune`, or as seed S2 wrote it; None for none.
+        file: best_hyperparameters.json of `ser tune`, or of the reference notebook; None for none.
         overrides: What the user asked for by option; wins.
 
     Returns:
@@ -42,7 +42,7 @@ def resolve(
 
 
 def to_json(settings: Params, *, settings_from: str) -> str:
-    """Return a best_hyperparameters.json: flat, as seed S2 has it, with its origin."""
+    """Return a best_hyperparameters.json: flat, as the reference notebook's is, with its origin."""
     return json.dumps({**settings, "settings_from": settings_from}, indent=2) + "\n"
 
 

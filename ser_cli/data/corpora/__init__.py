@@ -19,7 +19,7 @@ from ser_cli.types import Clip
 
 EMOTIONS = ("angry", "calm", "disgust", "fearful", "happy", "neutral", "sad", "surprised")
 
-# Spellings met in the seeds and in other corpora's file names (TESS writes "ps").
+# Spellings met in the reference systems and in other corpora's file names (TESS writes "ps").
 _SPELLINGS = {
     "anger": "angry",
     "calmness": "calm",
