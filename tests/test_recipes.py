@@ -354,4 +354,5 @@ def test_the_list_of_recipes() -> None:
     }
     shown = succeed("recipes").out
     assert all(name in shown for name in NAMES)
+    assert "Emotion Detection from Speech" in shown
     assert "T x 139" in shown and "7,193,736" in shown

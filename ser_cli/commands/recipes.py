@@ -24,15 +24,14 @@ def recipes(as_json: AsJson = False) -> None:
         return
     console.table(
         f"default: {DEFAULT}; input: frames x features (T: the clips decide)",
-        ("recipe", "source", "kHz", "s", "input", "parameters"),
+        ("recipe and its document", "kHz", "s", "input", "parameters"),
         [_row(summary) for summary in found],
     )
 
 
 def _row(summary: Summary) -> tuple[str, ...]:
     return (
-        summary.name,
-        summary.source,
+        f"{summary.name}\n{summary.source}",  # side by side, a terminal would break the name
         f"{summary.sample_rate / 1000:g}",
         f"{summary.duration:g}" if summary.duration else "any",
         f"{summary.frames or 'T'} x {summary.features}",
