@@ -17,6 +17,13 @@ from ser_cli.errors import DataError
 Ints = NDArray[np.int64]
 Reals = NDArray[np.floating[Any]]
 
+# The scores a report begins with, each with its interval, and their titles.
+HEADLINE = {
+    "uar": "UAR (mean recall)",
+    "war": "WAR (accuracy)",
+    "macro_f1": "Macro F1",
+    "weighted_f1": "Weighted F1",
+}
 _ECE_BINS = 15
 _PERCENTILES = (2.5, 97.5)
 

@@ -34,6 +34,19 @@ EXTENSIONS: frozenset[str] = frozenset({
     ".rf64",
 })
 # fmt: on
+# Of what browsers play as it is.
+MEDIA_TYPES = {
+    ".wav": "audio/wav",
+    ".flac": "audio/flac",
+    ".mp3": "audio/mpeg",
+    ".ogg": "audio/ogg",
+    ".oga": "audio/ogg",
+    ".opus": "audio/ogg",
+    ".m4a": "audio/mp4",
+    ".mp4": "audio/mp4",
+    ".aac": "audio/aac",
+    ".webm": "audio/webm",
+}
 
 SHORT_S = 0.5  # less than two syllables: too little to hear an emotion in
 SILENT_PEAK = 2.0**-15  # one step of 16 bits: dither, not sound

@@ -16,7 +16,7 @@ from ser_cli.data.store import write_text
 from ser_cli.errors import DataError
 from ser_cli.model import artifacts, preprocess
 from ser_cli.model.runtime import Runtime
-from ser_cli.report import metrics, page, results, text
+from ser_cli.report import html, metrics, results, text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -191,7 +191,7 @@ def write_report(
         name: metrics.subgroups(truth, predicted, [getattr(c, name) for c in evaluation.clips])
         for name in GROUPED_BY
     }
-    content = page.PageContent(
+    content = html.PageContent(
         title=evaluation.title,
         protocol=evaluation.protocol,
         data=f"{report.n} clips",
@@ -202,12 +202,12 @@ def write_report(
         subgroups=groups,
         history=evaluation.history,
         chosen_epoch=evaluation.chosen_epoch,
-        worst=page.worst_errors(evaluation.clips, truth, evaluation.probabilities, report.labels),
+        worst=html.worst_errors(evaluation.clips, truth, evaluation.probabilities, report.labels),
         settings=evaluation.settings,
         versions=evaluation.versions,
         notes=evaluation.notes,
     )
-    write_text(folder / "report.html", page.render(content, folder=folder, with_audio=with_audio))
+    write_text(folder / "report.html", html.render(content, folder=folder, with_audio=with_audio))
     write_texts(evaluation, folder)
     return folder / "report.html"
 

@@ -28,18 +28,9 @@ PLAYED_MB = 2  # more is played as it was decoded, where that is less
 _MMAP_THRESHOLD = -3  # the name of a number in glibc's malloc.h
 _LARGE = 2**20  # bytes
 
-# What browsers play as it is; anything else they get as it was decoded.
-PLAYED = {
-    ".wav": "audio/wav",
-    ".flac": "audio/flac",
-    ".mp3": "audio/mpeg",
-    ".ogg": "audio/ogg",
-    ".oga": "audio/ogg",
-    ".opus": "audio/ogg",
-    ".m4a": "audio/mp4",
-    ".aac": "audio/aac",
-    ".webm": "audio/webm",
-}
+# What is played as it is; anything else browsers get as it was decoded, an .mp4 because a video
+# would be sent to be heard.
+PLAYED = {suffix: kind for suffix, kind in audio.MEDIA_TYPES.items() if suffix != ".mp4"}
 
 
 def folders() -> dict[str, Path]:

@@ -6,12 +6,13 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
 
+from ser_cli.report.html import PageContent, WorstError, render, worst_errors
 from ser_cli.report.metrics import Subgroup, score
-from ser_cli.report.page import PageContent, WorstError, render, worst_errors
 from ser_cli.types import Clip
 
 EVIL = "<script>alert('x')</script> & \"quoted\""
@@ -44,6 +45,7 @@ class Page(HTMLParser):
         self.words = ""
         self.feed(html)
         self.close()
+        self.words = " ".join(self.words.split())
         assert self.open == []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -102,6 +104,19 @@ def test_everything_is_escaped() -> None:
     assert page.all("audio")[0]["aria-label"] == "a&'\"b.wav"
 
 
+def test_a_script_in_a_name_is_inert() -> None:
+    evil = '\'" onload="<script>'
+    scores = score(np.array([0, 1]), np.eye(2), labels=(evil, "sad"), resamples=2)
+    wrong = WorstError(Path(evil), evil, evil, 0.9)
+    made = content(command=evil, report=scores, worst=(wrong,))
+    page = Page(render(made, folder=Path()))
+    assert page.all("script") == []
+    assert not [name for _, attributes in page.tags for name in attributes if name[:2] == "on"]
+    assert page.words.count(evil) == 10  # 3 in pictures, 3 in tables, 4 below
+    player = page.all("audio")[0]
+    assert player["aria-label"] == unquote(player["src"] or "") == evil
+
+
 def test_nothing_outside_is_asked_for() -> None:
     made = content(worst=(WorstError(Path("x.wav"), "calm", "sad", 0.9),))
     page = Page(render(made, folder=Path()))
@@ -136,7 +151,7 @@ def test_parts_that_are_not_known_are_left_out() -> None:
 def test_subgroups() -> None:
     rows = (Subgroup("female", 3, 2, 0.75, 0.5), Subgroup("male", 2, 1, 0.25, 0.125))
     words = Page(render(content(subgroups={"sex": rows}))).words
-    assert "sexUARWARclipsclasses" + "female75.0%50.0%32" + "male25.0%12.5%21" in words
+    assert "sexUARWARclipsclasses female75.0%50.0%32 male25.0%12.5%21" in words
 
 
 def test_same_content_same_page() -> None:

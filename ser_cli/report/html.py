@@ -1,0 +1,165 @@
+"""The report as one HTML page that needs nothing beside it: no network, no script.
+
+What it says and how it looks stands in report.html.jinja and report.css; here is what they show.
+Voices are personal data, so sound is linked; it is put into the page only on request.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ser_cli.report import figures, plotting
+from ser_cli.report.metrics import HEADLINE, Report, Subgroup
+from ser_cli.sound.audio import MEDIA_TYPES
+from ser_cli.types import Clip
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+    from markupsafe import Markup
+
+
+@dataclass(frozen=True, slots=True)
+class WorstError:
+    """A clip that was labelled wrong, and the confidence in that wrong label (0..1)."""
+
+    path: Path
+    truth: str
+    predicted: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class PageContent:
+    """What a page shows.
+
+    Attributes:
+        title: Headline, usually the recipe.
+        protocol: Name of the evaluation protocol.
+        data: What was tested on, in words.
+        leaky: Whether test speakers are in training; puts a loud warning above the numbers.
+        audit: What the leak audit found, one line each.
+        report: All scores.
+        subgroups: Scores by the name of what divides the clips (sex, intensity, channel).
+        history: Rows of training, as `figures.curves` takes them; may be empty.
+        chosen_epoch: The epoch whose weights were kept.
+        worst: Wrong clips, the most confident first.
+        settings: Settings of the run.
+        versions: Versions of the software that made it.
+        command: The command line that made it.
+        notes: Further remarks.
+    """
+
+    title: str
+    protocol: str
+    data: str
+    leaky: bool
+    audit: tuple[str, ...]
+    report: Report
+    command: str
+    subgroups: Mapping[str, tuple[Subgroup, ...]] = field(default_factory=dict)
+    history: Sequence[Mapping[str, float]] = ()
+    chosen_epoch: int | None = None
+    worst: tuple[WorstError, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def worst_errors(
+    clips: Sequence[Clip],
+    truth: NDArray[np.int64],
+    probabilities: NDArray[np.floating[Any]],
+    labels: Sequence[str],
+    *,
+    limit: int = 10,
+) -> tuple[WorstError, ...]:
+    """Return the wrongly labelled clips, the most confident first.
+
+    Args:
+        clips: N clips.
+        truth: (N,) index into `labels`.
+        probabilities: (N, C).
+        labels: The C class names.
+        limit: At most so many.
+    """
+    predicted = probabilities.argmax(axis=1)
+    confidence = probabilities.max(axis=1)
+    ranked = np.argsort(-confidence, kind="stable")
+    wrong = ranked[predicted[ranked] != truth[ranked]][:limit]
+    return tuple(
+        WorstError(clips[i].path, labels[truth[i]], labels[predicted[i]], float(confidence[i]))
+        for i in wrong.tolist()
+    )
+
+
+def render(content: PageContent, *, folder: Path | None = None, with_audio: bool = False) -> str:
+    """Return the page as HTML.
+
+    Args:
+        content: What it shows.
+        folder: Where the page will lie; sound is then linked relative to it, so that page and
+            clips can move together and the page does not tell whose machine made it.
+        with_audio: Put the sound of the worst errors into the page instead of linking it.
+    """
+    source = _embedded if with_audio else partial(_link, folder=folder)
+    return _template().render(
+        content=content,
+        report=content.report,
+        headline=HEADLINE,
+        pictures=_pictures(content),
+        # A division with a single group says nothing new.
+        subgroups={name: rows for name, rows in content.subgroups.items() if len(rows) > 1},
+        worst=[(error, source(error.path)) for error in content.worst],
+    )
+
+
+def _template() -> Template:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("ser_cli.report", ""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["percent"] = "{:.1%}".format
+    return environment.get_template("report.html.jinja")
+
+
+def _pictures(content: PageContent) -> dict[str, Markup]:
+    """Return <svg> elements, the only text that the template does not escape."""
+    from markupsafe import Markup
+
+    drawn = {
+        "confusion": figures.confusion(content.report),
+        "classes": figures.per_class(content.report),
+    }
+    if content.history:
+        drawn["curves"] = figures.curves(content.history, chosen=content.chosen_epoch)
+    return {name: Markup(plotting.svg(figure, name=name)) for name, figure in drawn.items()}
+
+
+def _link(path: Path, folder: Path | None) -> str:
+    if folder is not None:
+        try:
+            return quote(Path(os.path.relpath(path, folder)).as_posix())
+        except ValueError:
+            pass  # Windows: on another drive than the page
+    return path.resolve().as_uri()
+
+
+def _embedded(path: Path) -> str:
+    kind = MEDIA_TYPES.get(path.suffix.lower(), "audio/*")
+    return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"
