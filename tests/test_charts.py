@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 import tracemalloc
 from collections.abc import Mapping
 from typing import Any
@@ -79,11 +81,21 @@ def test_a_picture_is_a_png_with_the_first_band_lowest() -> None:
 
     levels = np.full((3, 2), -TOP_DB, np.float32)
     levels[1, 0] = 0
-    picture = Image.open(io.BytesIO(preview.png(levels))).convert("RGB")
-    assert picture.size == (3, 2)
+    stored = Image.open(io.BytesIO(preview.png(levels)))
+    assert (stored.format, stored.mode, stored.size) == ("PNG", "P", (3, 2))
+    picture = stored.convert("RGB")
     dark, bright = (tuple(bytes.fromhex(preview.SHADES[end][1:])) for end in (0, -1))
     seen = [[picture.getpixel((x, y)) for x in range(3)] for y in range(2)]
     assert seen == [[dark] * 3, [dark, bright, dark]]
+
+
+def test_the_page_draws_without_matplotlib() -> None:
+    code = (
+        "import sys, numpy as np; from ser_cli.web import charts, preview;"
+        "charts.mel(preview.sketch(np.zeros(9, np.float32), 16_000));"
+        "sys.exit('matplotlib' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_shades_are_cividis() -> None:

@@ -91,6 +91,11 @@ def test_a_sine_lies_in_its_bin_and_its_band() -> None:
     assert hz[band] < 1000 < hz[band + 2]
 
 
+@pytest.mark.parametrize("hertz", [0, 440, 999, 1_000, 1_001, 8_000])
+def test_mels_are_slaneys(hertz: float) -> None:
+    assert features.hz_to_mel(hertz) == pytest.approx(librosa.hz_to_mel(hertz), rel=1e-12)
+
+
 def test_decibels_stay_within_80_of_the_loudest() -> None:
     log = features.mel_decibels(features.spectrum(sine(1000), 16_000))
     assert log.max() - log.min() == pytest.approx(80, abs=1e-3)

@@ -28,6 +28,7 @@ SHORTEST = (DELTA_WIDTH - 1) * HOP_LENGTH  # samples that make the frames `delta
 TOP_DB = 80.0
 MEL_BLOCK = 16  # filters multiplied at a time
 BLOCK = 32  # frames transformed at a time: as many as a processor's cache holds
+_BREAK_MEL, _LOG_STEP = 15.0, np.log(6.4) / 27.0  # of Slaney's scale, at 1 kHz and above it
 _AMIN = 1e-10
 _DECIBELS = np.float32(10.0 / np.log(10.0))
 
@@ -84,6 +85,13 @@ def mel_decibels(spec: Spectrum, n_mels: int = 128) -> Floats:
     for columns, bins, weights in _mel_blocks(spec.sample_rate, n_mels):
         np.matmul(spec.power[:, bins], weights, out=bands[:, columns])
     return decibels(bands)
+
+
+def hz_to_mel(hertz: float) -> float:
+    """Return a frequency on Slaney's mel scale: linear below 1 kHz, logarithmic above."""
+    if hertz < 1000:
+        return hertz * 3 / 200
+    return _BREAK_MEL + float(np.log(hertz / 1000.0) / _LOG_STEP)
 
 
 def mfcc(mel: Floats, n_mfcc: int) -> Floats:
@@ -222,11 +230,10 @@ def _mel_blocks(sample_rate: int, n_mels: int) -> tuple[tuple[slice, slice, Floa
 
 
 def _mel_filters(sample_rate: int, n_mels: int) -> Floats:
-    """Triangles of equal area on Slaney's scale: linear below 1 kHz, logarithmic above."""
-    log_step, break_mel = np.log(6.4) / 27.0, 15.0
-    top_mel = break_mel + np.log(sample_rate / 2 / 1000.0) / log_step
-    mels = np.linspace(0.0, top_mel, n_mels + 2)
-    hz = np.where(mels < break_mel, mels * 200 / 3, 1000 * np.exp(log_step * (mels - break_mel)))
+    """Triangles of equal area, their corners evenly spaced on Slaney's scale from 0 Hz."""
+    mels = np.linspace(0.0, hz_to_mel(sample_rate / 2), n_mels + 2)
+    above = 1000 * np.exp(_LOG_STEP * (mels - _BREAK_MEL))
+    hz = np.where(mels < _BREAK_MEL, mels * 200 / 3, above)
     ramps = np.subtract.outer(hz, np.fft.rfftfreq(N_FFT, 1 / sample_rate))
     rising = -ramps[:-2] / np.diff(hz)[:-1, None]
     falling = ramps[2:] / np.diff(hz)[1:, None]

@@ -1,19 +1,18 @@
 """A recording as a web page draws it: outline and log-mel spectrum in a few kilobytes.
 
 Both are reduced to at most COLUMNS columns and the spectrum is made block by block, so that an
-hour of sound costs a page no more memory than a sentence. No picture library is needed.
+hour of sound costs a page no more memory than a sentence.
 """
 
 from __future__ import annotations
 
-import struct
-import zlib
+import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ser_cli.sound.features import HOP_LENGTH, N_FFT, TOP_DB, mel_decibels, spectrum
+from ser_cli.sound.features import HOP_LENGTH, N_FFT, TOP_DB, hz_to_mel, mel_decibels, spectrum
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,24 +94,19 @@ def mel_levels(waveform: Floats, sample_rate: int, columns: int = COLUMNS) -> Fl
 def mel_place(hertz: float, sample_rate: int) -> float:
     """Return where a frequency lies in `mel_levels`, 0..N_MELS from the bottom of its picture."""
     # The middle of band k, at k + 1/2, is tone k + 1 of N_MELS + 2 that begin at 0 Hz.
-    return _mel(hertz) / _mel(sample_rate / 2) * (N_MELS + 1) - 0.5
+    return hz_to_mel(hertz) / hz_to_mel(sample_rate / 2) * (N_MELS + 1) - 0.5
 
 
 def png(levels: Floats) -> bytes:
     """Return (t, m) dB in -80..0 as a picture of m rows, the first band lowest."""
+    from PIL import Image
+
     shades = np.rint((1 + levels.T[::-1] / TOP_DB) * 255).astype(np.uint8)
-    height, width = shades.shape
-    rows = np.pad(shades, ((0, 0), (1, 0)))  # each row begins with its filter: none
-    header = struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)  # 8 bits, from a palette
-    return b"".join(
-        (
-            b"\x89PNG\r\n\x1a\n",
-            _chunk(b"IHDR", header),
-            _chunk(b"PLTE", palette(SHADES).tobytes()),
-            _chunk(b"IDAT", zlib.compress(rows.tobytes(), 6)),
-            _chunk(b"IEND", b""),
-        )
-    )
+    picture = Image.fromarray(shades)
+    picture.putpalette(palette(SHADES).tobytes())  # it is paletted from now on, not grey
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    return file.getvalue()
 
 
 def palette(shades: Sequence[str]) -> NDArray[np.uint8]:
@@ -122,15 +116,3 @@ def palette(shades: Sequence[str]) -> NDArray[np.uint8]:
     mixed = [np.interp(np.arange(256), places, channel) for channel in fixed.T]
     colours: NDArray[np.uint8] = np.rint(np.stack(mixed, axis=1)).astype(np.uint8)
     return colours
-
-
-def _chunk(kind: bytes, content: bytes) -> bytes:
-    check = zlib.crc32(kind + content)
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", check)
-
-
-def _mel(hertz: float) -> float:
-    """Return Slaney's mel, as `sound.features` lays its bands."""
-    if hertz < 1000:
-        return hertz * 3 / 200
-    return 15 + 27 * float(np.log(hertz / 1000) / np.log(6.4))
