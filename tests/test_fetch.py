@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import hashlib
 import re
 import threading
@@ -12,11 +14,14 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from ssl import SSLCertVerificationError
 from typing import Any
 
 import pytest
+from urllib3.connection import HTTPSConnection
 
-from ser_cli.data.fetch import fetch, need_space
+from ser_cli.data.fetch import fetch
+from ser_cli.data.store import need_space
 from ser_cli.data.unpack import unpack
 from ser_cli.errors import FetchError, SerError
 
@@ -69,8 +74,9 @@ def answer(server: Server, handler: BaseHTTPRequestHandler) -> None:
         handler.send_header("ETag", server.etag)
     handler.end_headers()
     body = body if fault is None else body[:fault]
-    handler.wfile.write(body)
+    # Counted first, since the client may be done before this thread comes to its next line.
     server.sent += len(body)
+    handler.wfile.write(body)
 
 
 @pytest.fixture
@@ -247,11 +253,27 @@ def test_retry_after_as_a_date_is_honoured_within_bounds(server: Server, tmp_pat
     assert clock.waits == [120.0]
 
 
+@pytest.mark.parametrize("wish", ["soon", "9" * 5000, "Mon, 01 Jan 99999 00:00:00 GMT"])
+def test_a_retry_after_without_sense_is_not_heeded(
+    server: Server, tmp_path: Path, wish: str
+) -> None:
+    server.faults, server.retry_after = [503], wish
+    clock, notes = Clock(), []
+    fetch(
+        server.url,
+        tmp_path / "a.zip",
+        sleep=clock,
+        progress=lambda done, total, note: notes.append(note),
+    )
+    assert 1 <= clock.waits[0] <= 2
+    assert notes[0].startswith("the server answers 503; trying again")
+
+
 def test_waits_grow_and_end(server: Server, tmp_path: Path) -> None:
     server.faults, clock = [500] * 9, Clock()
     with pytest.raises(FetchError, match=r"failed 5 times in a row: the server answers 500") as e:
         fetch(server.url, tmp_path / "a.zip", sleep=clock)
-    assert "goes on where it stopped" in e.value.hint
+    assert "it resumes" in e.value.hint
     assert len(server.seen) == 5
     for failure, wait in enumerate(clock.waits, start=1):
         assert 2**failure / 2 <= wait <= 2**failure
@@ -331,6 +353,48 @@ def test_a_silent_server_times_out(server: Server, tmp_path: Path) -> None:
     finally:
         done.set()
     assert notes[0].startswith("timed out; trying again")
+    assert len(server.seen) == 2
+
+
+def test_a_file_is_kept_as_the_server_has_it(server: Server, tmp_path: Path) -> None:
+    packed = gzip.compress(CONTENT)
+
+    def say_packed(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Encoding", "gzip")
+        handler.send_header("Content-Length", str(len(packed)))
+        handler.end_headers()
+        handler.wfile.write(packed)
+
+    server.faults = [say_packed]
+    fetch(server.url, tmp_path / "a.gz", size=len(packed))
+    assert (tmp_path / "a.gz").read_bytes() == packed
+
+
+@pytest.mark.parametrize("manner", ["falls silent", "cuts a chunk"])
+def test_a_body_that_breaks_off_is_resumed(server: Server, tmp_path: Path, manner: str) -> None:
+    done = threading.Event()
+
+    def break_off(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("ETag", server.etag)
+        if manner == "falls silent":
+            handler.send_header("Content-Length", str(len(CONTENT)))
+            handler.end_headers()
+            handler.wfile.write(CONTENT[: 1 << 16])
+            done.wait(5)
+        else:
+            handler.send_header("Transfer-Encoding", "chunked")
+            handler.end_headers()
+            handler.wfile.write(b"10000\r\n" + CONTENT[: 1 << 16] + b"\r\n10000\r\nshort")
+
+    server.faults = [break_off]
+    try:
+        fetch(server.url, tmp_path / "a.zip", md5=MD5, timeout=0.2, sleep=Clock())
+    finally:
+        done.set()
+    assert (tmp_path / "a.zip").read_bytes() == CONTENT
+    assert server.seen[1]["Range"] == f"bytes={1 << 16}-"
 
 
 @pytest.mark.parametrize("url", ["ftp://host/a.zip", "file:///etc/hosts", "/a.zip", "host/a.zip"])
@@ -340,20 +404,85 @@ def test_only_http_is_fetched(url: str, tmp_path: Path) -> None:
     assert parts(tmp_path) == []
 
 
-@pytest.mark.parametrize("target", ["file:///etc/hosts", "ftp://127.0.0.1:1/a"])
-def test_a_redirect_does_not_lead_away_from_http(
-    server: Server, tmp_path: Path, target: str
-) -> None:
-    def redirect(handler: BaseHTTPRequestHandler) -> None:
+def redirect(target: str) -> Callable[[Any], None]:
+    def answer(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(302)
         handler.send_header("Location", target)
         handler.send_header("Content-Length", "0")
         handler.end_headers()
 
-    server.faults = [redirect] * 3
-    with pytest.raises(FetchError, match=r"unknown url type: ftp|answers 302"):
+    return answer
+
+
+@pytest.mark.parametrize("target", ["file:///etc/hosts", "ftp://127.0.0.1:1/a"])
+def test_a_redirect_does_not_lead_away_from_http(
+    server: Server, tmp_path: Path, target: str
+) -> None:
+    server.faults = [redirect(target)] * 3
+    with pytest.raises(FetchError, match=r"No host specified|Not supported URL scheme ftp"):
         fetch(server.url, tmp_path / "a.zip", attempts=2, sleep=Clock())
+    assert len(server.seen) == 1
     assert not (tmp_path / "a.zip").exists()
+
+
+def test_a_redirect_is_asked_for_the_rest_alone(server: Server, tmp_path: Path) -> None:
+    server.faults = [1000, redirect("/elsewhere")]
+    fetch(server.url, tmp_path / "a.zip", md5=MD5, sleep=Clock())
+    assert [seen.get("Range") for seen in server.seen] == [None, "bytes=1000-", "bytes=1000-"]
+    assert server.sent == len(CONTENT)
+
+
+def test_redirects_in_a_circle_end(server: Server, tmp_path: Path) -> None:
+    server.faults = [redirect(server.url)] * 99
+    with pytest.raises(FetchError, match="too many redirects"):
+        fetch(server.url, tmp_path / "a.zip", sleep=Clock())
+    assert len(server.seen) == 11
+
+
+@pytest.mark.parametrize("scheme", ["http://", ""])
+def test_the_proxy_of_the_environment_is_used(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    address = server.url.removeprefix("http://").removesuffix("/clips.zip")
+    monkeypatch.setenv("http_proxy", f"{scheme}me:p%40ss@{address}")
+    monkeypatch.setenv("no_proxy", "")
+    fetch("http://clips.example/clips.zip", tmp_path / "a.zip", md5=MD5)
+    seen = {name.lower(): value for name, value in server.seen[0].items()}
+    assert seen["host"] == "clips.example"
+    assert seen["proxy-authorization"] == f"Basic {base64.b64encode(b'me:p@ss').decode()}"
+
+
+def test_hosts_in_no_proxy_are_asked_directly(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    fetch(server.url, tmp_path / "a.zip", md5=MD5, attempts=1)
+    assert server.sent == len(CONTENT)
+
+
+def test_a_proxy_of_another_kind_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "socks5://127.0.0.1:1")
+    monkeypatch.setenv("no_proxy", "")
+    with pytest.raises(FetchError, match="unsupported scheme socks5") as raised:
+        fetch("http://clips.example/clips.zip", tmp_path / "a.zip")
+    assert raised.value.hint
+
+
+def test_a_certificate_that_is_not_trusted_is_not_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def distrust(connection: HTTPSConnection) -> None:
+        asked.append(connection)
+        raise SSLCertVerificationError("self-signed certificate")
+
+    monkeypatch.setattr(HTTPSConnection, "connect", distrust)
+    with pytest.raises(FetchError, match=r"not trusted: .*self-signed") as raised:
+        fetch("https://127.0.0.1/a.zip", tmp_path / "a.zip", sleep=Clock())
+    assert raised.value.hint
+    assert len(asked) == 1
 
 
 def test_a_full_disk_is_told_before_it_is_full(

@@ -6,11 +6,14 @@ import csv
 import io
 import json
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from ser_cli.errors import SerError
 
 
 def cache_dir() -> Path:
@@ -22,6 +25,16 @@ def cache_dir() -> Path:
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Caches" / "ser"
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ser"
+
+
+def need_space(folder: Path, needed: int) -> None:
+    """Raise SerError unless the folder's disk has room for so many bytes."""
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise SerError(
+            f"{folder} needs {needed / 1e6:,.1f} MB, and its disk has {free / 1e6:,.1f} MB free",
+            hint="make room, or choose another place with --dest",
+        )
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import zipfile
 import zlib
 from pathlib import Path, PureWindowsPath
 
-from ser_cli.data.fetch import need_space
+from ser_cli.data.store import need_space
 from ser_cli.errors import FetchError
 from ser_cli.types import Progress
 
