@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from platformdirs.api import PlatformDirsABC
+from platformdirs.macos import MacOS
+from platformdirs.unix import Unix
+from platformdirs.windows import Windows
 
 from ser_cli.data import store
 
@@ -59,36 +64,42 @@ def test_facts_are_remembered_and_damage_forgets_them(tmp_path: Path) -> None:
     assert store.remembered("ravdess") == "/data3"
 
 
-@pytest.mark.parametrize(
-    ("platform", "variable", "expected"),
-    [
-        ("linux", "XDG_CACHE_HOME", "ser"),
-        ("win32", "LOCALAPPDATA", "ser"),
-        ("linux", "SER_CACHE_DIR", ""),
-    ],
-)
-def test_the_cache_is_where_the_user_says(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, platform: str, variable: str, expected: str
-) -> None:
-    monkeypatch.delenv("SER_CACHE_DIR", raising=False)
-    monkeypatch.setattr(sys, "platform", platform)
-    monkeypatch.setenv(variable, str(tmp_path))
-    assert store.cache_dir() == tmp_path / expected
+def test_the_cache_is_where_the_user_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SER_CACHE_DIR", str(tmp_path))
+    assert store.cache_dir() == tmp_path
 
 
 @pytest.mark.parametrize(
-    ("platform", "expected"),
+    ("system", "expected"),
     [
-        ("linux", ".cache/ser"),
-        ("darwin", "Library/Caches/ser"),
-        ("win32", "AppData/Local/ser"),
+        (Unix, ".cache/ser"),
+        (MacOS, "Library/Caches/ser"),
+        (Windows, "AppData/Local/ser"),
     ],
 )
 def test_the_cache_has_a_home_by_default(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, platform: str, expected: str
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    system: type[PlatformDirsABC],
+    expected: str,
 ) -> None:
-    for name in ("SER_CACHE_DIR", "XDG_CACHE_HOME", "LOCALAPPDATA"):
+    for name in ("SER_CACHE_DIR", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(sys, "platform", platform)
-    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path))
+    local = str(tmp_path / "AppData" / "Local")
+    monkeypatch.setattr("platformdirs.windows.get_win_folder", lambda _: local)
+    monkeypatch.setattr("platformdirs.PlatformDirs", system)
     assert store.cache_dir() == tmp_path / expected
+
+
+def test_what_downloads_need_is_not_imported_before() -> None:
+    code = (
+        "import sys, ser_cli.data.store, ser_cli.data.unpack, ser_cli.stages.predict;"
+        "print(*{'platformdirs', 'urllib3'} & sys.modules.keys())"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )  # fmt: skip
+    assert run.stdout.split() == []

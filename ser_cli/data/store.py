@@ -7,7 +7,6 @@ import io
 import json
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -20,11 +19,10 @@ def cache_dir() -> Path:
     """Return the folder of caches, studies and checkpoints: SER_CACHE_DIR, else the user's own."""
     if chosen := os.environ.get("SER_CACHE_DIR"):
         return Path(chosen)
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "ser"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "ser"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ser"
+    # Not every command needs it. Without `opinion` off, Windows would get a folder more: ser/Cache.
+    from platformdirs import user_cache_path
+
+    return user_cache_path("ser", appauthor=False, opinion=False)
 
 
 def need_space(folder: Path, needed: int) -> None:
