@@ -16,7 +16,7 @@ import numpy as np
 
 from ser_cli.data.store import atomic_write
 from ser_cli.sound.augment import mask
-from ser_cli.training import convolution, fast_lstm
+from ser_cli.training import fast_lstm
 from ser_cli.training.schedule import learning_rate
 
 if TYPE_CHECKING:
@@ -91,7 +91,6 @@ def compiled(model: keras.Model, settings: Params) -> State:
 
     if _on_processor():
         fast_lstm.speed_up(model)
-        convolution.speed_up(model)
     model.compile(
         optimizer=optimizers.Adam(settings["learning_rate"]),
         loss=losses.SparseCategoricalCrossentropy(),

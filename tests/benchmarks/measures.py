@@ -89,12 +89,12 @@ def epoch(bench: Bench) -> list[Result]:
 
 def lstm(bench: Bench) -> list[Result]:
     """Steps of a training of `cnn-lstm-attention`, with Keras's loop over frames and with ours."""
-    return _steps(bench, "lstm", "cnn-lstm-attention")
-
-
-def convolution(bench: Bench) -> list[Result]:
-    """Steps of a training of `mfcc-cnn1d`, with Keras's convolutions and with ours."""
-    return _steps(bench, "convolution", "mfcc-cnn1d")
+    steps = ("steps", "cnn-lstm-attention", str(bench.repeats))
+    found = json.loads(bench.child(*steps, one_core=True).out)
+    a, b = ([1000 * s for s in found["seconds"][side]] for side in "AB")
+    apart = abs(found["losses"]["A"] - found["losses"]["B"])
+    problem = f"the losses differ by {apart:.2g}" if apart > SAME_LOSS else ""
+    return [Result("lstm", a, b, {"losses differ by": apart}, problem=problem)]
 
 
 def help_text(bench: Bench) -> list[Result]:
@@ -151,18 +151,9 @@ MEASURES: tuple[tuple[tuple[str, ...], Callable[[Bench], list[Result]]], ...] = 
     (("workers",), workers),
     (("epoch",), epoch),
     (("lstm",), lstm),
-    (("convolution",), convolution),
     (("many-clips-memory",), many_clips),
     (("tune",), tune),
 )
-
-
-def _steps(bench: Bench, name: str, recipe: str) -> list[Result]:
-    found = json.loads(bench.child("steps", recipe, str(bench.repeats), one_core=True).out)
-    a, b = ([1000 * s for s in found["seconds"][side]] for side in "AB")
-    apart = abs(found["losses"]["A"] - found["losses"]["B"])
-    problem = f"the losses differ by {apart:.2g}" if apart > SAME_LOSS else ""
-    return [Result(name, a, b, {"losses differ by": apart}, problem=problem)]
 
 
 def _predictions(

@@ -50,15 +50,6 @@ ROWS = (
         2,
         3,
     ),
-    Row(
-        "convolution",
-        "a training step of 64 clips, `mfcc-cnn1d`, one core",
-        "Keras",
-        "`ser`",
-        "ms",
-        1.3,
-        1.5,
-    ),
     Row("help", "`--help`", "empty Typer app", "`ser`", "s", 1.6, 1.2, at_most=True),
     Row(
         "many-clips-memory",

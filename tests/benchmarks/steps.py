@@ -31,8 +31,8 @@ WARM_UP = 2
 def network(recipe: Recipe, *, plain: bool) -> keras.Model:
     """Return the network, ready to be trained; `plain` leaves its layers to Keras."""
     trainer.prepare(0, threads=1)
-    # So that both sides learn the same; at 1e-3 Adam's first steps make much of a last digit, and
-    # at a lower rate than this a wrong gradient would hardly show in the losses.
+    # So that both sides learn the same; the rate of its document, since at a lower one a wrong
+    # gradient would hardly show in the losses.
     settings = {**recipe.defaults, "dropout": 0.0, "learning_rate": 1e-4}
     model = recipe.build((recipe.frames or 1, recipe.features), len(recipe.labels), settings)
     with patch.object(trainer, "_on_processor", lambda: False) if plain else patch.dict({}):
