@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from ser_cli.sound import augment, vocoder
+from ser_cli.sound import augment
 
 if TYPE_CHECKING:
     from ser_cli.types import Floats
@@ -132,16 +132,3 @@ def test_masks_follow_the_generator() -> None:
     )
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
-
-
-@pytest.mark.parametrize("rate", [0.7, 0.93, 1.0, 1.31])
-@pytest.mark.parametrize("length", [1_000, 40_000])
-@pytest.mark.filterwarnings("ignore:n_fft=.* is too large")
-def test_the_vocoder_is_librosas(rate: float, length: int) -> None:
-    import librosa
-
-    voice = rng().standard_normal(length).astype(np.float32)
-    voice[: length // 2] *= np.sin(np.arange(length // 2) / 7).astype(np.float32)
-    voice[-length // 4 :] = 0
-    expected = librosa.effects.time_stretch(voice, rate=rate)
-    np.testing.assert_array_equal(vocoder.stretch(voice, rate), expected)

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ser_cli.sound import vocoder
-
 if TYPE_CHECKING:
     from numpy.random import Generator
 
@@ -38,10 +36,11 @@ def stretch_and_shift(waveform: Floats, *, rate: float, semitones: float) -> Flo
     Returns:
         About n / rate samples.
     """
+    import librosa
     import soxr
 
     octave = 2.0 ** (semitones / 12)
-    stretched = vocoder.stretch(waveform, rate / octave)
+    stretched = librosa.effects.time_stretch(waveform, rate=rate / octave)
     shifted = soxr.resample(stretched, octave, 1.0, quality="HQ") if semitones else stretched
     return np.asarray(shifted, dtype=np.float32)
 
