@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ser_cli.data import splits
+from ser_cli.data import protocols, splits
 from ser_cli.data.corpora import ravdess
 from ser_cli.errors import DataError, UsageError
 from ser_cli.types import Clip
@@ -47,7 +47,7 @@ CLIPS = corpus()
 
 
 def folds(name: str, seed: int = 0) -> tuple[splits.Split, ...]:
-    return splits.protocol(name).folds(CLIPS, seed)
+    return protocols.protocol(name).folds(CLIPS, seed)
 
 
 def actors(clips: tuple[Clip, ...]) -> set[int]:
@@ -67,22 +67,22 @@ def people(*speakers: str, clips_each: int = 4, emotions: int = 2) -> tuple[Clip
 
 
 def test_all_protocols_are_known() -> None:
-    assert set(splits.PROTOCOLS) == {*INDEPENDENT, *LEAKY}
-    assert {name for name, found in splits.PROTOCOLS.items() if found.leaky} == set(LEAKY)
-    for name, found in splits.PROTOCOLS.items():
+    assert set(protocols.PROTOCOLS) == {*INDEPENDENT, *LEAKY}
+    assert {name for name, found in protocols.PROTOCOLS.items() if found.leaky} == set(LEAKY)
+    for name, found in protocols.PROTOCOLS.items():
         assert found.name == name and "\n" not in found.about
     with pytest.raises(UsageError, match="loso") as raised:
-        splits.protocol("loso")
+        protocols.protocol("loso")
     assert "emobox6" in raised.value.hint
 
 
-@pytest.mark.parametrize("name", splits.PROTOCOLS)
+@pytest.mark.parametrize("name", protocols.PROTOCOLS)
 def test_no_clip_is_in_two_parts(name: str) -> None:
     for split in folds(name):
         parts = [{clip.path for clip in part} for part in (split.train, split.dev, split.test)]
         assert all(parts)
         assert len(set.union(*parts)) == sum(map(len, parts)) == sum(sizes(split))
-        assert split.leaky is splits.protocol(name).leaky
+        assert split.leaky is protocols.protocol(name).leaky
 
 
 @pytest.mark.parametrize("name", INDEPENDENT)
@@ -120,9 +120,9 @@ def test_actors21_24() -> None:
     ]
     # 60 spoken and 44 sung clips each; actor 18 does not sing.
     assert sizes(split) == (16 * 104, 4 * 104 - 44, 4 * 104)
-    assert len(splits.part_of(split.test, "speech")) == 240
-    assert len(splits.part_of(split.test, "song")) == 176
-    assert len(splits.part_of(split.test, "speech+song")) == 416
+    assert len(protocols.part_of(split.test, "speech")) == 240
+    assert len(protocols.part_of(split.test, "song")) == 176
+    assert len(protocols.part_of(split.test, "speech+song")) == 416
 
 
 @pytest.mark.parametrize(

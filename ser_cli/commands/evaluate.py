@@ -178,7 +178,7 @@ def _committed(error: Any, as_json: bool) -> None:
 
 
 def _committed_row(row: dict[str, str]) -> tuple[str, ...]:
-    from ser_cli.data.splits import PROTOCOLS
+    from ser_cli.data.protocols import PROTOCOLS
     from ser_cli.report.results import origin
 
     rate = {name: console.percent(float(row[name])) for name in ("uar", "low", "high", "war")}

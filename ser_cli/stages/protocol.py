@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ser_cli import recipes
-from ser_cli.data import corpora, select, splits
+from ser_cli.data import corpora, protocols, select, splits
 from ser_cli.data.corpora import ravdess
 from ser_cli.data.store import atomic_write, cache_dir
 from ser_cli.errors import DataError
@@ -115,7 +115,7 @@ def plan(
     Raises:
         SerError: There is no such protocol, recipe or data, or the settings do not fit.
     """
-    protocol, system = splits.protocol(name), recipes.get(recipe)
+    protocol, system = protocols.protocol(name), recipes.get(recipe)
     chosen, origin = settings.resolve(system, params, overrides or {})
     clips = corpora.load(data)
     names = "".join(clip.path.stem for clip in clips)
@@ -168,7 +168,7 @@ def score(work: Run, *, command: str = "", table: Path = RESULTS) -> Evaluation:
     Returns:
         Scores of the pooled test clips, for each part that the protocol reports.
     """
-    protocol, tested = splits.protocol(work.protocol), _pool(work)
+    protocol, tested = protocols.protocol(work.protocol), _pool(work)
     reports = tuple((part, tested.report(part)) for part in protocol.parts)
     results.add(table, [_row(work, part, report, tested, command) for part, report in reports])
     named = (work.recipe, work.protocol, *work.words(), work.settings_from, f"seed{work.seed}")
@@ -201,12 +201,12 @@ def fold_splits(work: Run) -> tuple[splits.Split, ...]:
             f"the protocol {work.protocol} is made of RAVDESS's actors, and {work.data} is not it",
             hint="ser download-ravdess, then --data ravdess; or: ser train, then ser evaluate",
         )
-    protocol = splits.protocol(work.protocol)
+    protocol = protocols.protocol(work.protocol)
     folds = protocol.folds(clips, work.seed)
     tested = tuple(clip for fold in folds for clip in fold.test)
     chosen = ", after that choice of clips," if work.selection.words() else ""
     whole = all(fold.train and fold.dev and fold.test for fold in folds)
-    if not whole or not all(splits.part_of(tested, part) for part in protocol.parts):
+    if not whole or not all(protocols.part_of(tested, part) for part in protocol.parts):
         raise DataError(
             f"{work.data}{chosen} lacks clips of RAVDESS that {work.protocol} trains or tests on "
             f"({' and '.join(protocol.parts)})",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from benchmarks.tables import markdown
-from ser_cli.data.splits import PROTOCOLS
+from ser_cli.data.protocols import PROTOCOLS
 from ser_cli.report.results import origin
 
 HEAD = ("protocol", "test clips", "settings", "UAR (95 % interval)", "WAR", "macro F1", "ECE")

@@ -34,6 +34,8 @@ Subset = Literal["speech", "song", "all"]
 
 # Settings and ideas are never chosen on these actors: they are the last, untouched check.
 UNTOUCHED_SPEAKERS = ("21", "22", "23", "24")
+# They choose the epoch of a model that is checked on those.
+DEV_SPEAKERS = ("17", "18", "19", "20")
 
 _FETCH = "fetch it with `ser download-ravdess`, or set SER_RAVDESS_DIR to your copy"
 _INDEX = Path(__file__).with_name("ravdess_index.csv")
