@@ -59,7 +59,7 @@ HEAVY = {
     "streamlit",
     "tensorflow",
 }
-MAX_LINES = 320
+MAX_LINES = 325
 # They still run Keras through the trainer, which is to change next.
 UPWARDS = {"ser_cli.export.litert", "ser_cli.model.network"}
 

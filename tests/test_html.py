@@ -83,6 +83,15 @@ def test_a_leaky_split_is_said_loudly_and_no_other() -> None:
     assert "Leaky split" not in Page(render(content())).words
 
 
+def test_classes_without_a_clip_are_said_above_the_numbers() -> None:
+    truth = np.array([0, 0, 2])
+    partial = score(truth, np.eye(4)[[0, 2, 2]], labels=("a", "<b>", "c", "d"), resamples=9)
+    words = Page(render(content(report=partial))).words
+    assert "No test clip is <b> or d: UAR is the mean recall over the 2 of 4 classes" in words
+    assert words.index("Not all classes") < words.index("UAR (mean recall) over the 2 of 4")
+    assert "Not all classes" not in Page(render(content())).words
+
+
 def test_everything_is_escaped() -> None:
     made = content(
         title=EVIL,

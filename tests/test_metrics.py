@@ -34,6 +34,15 @@ def test_known_answer() -> None:
     assert report.per_class[2].f1 == 0 and report.per_class[2].support == 0
 
 
+def test_what_a_mean_recall_is_over() -> None:
+    whole = scored([0, 1, 2, 3], [0, 1, 2, 2])
+    assert (whole.uar_labels, whole.absent, whole.scope) == (LABELS, (), "")
+    partial = scored([0, 0, 2], [0, 1, 3])
+    assert partial.uar_labels == ("angry", "happy") and partial.absent == ("calm", "sad")
+    assert partial.scope == "over the 2 of 4 classes that occur"
+    assert partial.uar == pytest.approx((1 / 2 + 0) / 2)
+
+
 classes = st.integers(0, 3)
 
 

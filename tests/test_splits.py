@@ -247,8 +247,42 @@ def test_a_table_without_dev_takes_it_from_train() -> None:
     split = splits.from_table(table(*rows))
     assert sizes(split) == (34, 6, 1)
     assert {clip.split for clip in split.dev} == {"train"}
+    assert split.dev_leaky and not split.leaky  # only one speaker is known: dev knows its voice
     with pytest.raises(DataError, match="no clip is marked train"):
         splits.from_table(table(("a", "x", "test")))
+
+
+def test_a_table_without_dev_takes_speakers_from_train() -> None:
+    voices = [(who, emotion, "train") for who in "abcdefghijkl" for emotion in "xyy"]
+    split = splits.from_table(table(*voices, ("z", "x", "test")))
+    assert sizes(split) == (30, 6, 1)
+    assert not split.dev_leaky and len({clip.speaker for clip in split.dev}) == 2
+    assert splits.from_table(table(*voices[:6])).dev[0].speaker in "ab"
+    # Nobody says it twice over: dev cannot have it without taking it from train.
+    with pytest.raises(DataError, match=r"has no clip of q .*1 clip of q by 1 speaker") as raised:
+        splits.from_table(table(*voices, ("m", "q", "train")))
+    assert "column split" in raised.value.hint
+
+
+def test_a_table_may_leave_an_emotion_out_of_its_own_parts() -> None:
+    clips = table(("a", "x", "train"), ("a", "y", "train"), ("b", "x", "dev"), ("c", "y", "test"))
+    assert splits.from_table(clips).named
+
+
+def test_an_automatic_split_without_an_emotion_is_refused() -> None:
+    """Two clips of 119: they used to be in training alone, and nobody was told."""
+    often = [(who, emotion, "") for who in "abcdefghijklm" for emotion in "123456789"]
+    rare = table(*often, ("a", "rare", ""), ("b", "rare", ""))
+    with pytest.raises(DataError, match="has no clip of rare") as raised:
+        splits.random_split(rare, 0)
+    assert "about 7" in raised.value.hint
+    actors = tuple(c for c in CLIPS if c.emotion != "calm" or int(c.speaker) not in range(17, 21))
+    with pytest.raises(DataError, match="dev has no clip of calm"):
+        splits.default_split(actors, 0)
+    few = people("a", "b", "c") + people("a", emotions=3)
+    with pytest.raises(DataError, match=r"no clip of c \(.* of c by 1 speaker\)") as raised:
+        splits.by_speaker(few, 0)
+    assert "--split random, or --exclude c" in raised.value.hint
 
 
 def test_the_default_is_what_a_careful_user_would_choose() -> None:

@@ -42,6 +42,13 @@ def test_metrics_text_says_every_number() -> None:
     assert accuracy == ["  angry: 0.7500", "  calm: 0.5000", "  sad: 0.6667"]
 
 
+def test_metrics_text_says_what_uar_leaves_out() -> None:
+    lines = metrics_text(report([0, 2], [0, 2])).splitlines()
+    assert lines[1] == "Classes without a clip: calm"
+    assert lines[2].startswith("UAR (mean recall) over the 2 of 3 classes that occur: 1.0000 (")
+    assert "without a clip" not in metrics_text(report(TRUTH, PREDICTED))
+
+
 @pytest.mark.parametrize("labels", [LABELS, ("a", "b", "c")])
 def test_confusion_text_reads_back(labels: tuple[str, ...]) -> None:
     scores = report(TRUTH, PREDICTED, labels)

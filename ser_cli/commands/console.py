@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -12,11 +12,13 @@ from ser_cli.errors import SerError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ser_cli.data.parts import Count
     from ser_cli.report.metrics import Report
     from ser_cli.types import Progress
 
 
 SHOWN_FAILURES = 5
+SPOKEN = "clips (speakers)"
 CONFUSION_LETTERS = 4  # of a class above its column: eight of them fit into 80
 
 
@@ -97,22 +99,37 @@ def table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> Non
 
 
 def scores(title: str, reports: Sequence[tuple[str, Report]]) -> None:
-    """Print the headline scores of one or more reports, in percent, UAR first."""
-    head = ("data", "clips", "UAR (95 %)", "WAR", "macro F1", "wtd F1", "ECE")
-    table(title, head, [_scores(part, report) for part, report in reports])
+    """Print the headline scores of one or more reports, in percent, UAR first.
+
+    Where a report lacks a class, a column says how many its UAR is over.
+    """
+    head = ["data", "clips", "UAR (95 %)", "WAR", "macro F1", "wtd F1", "ECE"]
+    rows = [_scores(part, report) for part, report in reports]
+    if any(report.absent for _, report in reports):
+        head.insert(2, "UAR over")
+        for row, (_, report) in zip(rows, reports, strict=True):
+            row.insert(2, f"{len(report.uar_labels)} of {len(report.labels)}")
+    table(title, head, rows)
 
 
-def per_class(report: Report) -> None:
-    """Print precision, recall, F1, accuracy and support of each class, in percent."""
+def per_class(report: Report, counts: Mapping[str, Count]) -> None:
+    """Print precision, recall, F1 and accuracy of each class, in percent; clips and speakers."""
     rows = [
         (
             row.label,
             *(percent(v) for v in (row.precision, row.recall, row.f1, row.accuracy)),
-            str(row.support),
+            str(counts[row.label]),
         )
         for row in report.per_class
     ]
-    table("per class", ("emotion", "precision", "recall", "F1", "accuracy", "clips"), rows)
+    table("per class", ("emotion", "precision", "recall", "F1", "accuracy", SPOKEN), rows)
+
+
+def spoken(title: str, counts: Mapping[str, Mapping[str, Count]]) -> None:
+    """Print clips and speakers of each emotion, a column a part."""
+    labels = sorted({label for part in counts.values() for label in part})
+    rows = [(label, *(str(part[label]) for part in counts.values())) for label in labels]
+    table(title, ("emotion", *counts), rows)
 
 
 def confusion(report: Report) -> None:
@@ -130,11 +147,11 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f}"
 
 
-def _scores(part: str, report: Report) -> tuple[str, ...]:
+def _scores(part: str, report: Report) -> list[str]:
     low, high = report.intervals["uar"]
-    return (
+    return [
         part,
         str(report.n),
         f"{percent(report.uar)} ({percent(low)}-{percent(high)})",
         *(percent(v) for v in (report.war, report.macro_f1, report.weighted_f1, report.ece)),
-    )
+    ]

@@ -127,6 +127,9 @@ def evaluate(
                 console.say("no report was written: there is no held-out clip to report on")
             return
     console.failures(scored.failed)
+    for part, partial in scored.reports:
+        if partial.absent:
+            console.say(f"{part}: no clip is {' or '.join(partial.absent)}; UAR is {partial.scope}")
     if as_json:
         print_json(stage.as_record(scored))
     else:
@@ -195,9 +198,10 @@ def _committed_row(row: dict[str, str]) -> tuple[str, ...]:
 
 def _print_scores(scored: Evaluation) -> None:
     leaky = " - LEAKY: not speaker-independent" if scored.leaky else ""
-    console.scores(f"{scored.title}, {scored.protocol}{leaky}", scored.reports)
     whole: Report = scored.report
-    console.per_class(whole)
+    partial = f" - UAR {whole.scope}" if whole.scope else ""
+    console.scores(f"{scored.title}, {scored.protocol}{leaky}{partial}", scored.reports)
+    console.per_class(whole, scored.counts)
     console.confusion(whole)
     for line in (*scored.audit, *scored.notes):
         console.say(line)

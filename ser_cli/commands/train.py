@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -23,6 +23,9 @@ from ser_cli.commands.options import (
     follow_up,
     selection,
 )
+
+if TYPE_CHECKING:
+    from ser_cli.stages.train import Outcome
 
 HELP = examples(
     "ser train",
@@ -94,15 +97,32 @@ def train(
             say=console.say,
         )
     console.failures(done.failed)
-    before, after = done.classes
-    rows = [(name, str(n), str(after[name])) for name, n in sorted(before.items())]
-    console.table("training clips", ("emotion", "recorded", "learned from"), rows)
+    _print_parts(done)
     if done.leaky:
         console.say("not speaker-independent: dev and test may know their speakers from training")
+    elif done.dev_leaky:
+        console.say("dev may know its speakers from training: its scores are too high for others")
     for line in done.audit:
         console.say(f"leak audit: {line}")
     kept = done.fit.history[done.fit.best_epoch - 1]
-    uar = f", dev UAR {console.percent(kept['dev_uar'])} %" if "dev_uar" in kept else ""
+    named = f"dev UAR {done.uar_over}".rstrip()
+    uar = f", {named} {console.percent(kept['dev_uar'])} %" if "dev_uar" in kept else ""
     typer.echo(f"epoch {done.fit.best_epoch} of {len(done.fit.history)} kept{uar}: {done.folder}")
     console.say("next: " + follow_up("evaluate", "--report", recipe=recipe, folder=folder))
     raise typer.Exit(3 if done.failed else 0)
+
+
+def _print_parts(done: Outcome) -> None:
+    """Show clips and speakers of each emotion and part, and how many clips are learned from."""
+    train, dev, test = (done.parts[name] for name in ("train", "dev", "test"))
+    rows = [
+        (
+            label,
+            str(train[label]),
+            str(done.learned.get(label, 0)),
+            str(dev[label]),
+            str(test[label]),
+        )
+        for label in train
+    ]
+    console.table(console.SPOKEN, ("emotion", "train", "learned from", "dev", "test"), rows)

@@ -58,6 +58,7 @@ def tune(
     as_json: AsJson = False,
 ) -> None:
     """Search a recipe's settings; killed or finished, the same command goes on with the study."""
+    from ser_cli.data.parts import plain
     from ser_cli.stages import tune as stage
 
     search = stage.Search(
@@ -83,8 +84,9 @@ def tune(
             progress=progress,
         )
     if as_json:
-        print_json({**as_dict(found), "file": str(found.file)})
+        print_json({**as_dict(found), "file": str(found.file), "parts": plain(found.parts)})
         return
+    console.spoken(f"dev {console.SPOKEN}", found.parts)
     rows = [(name, f"{value:.4g}") for name, value in found.best_params.items()]
     console.table(
         f"best of {found.finished} trials ({found.pruned} pruned): dev {metric.upper()} "

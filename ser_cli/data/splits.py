@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from ser_cli.data import dealing, parts
 from ser_cli.data.corpora import has_speakers
 from ser_cli.data.corpora.ravdess import DEV_SPEAKERS, UNTOUCHED_SPEAKERS
 from ser_cli.errors import DataError
@@ -20,14 +19,36 @@ if TYPE_CHECKING:
     Clips = tuple[Clip, ...]
 
 
+MORE_SPEAKERS = "clips of more speakers, or --split random"
+MORE_CLIPS = "more clips (each emotion needs about 7)"
+FEWER_FOLDS = "fewer --folds, or --split random"
+MARK_DEV = "mark clips dev in the column split, or --split random"
+
+
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Three parts of a corpus; `leaky` where speakers are shared between them on purpose."""
+    """Three parts of a corpus.
+
+    Attributes:
+        train: Clips to learn from.
+        dev: Clips to choose by.
+        test: Clips to be judged on.
+        leaky: Speakers are shared with test on purpose, or may be.
+        named: The corpus itself names its parts, so it may leave an emotion out of one.
+    """
 
     train: Clips
     dev: Clips
     test: Clips
     leaky: bool
+    named: bool = False
+
+    @property
+    def dev_leaky(self) -> bool:
+        """Whether dev's speakers are, or may be, in training."""
+        everyone = all(clip.speaker for clip in self.train + self.dev)
+        shared = {clip.speaker for clip in self.train} & {clip.speaker for clip in self.dev}
+        return bool(self.dev) and (not everyone or bool(shared))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +68,11 @@ class Audit:
 def by_speaker(clips: Clips, seed: int) -> Split:
     """Put a sixth of the speakers into test and a sixth into dev; one each at least.
 
+    Every emotion is in every part, in its share as nearly as whole speakers allow; where a sixth
+    of them cannot do that, there are more.
+
     Raises:
-        DataError: There are fewer than three speakers.
+        DataError: There are fewer than three speakers, or a part would lack an emotion.
     """
     speakers = _speakers(clips)
     if len(speakers) < 3:
@@ -56,9 +80,10 @@ def by_speaker(clips: Clips, seed: int) -> Split:
             f"a split by speaker needs 3, every clip's named; {len(speakers)} are known",
             hint="name them in a CSV with the columns file,emotion,speaker, or use --split random",
         )
-    order = [speakers[i] for i in np.random.default_rng(seed).permutation(len(speakers))]
-    share = max(1, round(len(order) / 6))
-    return speaker_split(clips, dev=order[share : 2 * share], test=order[:share])
+    share = max(1, round(len(speakers) / 6))
+    sizes = (share, share, len(speakers) - 2 * share)
+    test, dev, _ = dealing.deal(clips, sizes, seed=seed)
+    return parts.checked(speaker_split(clips, dev=dev, test=test), MORE_SPEAKERS)
 
 
 def random_split(clips: Clips, seed: int) -> Split:
@@ -69,34 +94,41 @@ def random_split(clips: Clips, seed: int) -> Split:
     """
     train, rest = stratified(clips, 0.3, seed)
     dev, test = stratified(rest, 0.5, seed)
-    return Split(train, dev, test, leaky=True)
+    return parts.checked(Split(train, dev, test, leaky=True), MORE_CLIPS)
 
 
 def from_table(clips: Clips) -> Split:
     """Take the parts that the corpus itself names; without dev, its training part is split.
 
+    By speaker, if two or more are known.
+
     Raises:
-        DataError: No clip is marked train.
+        DataError: No clip is marked train, or train and the dev taken from it would not have the
+            same emotions.
     """
-    train, dev, test = (tuple(c for c in clips if c.split == s) for s in ("train", "dev", "test"))
+    train, dev, test = (tuple(c for c in clips if c.split == s) for s in parts.PARTS)
     if not train:
         raise DataError("no clip is marked train", hint="fill the column split of the table")
     if not dev:
-        train, dev = stratified(train, 0.15, 0)
+        train, dev = _dev_of(train)
     shared = {c.speaker for c in train + dev} & {c.speaker for c in test}
     unknown = not has_speakers(train + dev + test)
-    return Split(train, dev, test, leaky=bool(test) and (bool(shared) or unknown))
+    leaky = bool(test) and (bool(shared) or unknown)
+    return Split(train, dev, test, leaky=leaky, named=True)
 
 
 def default_split(clips: Clips, seed: int) -> Split:
     """Choose as a careful user would: the table's own parts, else by speaker, else at random.
 
     RAVDESS is split as the protocol actors21-24 says, so that those actors stay unseen.
+
+    Raises:
+        DataError: A part would lack an emotion.
     """
     if any(clip.split for clip in clips):
         return from_table(clips)
     if set(UNTOUCHED_SPEAKERS) <= _ravdess_speakers(clips):
-        return speaker_split(clips, dev=DEV_SPEAKERS, test=UNTOUCHED_SPEAKERS)
+        return parts.checked(speaker_split(clips, dev=DEV_SPEAKERS, test=UNTOUCHED_SPEAKERS))
     return by_speaker(clips, seed) if len(_speakers(clips)) >= 3 else random_split(clips, seed)
 
 
@@ -104,19 +136,31 @@ def tuning_folds(clips: Clips, n_folds: int) -> tuple[Split, ...]:
     """Return speaker-independent folds without a test part, to choose settings by.
 
     Actors 21 to 24 of RAVDESS are left out: they are the check that no choice has seen. Speakers
-    are dealt to the folds in turn, which balances RAVDESS's sexes (odd actors are male).
+    are dealt to the folds in turn, which balances RAVDESS's sexes (odd actors are male), if every
+    fold has every emotion then; else they are dealt by what they say.
 
     Raises:
-        DataError: There are fewer speakers than folds.
+        DataError: There are fewer speakers than folds, or a fold would lack an emotion.
     """
-    speakers = _speakers(tunable(clips))
+    clips = tunable(clips)
+    speakers = _speakers(clips)
     if len(speakers) < n_folds:
         raise DataError(
             f"{n_folds} folds need as many speakers, every clip's named; {len(speakers)} are known",
             hint="name them in a CSV with a column speaker, or use --split random",
         )
-    folds = (speakers[k::n_folds] for k in range(n_folds))
-    return tuple(speaker_split(tunable(clips), dev=fold, test=()) for fold in folds)
+    dealt = _in_turn(speakers, n_folds)
+    folds = [speaker_split(clips, dev=fold, test=()) for fold in dealt]
+    if any(map(parts.missing, folds)):
+        dealt = dealing.deal(clips, [len(fold) for fold in dealt], seed=0)
+        folds = [speaker_split(clips, dev=fold, test=()) for fold in dealt]
+    return tuple(parts.checked(fold, FEWER_FOLDS) for fold in folds)
+
+
+def dealt_in_turn(folds: Sequence[Clips]) -> bool:
+    """Tell whether these are the dev parts of folds that speakers were dealt to in turn."""
+    own = [sorted({clip.speaker for clip in fold}) for fold in folds]
+    return own == list(_in_turn(sorted(who for fold in own for who in fold), len(own)))
 
 
 def tunable(clips: Clips) -> Clips:
@@ -177,6 +221,23 @@ def audit(split: Split, features: dict[Path, Floats]) -> Audit:
 def _speakers(clips: Sequence[Clip]) -> list[str]:
     """Return all speakers; none where a clip does not name its own, who may be any of them."""
     return sorted({clip.speaker for clip in clips}) if has_speakers(clips) else []
+
+
+def _in_turn(speakers: Sequence[str], n_folds: int) -> tuple[list[str], ...]:
+    return tuple(list(speakers[k::n_folds]) for k in range(n_folds))
+
+
+def _dev_of(clips: Clips) -> tuple[Clips, Clips]:
+    """Return training clips in train and dev: by speaker if two are known, else at random."""
+    speakers = _speakers(clips)
+    if len(speakers) < 2:
+        split = Split(*stratified(clips, 0.15, 0), (), leaky=True)
+    else:
+        share = max(1, round(len(speakers) / 6))
+        dev, _ = dealing.deal(clips, (share, len(speakers) - share), seed=0)
+        split = speaker_split(clips, dev=dev, test=())
+    parts.checked(split, MARK_DEV)
+    return split.train, split.dev
 
 
 def _ravdess_speakers(clips: Clips) -> set[str]:

@@ -76,6 +76,21 @@ class Report:
     intervals: dict[str, tuple[float, float]]
     resampled: str
 
+    @property
+    def uar_labels(self) -> tuple[str, ...]:
+        """Classes that occur in truth: those that UAR is the mean over."""
+        return tuple(score.label for score in self.per_class if score.support)
+
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """Classes without a clip, of which no rate says anything."""
+        return tuple(score.label for score in self.per_class if not score.support)
+
+    @property
+    def scope(self) -> str:
+        """Name what UAR is over where that is not all classes; "" where it is."""
+        return scope(len(self.uar_labels), len(self.labels))
+
 
 @dataclass(frozen=True, slots=True)
 class Subgroup:
@@ -86,6 +101,15 @@ class Subgroup:
     classes: int
     uar: float
     war: float
+
+
+def scope(occurring: int, classes: int) -> str:
+    """Name what a mean recall is over; "" where that is all classes.
+
+    >>> scope(3, 8), scope(8, 8)
+    ('over the 3 of 8 classes that occur', '')
+    """
+    return "" if occurring == classes else f"over the {occurring} of {classes} classes that occur"
 
 
 def score(

@@ -26,9 +26,12 @@ def table(report: Report) -> str:
 def metrics_text(report: Report) -> str:
     """Return the contents of test_metrics.txt: overall, then F1 and accuracy of each class."""
     lines = [f"Clips: {report.n}"]
+    if report.absent:
+        lines.append(f"Classes without a clip: {', '.join(report.absent)}")
     for name, title in _HEADLINE.items():
         low, high = report.intervals[name]
-        lines.append(f"{title}: {getattr(report, name):.4f} (95 % {low:.4f} to {high:.4f})")
+        over = f" {report.scope}" if name == "uar" and report.scope else ""
+        lines.append(f"{title}{over}: {getattr(report, name):.4f} (95 % {low:.4f} to {high:.4f})")
     lines += [f"Micro F1: {report.micro_f1:.4f}", f"Calibration error (ECE): {report.ece:.4f}"]
     lines.append(f"Intervals: bootstrap over {report.resampled}")
     lines += ["", "F1 per class:", *(f"  {c.label}: {c.f1:.4f}" for c in report.per_class)]

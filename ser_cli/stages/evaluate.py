@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ser_cli import recipes
-from ser_cli.data import cache, corpora
+from ser_cli.data import cache, corpora, parts
 from ser_cli.data.store import write_text
 from ser_cli.errors import DataError
 from ser_cli.model import artifacts, preprocess
@@ -21,6 +21,7 @@ from ser_cli.report import html, metrics, results, text
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ser_cli.data.parts import Count
     from ser_cli.model.artifacts import Artifacts
     from ser_cli.report.metrics import Report
     from ser_cli.types import Clip, Floats, Progress, Recipe
@@ -65,6 +66,11 @@ class Evaluation:
         """Scores of all test clips."""
         return self.reports[0][1]
 
+    @property
+    def counts(self) -> dict[str, Count]:
+        """Test clips and their speakers, of each class."""
+        return parts.count(self.clips, self.report.labels)
+
 
 def evaluate(
     folder: Path | None = None,
@@ -89,10 +95,10 @@ def evaluate(
         DataError: No clip of the data can be scored.
     """
     model = artifacts.load(artifacts.resolve(folder, recipe=recipe))
-    parts = artifacts.read_split(model.folder)
-    if data is None and "test" not in parts.values():
+    roles = artifacts.read_split(model.folder)
+    if data is None and "test" not in roles.values():
         raise NothingHeldOutError(model)
-    clips, audit, leaky = _choose(corpora.load(data or model.manifest["data"]), parts, model)
+    clips, audit, leaky = _choose(corpora.load(data or model.manifest["data"]), roles, model)
     scored = score(
         clips,
         recipes.get(model.recipe),
@@ -227,6 +233,7 @@ def as_record(evaluation: Evaluation) -> dict[str, Any]:
         "protocol": evaluation.protocol,
         "leaky": evaluation.leaky,
         "audit": list(evaluation.audit),
+        "parts": parts.plain({"test": evaluation.counts}),
         "reports": {part: _record(report) for part, report in evaluation.reports},
     }
 
@@ -235,6 +242,8 @@ def _record(report: Report) -> dict[str, Any]:
     rates = ("n", "uar", "war", "macro_f1", "micro_f1", "weighted_f1", "ece", "intervals")
     return {
         **{name: getattr(report, name) for name in rates},
+        "uar_classes": len(report.uar_labels),
+        "uar_labels": list(report.uar_labels),
         "labels": list(report.labels),
         "confusion": report.confusion.tolist(),
         "per_class": {

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ser_cli import recipes
-from ser_cli.data import corpora, protocols, select, splits
+from ser_cli.data import corpora, parts, protocols, select, splits
 from ser_cli.data.corpora import ravdess
 from ser_cli.data.store import atomic_write, cache_dir
 from ser_cli.errors import DataError
@@ -205,13 +205,16 @@ def fold_splits(work: Run) -> tuple[splits.Split, ...]:
     folds = protocol.folds(clips, work.seed)
     tested = tuple(clip for fold in folds for clip in fold.test)
     chosen = ", after that choice of clips," if work.selection.words() else ""
+    hint = "choose otherwise" if chosen else "fetch all of it: ser download-ravdess"
     whole = all(fold.train and fold.dev and fold.test for fold in folds)
     if not whole or not all(protocols.part_of(tested, part) for part in protocol.parts):
         raise DataError(
             f"{work.data}{chosen} lacks clips of RAVDESS that {work.protocol} trains or tests on "
             f"({' and '.join(protocol.parts)})",
-            hint="choose otherwise" if chosen else "fetch all of it: ser download-ravdess",
+            hint=hint,
         )
+    for fold in folds:  # of test all folds are scored together, and the score says of what
+        parts.checked(splits.Split(fold.train, fold.dev, (), leaky=fold.leaky), hint)
     return folds
 
 

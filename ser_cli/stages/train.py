@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ser_cli import recipes
-from ser_cli.data import cache, select, splits
+from ser_cli.data import parts, select, splits
 from ser_cli.data.store import cache_dir, write_csv, write_text
 from ser_cli.errors import UsageError
 from ser_cli.export import onnx
@@ -25,6 +24,7 @@ from ser_cli.training import dataset, settings, trainer
 if TYPE_CHECKING:
     import keras
 
+    from ser_cli.data.parts import Count
     from ser_cli.data.splits import Split
     from ser_cli.report.metrics import Report
     from ser_cli.training.dataset import Sounds
@@ -54,15 +54,25 @@ class Trained:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What `train` did: where the result lies, and what the user should know of it."""
+    """What `train` did: where the result lies, and what the user should know of it.
+
+    Attributes:
+        parts: Clips and speakers of each emotion in train, dev and test.
+        learned: Training clips of each emotion, with repeats and copies.
+        uar_over: Names what dev UAR is over, where that is not all classes.
+        leaky: Speakers of test are, or may be, in training.
+        dev_leaky: Speakers of dev are.
+    """
 
     folder: Path
     fit: Fit
-    clips: dict[str, int]
-    classes: tuple[dict[str, int], dict[str, int]]
+    parts: dict[str, dict[str, Count]]
+    learned: dict[str, int]
+    uar_over: str
     failed: tuple[tuple[Path, str], ...]
     audit: tuple[str, ...]
     leaky: bool
+    dev_leaky: bool
 
 
 def train(
@@ -121,19 +131,23 @@ def train(
         jobs=jobs,
         progress=progress,
     )
+    for gap in parts.gaps(parts.checked(sounds.split)):
+        say(f"{gap}: UAR there is over the other emotions alone")
     artifacts.unseal(folder, allow_packaged=allow_packaged)
     trainer.prepare(seed, threads)
     checkpoint = checkpoint_path(sounds, system, chosen, seed)
     if checkpoint.is_file():
         say("going on where an interrupted training stopped")
     data_set = dataset.assemble(sounds, system, frames=chosen.get(MAX_LEN))
+    over = metrics.scope(len(set(data_set.dev.y.tolist())), len(data_set.preprocessor.classes))
+    over = over if len(data_set.dev.y) else ""
     trained = run(
         data_set,
         system,
         chosen,
         seed=seed,
         checkpoint=checkpoint,
-        on_epoch=epoch_progress(progress, chosen["epochs"]),
+        on_epoch=epoch_progress(progress, chosen["epochs"], over),
     )
     if temperature is not None:
         trained = replace(trained, temperature=temperature)
@@ -148,11 +162,13 @@ def train(
     return Outcome(
         folder=folder,
         fit=trained.fit,
-        clips=_sizes(sounds.split),
-        classes=sounds.class_counts(),
+        parts=parts.counts(sounds.split),
+        learned=sounds.class_counts()[1],
+        uar_over=over,
         failed=sounds.failed,
         audit=audit.lines(),
         leaky=sounds.split.leaky,
+        dev_leaky=sounds.split.dev_leaky,
     )
 
 
@@ -211,12 +227,15 @@ def checkpoint_path(sounds: Sounds, recipe: Recipe, chosen: Params, seed: int) -
     return cache_dir() / "checkpoints" / f"{recipe.name}-{name}.npz"
 
 
-def epoch_progress(progress: Progress | None, epochs: int) -> Callable[[Epoch], None]:
+def epoch_progress(
+    progress: Progress | None, epochs: int, uar_over: str = ""
+) -> Callable[[Epoch], None]:
     """Return a listener that turns epochs into progress."""
+    named = f"dev UAR {uar_over}".rstrip()
 
     def tell(row: Epoch) -> None:
         if progress:
-            uar = f", dev UAR {100 * row['dev_uar']:.1f} %" if "dev_uar" in row else ""
+            uar = f", {named} {100 * row['dev_uar']:.1f} %" if "dev_uar" in row else ""
             progress(
                 int(row["epoch"]), epochs, f"epoch {row['epoch']:.0f}: loss {row['loss']:.2f}{uar}"
             )
@@ -246,7 +265,7 @@ def save(
     plotting.save(figures.curves(history, chosen=trained.fit.best_epoch), folder / artifacts.CURVES)
     counts = dict(zip(("recorded", "learned from"), sounds.class_counts(), strict=True))
     plotting.save(corpus_figures.class_counts(counts), folder / artifacts.CLASS_COUNTS)
-    write_csv(folder / artifacts.SPLIT, _split_rows(sounds.split))
+    write_csv(folder / artifacts.SPLIT, parts.rows(sounds.split))
     _write_dev(folder, dev)
     artifacts.seal(
         folder,
@@ -297,15 +316,3 @@ def _facts(
 
 def _sizes(split: Split) -> dict[str, int]:
     return {"train": len(split.train), "dev": len(split.dev), "test": len(split.test)}
-
-
-def _split_rows(split: Split) -> list[list[str]]:
-    parts = (("train", split.train), ("dev", split.dev), ("test", split.test))
-    # Relative to what all clips share: the table travels, and need not tell whose machine it was.
-    root = Path(os.path.commonpath([c.path.parent for _, part in parts for c in part]))
-    rows = [
-        [c.path.relative_to(root).as_posix(), c.emotion, c.speaker, name, cache.identity(c.path)]
-        for name, part in parts
-        for c in part
-    ]
-    return [["file", "emotion", "speaker", "split", "recording"], *rows]

@@ -6,7 +6,7 @@ import hashlib
 import multiprocessing
 import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -14,7 +14,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from ser_cli import recipes
-from ser_cli.data import corpora, select, splits
+from ser_cli.data import corpora, parts, select, splits
 from ser_cli.data.store import write_text
 from ser_cli.errors import DataError, UsageError
 from ser_cli.model import artifacts, memory
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import keras
     import optuna
 
+    from ser_cli.data.parts import Count
     from ser_cli.types import Dataset, Params, Progress, Recipe
 
 
@@ -67,7 +68,7 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The state of a study after `tune`: its best trial and what was written."""
+    """The state of a study after `tune`: its best trial, what was written, dev of each fold."""
 
     study: str
     finished: int
@@ -75,6 +76,7 @@ class Found:
     best_value: float
     best_params: dict[str, Any]
     file: Path
+    parts: dict[str, dict[str, Count]] = field(default_factory=dict)
 
 
 def tune(
@@ -125,7 +127,7 @@ def tune(
     finally:
         if study_report.finished(study):
             study_report.write(study, folder)
-    return _write_best(study, search, folder)
+    return replace(_write_best(study, search, folder), parts=parts.of_folds(folds))
 
 
 def load_folds(
@@ -136,11 +138,13 @@ def load_folds(
     clips = splits.tunable(select.load(search.data, search.selection, seed=search.seed))
     if search.split == "random":
         whole = splits.random_split(clips, search.seed)
-        parts: tuple[splits.Split, ...] = (splits.Split(whole.train, whole.dev, (), leaky=True),)
+        folds: tuple[splits.Split, ...] = (splits.Split(whole.train, whole.dev, (), leaky=True),)
     else:
-        parts = splits.tuning_folds(clips, search.folds)
+        folds = splits.tuning_folds(clips, search.folds)
     read = partial(dataset.load, copies=search.copies, oversample=search.selection.oversample)
-    loaded = [read(part, system, seed=search.seed, jobs=jobs, progress=progress) for part in parts]
+    loaded = [read(fold, system, seed=search.seed, jobs=jobs, progress=progress) for fold in folds]
+    for sounds in loaded:  # some clips may not be readable
+        parts.checked(sounds.split)
     # One length for all folds, so that one network fits them.
     frames = max(dataset.frames(sounds, system) for sounds in loaded)
     return tuple(dataset.assemble(sounds, system, frames=frames) for sounds in loaded)
@@ -152,6 +156,7 @@ def study_name(search: Search, folds: tuple[Dataset, ...]) -> str:
     digest = hashlib.sha256(place.encode()).hexdigest()[:6] + "-" if place else ""
     clips = sum(len(fold.train.y) + len(fold.dev.y) for fold in folds)
     way = f"{search.split}{len(folds)}" if search.split == "speaker" else search.split
+    way += "" if splits.dealt_in_turn([fold.dev.clips for fold in folds]) else "-by-emotion"
     copies = f"-copies{search.copies}" if search.copies else ""
     selected = "".join("-" + words.replace(" ", "_") for words in search.selection.words())
     version = recipes.get(search.recipe).version
@@ -311,7 +316,7 @@ def _write_best(study: optuna.Study, search: Search, folder: Path) -> Found:
 
 
 def _check(search: Search) -> None:
-    if search.metric not in METRICS:
-        raise UsageError(f"there is no metric {search.metric!r}", hint="known: uar, accuracy")
-    if search.split not in SEARCH_SPLITS:
-        raise UsageError(f"there is no split {search.split!r}", hint="known: speaker, random")
+    checks = (("metric", search.metric, METRICS), ("split", search.split, SEARCH_SPLITS))
+    for kind, name, known in checks:
+        if name not in known:
+            raise UsageError(f"there is no {kind} {name!r}", hint="known: " + ", ".join(known))

@@ -1,0 +1,128 @@
+"""What the parts of a split hold of each emotion, and what they lack."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ser_cli.data import cache
+from ser_cli.errors import DataError
+
+if TYPE_CHECKING:
+    from ser_cli.data.splits import Split
+    from ser_cli.types import Clip, Dataset
+
+PARTS = ("train", "dev", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Clips of an emotion and who speaks them; `speakers` is None where that is not known."""
+
+    clips: int
+    speakers: int | None
+
+    def __str__(self) -> str:
+        """Return what tables show: 12 (3)."""
+        if not self.clips:
+            return "0"
+        return f"{self.clips} ({'?' if self.speakers is None else self.speakers})"
+
+
+def count(clips: Sequence[Clip], emotions: Sequence[str]) -> dict[str, Count]:
+    """Count clips and speakers of each of these emotions."""
+    counts = {}
+    for emotion in emotions:
+        said = [clip.speaker for clip in clips if clip.emotion == emotion]
+        counts[emotion] = Count(len(said), len(set(said)) if all(said) else None)
+    return counts
+
+
+def counts(split: Split) -> dict[str, dict[str, Count]]:
+    """Return what `count` says of each part, by its name."""
+    return {name: count(getattr(split, name), emotions(split)) for name in PARTS}
+
+
+def emotions(split: Split) -> list[str]:
+    """Return the emotions of all parts, sorted."""
+    return sorted({clip.emotion for clip in split.train + split.dev + split.test})
+
+
+def of_folds(folds: Sequence[Dataset]) -> dict[str, dict[str, Count]]:
+    """Return what `count` says of the dev part of each fold, by its number from 1."""
+    return {
+        f"fold {number}": count(fold.dev.clips, fold.preprocessor.classes)
+        for number, fold in enumerate(folds, start=1)
+    }
+
+
+def plain(counts: Mapping[str, Mapping[str, Count]]) -> dict[str, dict[str, dict[str, Any]]]:
+    """Return counts by part and emotion as plain values, for JSON."""
+    return {
+        name: {emotion: asdict(found) for emotion, found in part.items()}
+        for name, part in counts.items()
+    }
+
+
+def missing(split: Split) -> dict[str, list[str]]:
+    """Return the emotions that a part lacks, by its name; a part without clips lacks none."""
+    lacks = {
+        name: sorted(set(emotions(split)) - {clip.emotion for clip in part})
+        for name in PARTS
+        if (part := getattr(split, name))
+    }
+    return {name: labels for name, labels in lacks.items() if labels}
+
+
+def gaps(split: Split) -> tuple[str, ...]:
+    """Say what each part lacks, a line a part."""
+    return tuple(
+        f"{name} has no clip of {', '.join(labels)}" for name, labels in missing(split).items()
+    )
+
+
+def rows(split: Split) -> list[list[str]]:
+    """Return split.csv: every clip, its part, and how it is known when it has moved."""
+    named = [(name, clip) for name in PARTS for clip in getattr(split, name)]
+    # Relative to what all clips share: the table travels, and need not tell whose machine it was.
+    root = Path(os.path.commonpath([clip.path.parent for _, clip in named]))
+    cells = [
+        [c.path.relative_to(root).as_posix(), c.emotion, c.speaker, name, cache.identity(c.path)]
+        for name, c in named
+    ]
+    return [["file", "emotion", "speaker", "split", "recording"], *cells]
+
+
+def checked(split: Split, hint: str = "--split random") -> Split:
+    """Return a split that has every emotion in every part, or whose corpus names its parts.
+
+    Args:
+        split: The parts.
+        hint: What to do, beside leaving an emotion out.
+
+    Raises:
+        DataError: An emotion is missing in a part: its mean recall would be over the others alone.
+    """
+    lacks = missing(split)
+    if not lacks or split.named:
+        return split
+    labels = sorted({label for found in lacks.values() for label in found})
+    whole = count(split.train + split.dev + split.test, labels)
+    spread = ", ".join(f"{_many(n.clips, 'clip')} of {e}{_by(n)}" for e, n in whole.items())
+    raise DataError(
+        f"{'; '.join(gaps(split))} (of all, {spread}), so its mean recall would be over the "
+        "other emotions alone",
+        hint=f"{hint}, or {' '.join(f'--exclude {shlex.quote(label)}' for label in labels)}",
+    )
+
+
+def _by(found: Count) -> str:
+    return f" by {_many(found.speakers, 'speaker')}" if found.speakers else ""
+
+
+def _many(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
