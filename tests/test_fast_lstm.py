@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from ser_cli import recipes
+from ser_cli.stages import train
 from ser_cli.training import fast_lstm, trainer
+from ser_cli.types import Batch, Dataset, Preprocessor
 
 if TYPE_CHECKING:
     import keras
@@ -25,13 +28,21 @@ def networks(**given: Any) -> tuple[keras.Model, keras.Model]:
     for _ in range(2):
         keras.utils.set_random_seed(0)
         made.append(keras.Sequential([keras.Input((FRAMES, WIDTH)), layers.LSTM(UNITS, **given)]))
-    fast_lstm.speed_up(made[1])
-    made[1].set_weights(made[0].get_weights())
-    return made[0], made[1]
+    fast = fast_lstm.speed_up(made[1])
+    fast.set_weights(made[0].get_weights())
+    return made[0], fast
 
 
 def is_fast(model: keras.Model) -> bool:
-    return isinstance(model.layers[-1].inner_loop, fast_lstm._Loop)
+    """Tell whether every LSTM of a network is fast, both ways of a bidirectional one too."""
+    parts = [part for layer in model.layers for part in ways(layer)]
+    found = [isinstance(p, fast_lstm.FastLSTM) for p in parts if hasattr(p, "recurrent_activation")]
+    return bool(found) and all(found)
+
+
+def ways(layer: Any) -> tuple[Any, ...]:
+    both = hasattr(layer, "forward_layer")
+    return (layer.forward_layer, layer.backward_layer) if both else (layer,)
 
 
 def gradients(call: Callable[..., Any], variables: list[Any]) -> list[Any]:
@@ -81,7 +92,7 @@ def test_a_bidirectional_one_learns_as_keras_does() -> None:
         lstm = layers.Bidirectional(layers.LSTM(UNITS))
         model = keras.Sequential([keras.Input((FRAMES, WIDTH)), lstm, layers.Dense(2, "softmax")])
         if fast:
-            fast_lstm.speed_up(model)
+            model = fast_lstm.speed_up(model)
         model.compile(optimizers.Adam(0.05), losses.SparseCategoricalCrossentropy())
         x = np.random.default_rng(0).standard_normal((8, FRAMES, WIDTH)).astype(np.float32)
         y = (x.mean(axis=(1, 2)) > 0).astype(np.int64)
@@ -107,7 +118,53 @@ def test_masked_frames_are_left_to_keras() -> None:
     assert not np.allclose(found, np.asarray(fast.layers[-1](x)), atol=1e-3)
 
 
-def test_training_uses_it() -> None:
-    model, _ = networks()
-    trainer.compiled(model, {"learning_rate": 0.1})
-    assert is_fast(model)
+@pytest.mark.parametrize("name", ["cnn-bilstm", "cnn-lstm-attention"])
+def test_a_recipes_network_is_copied_whole(name: str) -> None:
+    recipe = recipes.get(name)
+    model = recipe.build((16, recipe.features), 3, recipe.defaults)
+    fast = fast_lstm.speed_up(model)
+    assert is_fast(fast) and not is_fast(model)
+    assert [weight.path for weight in fast.weights] == [weight.path for weight in model.weights]
+    # Weights and dropout's generators; and neither network trains the other.
+    for mine, theirs in zip(fast.variables, model.variables, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+        assert mine is not theirs
+    x = np.random.default_rng(3).standard_normal((2, 16, recipe.features)).astype(np.float32)
+    np.testing.assert_allclose(fast(x), model(x), atol=1e-6)
+    assert len(fast.losses) == len(model.losses)
+
+
+def test_other_weights_fit_both_ways() -> None:
+    plain, fast = networks(return_sequences=True)
+    fast.set_weights([np.full_like(w, i + 1) / 9 for i, w in enumerate(fast.get_weights())])
+    plain.set_weights(fast.get_weights())
+    x = np.random.default_rng(2).standard_normal((BATCH, FRAMES, WIDTH)).astype(np.float32)
+    np.testing.assert_allclose(fast(x), plain(x), atol=1e-6)
+
+
+def test_where_nothing_is_gained_the_network_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    import keras
+    import tensorflow as tf
+
+    other = keras.Sequential([keras.Input((FRAMES, WIDTH)), keras.layers.Dense(2)])
+    assert fast_lstm.speed_up(other) is other
+    plain, fast = networks()
+    assert fast_lstm.speed_up(fast) is fast
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [kind])
+    assert fast_lstm.speed_up(plain) is plain
+
+
+def test_training_uses_it_and_gives_weights_to_plain_layers() -> None:
+    recipe = recipes.get(recipes.DEFAULT)
+    x = np.random.default_rng(4).standard_normal((6, 16, recipe.features)).astype(np.float32)
+    part = Batch(x, np.arange(6) % 2, ())
+    chosen = {**recipe.defaults, "epochs": 1}
+    data = Dataset(part, part, part, Preprocessor(16, np.zeros(0), np.zeros(0), ("a", "b")))
+    trainer.prepare(0, threads=1)
+    first, again = (train.run(data, recipe, chosen, seed=1).model for _ in range(2))
+    assert is_fast(first)
+    plain = recipe.build((16, recipe.features), 2, chosen)
+    plain.set_weights(first.get_weights())
+    np.testing.assert_allclose(plain(x), first(x), atol=1e-6)
+    for mine, theirs in zip(again.variables, first.variables, strict=True):
+        np.testing.assert_array_equal(mine, theirs)

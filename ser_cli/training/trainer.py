@@ -16,7 +16,6 @@ import numpy as np
 
 from ser_cli.data.store import atomic_write
 from ser_cli.sound.augment import mask
-from ser_cli.training import fast_lstm
 from ser_cli.training.schedule import learning_rate
 
 if TYPE_CHECKING:
@@ -89,22 +88,12 @@ def compiled(model: keras.Model, settings: Params) -> State:
     """Give a network its loss and optimizer, and return what it must be set back to."""
     from keras import losses, ops, optimizers
 
-    if _on_processor():
-        fast_lstm.speed_up(model)
     model.compile(
         optimizer=optimizers.Adam(settings["learning_rate"]),
         loss=losses.SparseCategoricalCrossentropy(),
     )
     model.optimizer.build(model.trainable_variables)
     return [np.array(ops.convert_to_numpy(variable)) for variable in _variables(model)]
-
-
-def _on_processor() -> bool:
-    """Tell whether TensorFlow computes, and without a graphics card."""
-    import tensorflow as tf
-    from keras import backend
-
-    return backend.backend() == "tensorflow" and not tf.config.list_physical_devices("GPU")
 
 
 def set_back(model: keras.Model, state: State) -> None:
