@@ -2,7 +2,7 @@
 
 
 class SerError(Exception):
-    """Say what is wrong and where, and what to do next.
+    """State what is wrong and where, and what to do next.
 
     Args:
         message: What is wrong and where, in one sentence.

@@ -1,7 +1,7 @@
 """The frozen dataclasses that travel between the steps. No logic.
 
-Arrays are float32 unless said otherwise. Shapes: n samples, T frames, F features,
-N clips, C classes.
+Arrays are float32 unless stated otherwise. Shapes: n samples, T frames, F features,
+N clips, W windows, C classes.
 """
 
 from __future__ import annotations
@@ -12,9 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    import keras
     import numpy as np
-    import optuna
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float32]
@@ -22,22 +20,28 @@ if TYPE_CHECKING:
 Params = Mapping[str, Any]
 # Told how much of what is done, and what it is: done, total (0 if unknown), note.
 Progress = Callable[[int, int, str], None]
+Failures = tuple[tuple[Path, str], ...]  # path and reason of what could not be read
 
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """One labelled recording, and what its corpus knows about it ("" where it does not)."""
+    """One labelled recording, and what its corpus knows about it ("" where it does not).
+
+    Attributes:
+        path: The file.
+        emotion: In the one spelling of `corpora.normalise_label`.
+        speaker: Qualified by its corpus ("ravdess/01"), so that speakers of two corpora differ.
+        corpus: Name of the corpus.
+        split: The part its table names: train, dev or test.
+        facts: Whatever else the corpus knows (channel, intensity, sex, ...), by name.
+    """
 
     path: Path
     emotion: str = ""
     speaker: str = ""
     corpus: str = ""
     split: str = ""
-    channel: str = ""
-    intensity: str = ""
-    statement: str = ""
-    repetition: str = ""
-    sex: str = ""
+    facts: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,43 +59,51 @@ class Audio:
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
-    """One complete system: features, network, training settings and search space.
+class Copy:
+    """Which augmented copy of a clip is made: its number, from 1, and its own random draws."""
+
+    number: int
+    rng: np.random.Generator
+
+
+# waveform (n,), which copy -> a changed waveform (m,).
+Augment = Callable[["Floats", Copy], "Floats"]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainSettings:
+    """How a network is trained, whatever the network.
 
     Attributes:
-        name: What `--recipe` takes.
-        source: Title of the document that describes the system.
-        sample_rate: Hz.
-        duration: Seconds every waveform is cut or padded to; None leaves it as it is.
-        labels: The classes it knows, sorted.
-        features: F, the width of a frame.
-        columns: (F,) their names; see `sound.naming`.
-        frames: T, fixed; None when it is learned from the training clips (95th percentile).
-        scale: What the scaler standardises: each column of a frame, each cell of the
-            (T, F) matrix, or nothing.
-        version: Raised when `extract` or `augment` change meaning, so that caches follow.
-        extract: waveform (n,) -> features (t, F).
-        augment: waveform (n,), generator, number of the copy from 1 -> a changed waveform (m,).
-        build: (T, F), C, params -> an uncompiled keras.Model with softmax output.
-        defaults: Every setting of `build` and of the training loop.
-        search: Optuna trial -> the settings it varies.
+        epochs: At most.
+        batch_size: Clips per step.
+        learning_rate: Of Adam, at the start.
+        patience: Epochs without a higher dev UAR after which training stops.
+        schedule: "constant", "cosine" (half of one, down to the minimum over all epochs) or
+            "plateau" (lowered whenever the loss has not fallen for some epochs).
+        min_learning_rate: Lowest rate of a schedule.
+        plateau_factor: What a plateau multiplies the rate by.
+        plateau_patience: Epochs that make a plateau.
+        class_weights: Whether classes weigh the same however many clips they have.
+        mask_frames: Longest run of frames that is masked in each clip; see `augment.mask`.
+        mask_columns: Longest run of columns.
+        copies: Augmented copies of each training clip.
+        max_len: T, frames that clips are padded or cut to; None: the recipe's, or learned.
     """
 
-    name: str
-    source: str
-    sample_rate: int
-    duration: float | None
-    labels: tuple[str, ...]
-    features: int
-    columns: tuple[str, ...]
-    frames: int | None
-    scale: Literal["frame", "cell", "none"]
-    version: int
-    extract: Callable[[Floats], Floats]
-    augment: Callable[[Floats, np.random.Generator, int], Floats]
-    build: Callable[[tuple[int, int], int, Params], keras.Model]
-    defaults: Params
-    search: Callable[[optuna.Trial], dict[str, Any]]
+    epochs: int = 100
+    batch_size: int = 32
+    learning_rate: float = 1e-3
+    patience: int = 10
+    schedule: Literal["constant", "cosine", "plateau"] = "constant"
+    min_learning_rate: float = 0.0
+    plateau_factor: float = 0.5
+    plateau_patience: int = 5
+    class_weights: bool = False
+    mask_frames: int = 0
+    mask_columns: int = 0
+    copies: int = 0
+    max_len: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +111,7 @@ class Preprocessor:
     """What turns features (t, F) into a network's input: the three shared files as plain arrays.
 
     Attributes:
-        max_len: T, frames a clip is padded or cut to.
+        max_len: T, frames that clips are padded or cut to.
         mean: Means to subtract, (F,) for scale "frame", (T * F,) for "cell", (0,) for "none".
         scale: Standard deviations to divide by, same shape.
         classes: Label of each output, sorted.
@@ -109,25 +121,6 @@ class Preprocessor:
     mean: NDArray[np.float64]
     scale: NDArray[np.float64]
     classes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Clips as a network takes them: x (N, T, F), y (N,) int64, and the clips themselves."""
-
-    x: Floats
-    y: NDArray[np.int64]
-    clips: tuple[Clip, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Dataset:
-    """The three parts of a split, padded and scaled by statistics of the training part alone."""
-
-    train: Batch
-    dev: Batch
-    test: Batch
-    preprocessor: Preprocessor
 
 
 @dataclass(frozen=True, slots=True)

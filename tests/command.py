@@ -16,7 +16,8 @@ import soundfile
 from ser_cli import __main__ as door
 
 if TYPE_CHECKING:
-    from ser_cli.types import Recipe
+    from ser_cli.recipes import Recipe
+    from ser_cli.training.settings import Settings
 
 RATE = 16_000
 EMOTIONS = {"angry": 250, "calm": 600, "happy": 1400, "sad": 3200}  # Hz of their tone
@@ -53,10 +54,13 @@ class Smallest:
         return choices[0]
 
 
-def small(recipe: Recipe) -> dict[str, Any]:
+def small(recipe: Recipe) -> Settings:
     """Return settings of the smallest network that a recipe's search knows, trained shortly."""
+    from ser_cli.training.settings import resolve  # not before: it loads TensorFlow
+
     fast = {"epochs": 2, "batch_size": 4, "learning_rate": 3e-3, "copies": 0}
-    return {**recipe.defaults, **recipe.search(Smallest()), **fast}  # type: ignore[arg-type]
+    suggested = recipe.search(Smallest())  # type: ignore[arg-type]
+    return resolve(recipe).but({**suggested, **fast})
 
 
 @dataclass(frozen=True)

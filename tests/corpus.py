@@ -10,6 +10,8 @@ from pathlib import Path
 
 from command import EMOTIONS, SPEAKERS, tone
 
+from ser_cli.data.corpora import ravdess
+
 Rows = list[dict[str, str]]
 
 
@@ -58,3 +60,13 @@ def by_actor(folder: Path, channels: tuple[str, ...] = ("01", "02")) -> Path:
                 seed = actor + 100 * int(channel) + 1000 * int(code)
                 tone(folder / f"Actor_{actor:02d}" / name, hertz + actor, seed=seed, seconds=0.3)
     return folder
+
+
+def write_index(folder: Path, path: Path) -> Path:
+    """Write the index of a folder of RAVDESS's clips that is known to be right."""
+    digests = {
+        name: ravdess.SOURCE.digest(clip) for name, clip in ravdess.SOURCE.paths(folder).items()
+    }
+    rows = "".join(f"{name},{digest}\n" for name, digest in digests.items())
+    path.write_text(f"name,sha256\n{rows}", encoding="utf-8", newline="\n")
+    return path

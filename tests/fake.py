@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
 from pathlib import Path
+from pkgutil import iter_modules
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,8 +13,10 @@ import pytest
 
 from ser_cli import recipes
 from ser_cli.model import artifacts
+from ser_cli.recipes import Recipe
 from ser_cli.report import results
-from ser_cli.types import Prediction, Preprocessor, Recipe
+from ser_cli.sound.frontend import Column, Frontend
+from ser_cli.types import Prediction, Preprocessor
 
 if TYPE_CHECKING:
     from ser_cli.types import Floats
@@ -41,32 +46,37 @@ ROW = results.Row(
 
 def extract(waveform: Floats) -> Floats:
     """Return two columns a frame of 10 ms: the mean magnitude, and ones."""
-    n_frames = 1 + len(waveform) // HOP
+    n_frames = -(-len(waveform) // HOP)
     padded = np.pad(waveform, (0, n_frames * HOP - len(waveform)))
     loudness = np.abs(padded).reshape(n_frames, HOP).mean(axis=1)
     return np.stack([loudness, np.ones(n_frames)], axis=1).astype(np.float32)
 
 
+FRONTEND = Frontend(
+    name="fake",
+    sample_rate=RATE,
+    columns=(Column("loudness", 0), Column("one", 0)),
+    extract=extract,
+    hop=HOP,
+    field=HOP,
+    centred=False,
+)
+
+
 def recipe(**changes: Any) -> Recipe:
-    """Return the recipe "fake"."""
+    """Return the recipe "fake"; changes are fields of it or of its front end."""
+    of_frontend = {field.name for field in fields(Frontend)} - {"name"}
+    frontend = replace(FRONTEND, **{k: v for k, v in changes.items() if k in of_frontend})
     settings: dict[str, Any] = {
         "name": "fake",
         "source": "",
-        "sample_rate": RATE,
-        "duration": None,
-        "labels": CLASSES,
-        "features": 2,
-        "columns": ("loudness_0", "one_0"),
-        "frames": None,
-        "scale": "frame",
-        "version": 1,
-        "extract": extract,
+        "frontend": frontend,
         "augment": None,
         "build": None,
-        "defaults": {},
+        "params": {},
         "search": None,
     }
-    return Recipe(**(settings | changes))
+    return Recipe(**settings | {k: v for k, v in changes.items() if k not in of_frontend})
 
 
 def network(path: Path, *, max_len: int = MAX_LEN, classes: int = 2) -> None:
@@ -106,7 +116,9 @@ def folder(where: Path, **facts: Any) -> Path:
 
 
 def register(monkeypatch: pytest.MonkeyPatch, chosen: Recipe | None = None) -> None:
-    """Make the registry know the fake recipe, and no other."""
+    """Make the registry know the fake recipe, and load no other."""
+    modules = [*iter_modules(recipes.__path__), SimpleNamespace(name="fake")]
+    monkeypatch.setattr(recipes, "iter_modules", lambda path: modules)
     monkeypatch.setattr(recipes, "get", lambda name: {"fake": chosen or recipe()}[name])
 
 

@@ -22,7 +22,7 @@ from benchmarks.measures import MEASURES
 from benchmarks.processes import BenchError, Server, alternate, environment, module, run
 from benchmarks.rows import BY_NAME, ROWS, Ratio, Result, Row, ratio, verdict
 
-from ser_cli.data.corpora import EMOTIONS
+from ser_cli.data.labels import EMOTIONS
 from ser_cli.recipes.cnn_bilstm import extract
 from ser_cli.report.rows import as_record, columns
 from ser_cli.types import Prediction

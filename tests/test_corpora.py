@@ -5,17 +5,22 @@ from __future__ import annotations
 import random
 import shutil
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from corpus import write_index
 
 from ser_cli.data import corpora
 from ser_cli.data.corpora import folder, ravdess, table
+from ser_cli.data.labels import EMOTIONS, normalise_label
 from ser_cli.data.store import remember
+from ser_cli.data.verification import Verification, verify
 from ser_cli.errors import DataError, UsageError
 
+SOURCE = ravdess.SOURCE
 NAME = "03-01-06-02-01-02-11"
 
 
@@ -32,18 +37,24 @@ def _no_corpus(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("name", corpora.names())
 def test_every_corpus_keeps_the_contract(name: str, tmp_path: Path) -> None:
-    module = corpora.get(name)
-    assert name == module.NAME
-    assert module.ABOUT and "\n" not in module.ABOUT
-    assert module.LICENCE and isinstance(module.CITATION, str)
-    assert not module.matches(str(tmp_path / "absent"))
+    corpus = corpora.get(name)
+    assert name == corpus.name
+    assert corpus.about and "\n" not in corpus.about
+    assert corpus.licence and isinstance(corpus.citation, str)
+    assert corpus.parse("no clip of any corpus") is None
+    assert not corpus.usual_protocol or corpus.usual_protocol in {p.name for p in corpus.protocols}
+    assert not corpus.matches(str(tmp_path / "absent"))
     with pytest.raises(DataError) as raised:
-        module.load(str(tmp_path / "absent"))
+        corpus.load(str(tmp_path / "absent"))
     assert raised.value.hint
 
 
 def test_names_are_found_by_the_files() -> None:
     assert corpora.names() == ("folder", "ravdess", "table")
+
+
+def test_those_that_know_their_own_files_are_asked_first() -> None:
+    assert [corpus.name for corpus in corpora.known()] == ["ravdess", "folder", "table"]
 
 
 def test_unknown_corpus_names_the_known() -> None:
@@ -55,7 +66,7 @@ def test_unknown_corpus_names_the_known() -> None:
 def test_absent_data_suggests_the_download(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no file or folder") as raised:
         corpora.load(str(tmp_path / "nowhere"))
-    assert "ser download-ravdess" in raised.value.hint
+    assert "ser download ravdess" in raised.value.hint
 
 
 def test_a_file_that_is_no_table_is_refused(tmp_path: Path) -> None:
@@ -66,7 +77,7 @@ def test_a_file_that_is_no_table_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("seen", "written"),
     [
-        *((emotion.upper(), emotion) for emotion in corpora.EMOTIONS),
+        *((emotion.upper(), emotion) for emotion in EMOTIONS),
         ("fear", "fearful"),
         (" Surprise ", "surprised"),
         ("Disgusted", "disgust"),
@@ -79,18 +90,17 @@ def test_a_file_that_is_no_table_is_refused(tmp_path: Path) -> None:
     ],
 )
 def test_labels_have_one_spelling(seen: str, written: str) -> None:
-    assert corpora.normalise_label(seen) == written
+    assert normalise_label(seen) == written
 
 
 def test_emotions_are_sorted_and_keep_their_spelling() -> None:
-    assert list(corpora.EMOTIONS) == sorted(map(corpora.normalise_label, corpora.EMOTIONS))
+    assert list(EMOTIONS) == sorted(map(normalise_label, EMOTIONS))
 
 
 def test_ravdess_name_is_read_field_by_field() -> None:
     assert ravdess.parse(f"{NAME}.wav") == {
         "emotion": "fearful",
         "speaker": "11",
-        "corpus": "ravdess",
         "channel": "speech",
         "intensity": "strong",
         "statement": "kids",
@@ -134,7 +144,8 @@ def test_ravdess_clips_are_taken_once_in_one_order(tmp_path: Path) -> None:
         "z/03-01-01-01-01-01-01.WAV",
         f"a/Actor_11/{NAME}.flac",
     ]
-    assert [clip.speaker for clip in clips] == ["01", "11"]
+    assert [clip.speaker for clip in clips] == ["ravdess/01", "ravdess/11"]
+    assert [clip.facts["intensity"] for clip in clips] == ["normal", "strong"]
     assert corpora.has_speakers(clips)
 
 
@@ -149,7 +160,8 @@ def test_mixed_corpora_sorted_by_emotion_are_a_folder(tmp_path: Path) -> None:
     touch(tmp_path / "fear" / f"{NAME}.wav")
     touch(tmp_path / "sad" / "OAF_back_sad.wav")
     clips = corpora.load(str(tmp_path))
-    assert [clip.corpus for clip in clips] == ["folder", "folder"]
+    assert [clip.corpus for clip in clips] == [tmp_path.name, tmp_path.name]
+    assert not any(clip.speaker for clip in clips)
 
 
 def test_ravdess_by_name_is_found_where_it_was_put(
@@ -227,7 +239,11 @@ def test_table_is_read_whole(tmp_path: Path) -> None:
     first, second = corpora.load(data)
     assert (first.path, first.emotion, first.split) == (tmp_path / "a.wav", "bored", "")
     assert (second.path, second.emotion) == (tmp_path / "deep" / "b.wav", "fearful")
-    assert (second.speaker, second.split, second.corpus) == ("anna", "dev", "table")
+    assert (second.speaker, second.split, second.corpus) == (
+        "clips.csv/anna",
+        "dev",
+        "clips.csv",
+    )
     assert not corpora.has_speakers((first, second))
 
 
@@ -269,7 +285,7 @@ def test_table_in_another_encoding_is_a_data_error(tmp_path: Path) -> None:
 
 
 def test_index_names_the_whole_corpus() -> None:
-    counts = Counter(str((ravdess.parse(name) or {})["emotion"]) for name in ravdess.index())
+    counts = Counter(str((ravdess.parse(name) or {})["emotion"]) for name in SOURCE.digests())
     assert counts == {
         "calm": 376,
         "happy": 376,
@@ -280,12 +296,12 @@ def test_index_names_the_whole_corpus() -> None:
         "surprised": 192,
         "neutral": 188,
     }
-    assert (len(ravdess.index("speech")), len(ravdess.index("song"))) == (1440, 1012)
-    index = ravdess.index()
+    assert (len(SOURCE.digests("speech")), len(SOURCE.digests("song"))) == (1440, 1012)
+    index = SOURCE.digests()
     # As published, these two repetitions hold the same samples; every other clip is unique.
     assert index["03-01-03-01-02-01-07"] == index["03-01-03-01-02-02-07"]
     assert len(set(index.values())) == 2451
-    assert not any(name.endswith("-18") for name in ravdess.index("song"))
+    assert not any(name.endswith("-18") for name in SOURCE.digests("song"))
 
 
 def sine(path: Path, hertz: float, channels: int = 1) -> Path:
@@ -299,31 +315,27 @@ def sine(path: Path, hertz: float, channels: int = 1) -> Path:
 @pytest.mark.parametrize("channels", [1, 2])
 def test_digest_is_of_the_samples_not_of_the_format(tmp_path: Path, channels: int) -> None:
     wav = sine(tmp_path / "a.wav", 440, channels)
-    assert ravdess.digest(wav) == ravdess.digest(sine(tmp_path / "a.flac", 440, channels))
-    assert ravdess.digest(wav) != ravdess.digest(sine(tmp_path / "b.wav", 441, channels))
-    assert len(ravdess.digest(wav)) == 64
+    assert SOURCE.digest(wav) == SOURCE.digest(sine(tmp_path / "a.flac", 440, channels))
+    assert SOURCE.digest(wav) != SOURCE.digest(sine(tmp_path / "b.wav", 441, channels))
+    assert len(SOURCE.digest(wav)) == 64
 
 
-def test_verify_tells_missing_wrong_and_right(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_verify_tells_missing_wrong_and_right(tmp_path: Path) -> None:
     names = [f"03-0{channel}-01-01-01-01-0{actor}" for channel in (1, 2) for actor in (1, 2, 3)]
     for number, name in enumerate(names):
         sine(tmp_path / f"{name}.wav", 100 + number)
-    made = tmp_path / "index.csv"
-    ravdess.write_index(tmp_path, made)
-    monkeypatch.setattr(ravdess, "_INDEX", made)
-    assert ravdess.verify(tmp_path) == ravdess.Verification((), (), 6)
+    source = replace(SOURCE, index=write_index(tmp_path, tmp_path / "index.csv"))
+    assert verify(source, tmp_path) == Verification((), (), 6)
 
     sine(tmp_path / f"{names[0]}.wav", 999)
     (tmp_path / f"{names[1]}.wav").write_bytes(b"RIFF")
     (tmp_path / f"{names[5]}.wav").unlink()
     told: list[tuple[int, int, str]] = []
-    found = ravdess.verify(tmp_path, lambda *step: told.append(step))
-    assert found == ravdess.Verification((names[5],), (names[0], names[1]), 3)
+    found = verify(source, tmp_path, lambda *step: told.append(step))
+    assert found == Verification((names[5],), (names[0], names[1]), 3)
     assert told[-1] == (5, 5, "verifying")
-    speech = ravdess.verify(tmp_path, subset="speech", trusted=[names[0]])
-    assert speech == ravdess.Verification((), (names[1],), 2)
+    speech = verify(source, tmp_path, part="speech", trusted=[names[0]])
+    assert speech == Verification((), (names[1],), 2)
 
 
 def test_real_corpus_loads_whole(ravdess: Path) -> None:
@@ -334,29 +346,27 @@ def test_real_corpus_loads_whole(ravdess: Path) -> None:
 
 
 def test_index_holds_for_a_sample_of_the_real_corpus(ravdess: Path) -> None:
-    module, paths = corpora.get("ravdess"), corpora.get("ravdess").clip_paths(ravdess)
+    index, paths = SOURCE.digests(), SOURCE.paths(ravdess)
     for name in random.Random(3).sample(sorted(paths), 20):
-        assert module.digest(paths[name]) == module.index()[name]
+        assert SOURCE.digest(paths[name]) == index[name]
 
 
 def test_index_holds_for_a_copy_as_wav(ravdess: Path, tmp_path: Path) -> None:
-    module = corpora.get("ravdess")
-    name, path = next(iter(module.clip_paths(ravdess).items()))
+    name, path = next(iter(SOURCE.paths(ravdess).items()))
     samples, rate = soundfile.read(path, dtype="int16")
     soundfile.write(tmp_path / f"{name}.wav", samples, rate, subtype="PCM_16")
-    assert module.digest(tmp_path / f"{name}.wav") == module.index()[name]
+    assert SOURCE.digest(tmp_path / f"{name}.wav") == SOURCE.digests()[name]
 
 
 @pytest.mark.slow
 def test_index_is_what_the_real_corpus_gives(ravdess: Path, tmp_path: Path) -> None:
-    module = corpora.get("ravdess")
-    module.write_index(ravdess, tmp_path / "index.csv")
-    assert (tmp_path / "index.csv").read_bytes() == module._INDEX.read_bytes()
-    assert module.verify(ravdess) == module.Verification((), (), 2452)
+    made = write_index(ravdess, tmp_path / "index.csv")
+    assert made.read_bytes() == SOURCE.index.read_bytes()
+    assert verify(SOURCE, ravdess) == Verification((), (), 2452)
 
 
 def test_clips_in_a_moved_copy_keep_their_order(ravdess: Path, tmp_path: Path) -> None:
-    paths = list(corpora.get("ravdess").clip_paths(ravdess).values())[::400]
+    paths = list(SOURCE.paths(ravdess).values())[::400]
     for number, path in enumerate(reversed(paths)):
         target = tmp_path / str(number) / path.name
         target.parent.mkdir()

@@ -11,7 +11,7 @@ import pytest
 
 from ser_cli.report import corpus_figures as figures
 from ser_cli.report import plotting
-from ser_cli.sound.naming import numbered
+from ser_cli.sound.frontend import columns
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,10 +19,16 @@ if TYPE_CHECKING:
     from matplotlib.text import Text
     from numpy.typing import NDArray
 
+
+def families(**counts: int) -> tuple[str, ...]:
+    """Return the family of each column."""
+    return tuple(column.family for column in columns(**counts))
+
+
 EMOTIONS = ("sad", "angry", "surprised", "disgust", "fearful", "happy", "neutral", "calm")
-NOTEBOOK = numbered(mfcc=40, mfcc_delta=40, mfcc_delta2=40, chroma=12, contrast=7)
-ATTENTION = numbered(mfcc=13, mfcc_delta=13, mfcc_delta2=13, chroma=12, mel=128, zcr=1, contrast=7)
-MANY = numbered(**{f"family_{chr(97 + k)}": 1 + 40 * (k == 3) for k in range(17)})
+NOTEBOOK = families(mfcc=40, mfcc_delta=40, mfcc_delta2=40, chroma=12, contrast=7)
+ATTENTION = families(mfcc=13, mfcc_delta=13, mfcc_delta2=13, chroma=12, mel=128, zcr=1, contrast=7)
+MANY = families(**{f"family_{chr(97 + k)}": 1 + 40 * (k == 3) for k in range(17)})
 
 
 def numbers(n: int, seed: int = 0) -> dict[str, NDArray[np.float64]]:
@@ -30,9 +36,13 @@ def numbers(n: int, seed: int = 0) -> dict[str, NDArray[np.float64]]:
     return {name: rng.normal(-300, 40, n) for name in EMOTIONS}
 
 
-def heat(rows: tuple[str, ...]) -> Figure:
-    draws = np.random.default_rng(0).standard_normal((50, len(rows)))
-    return figures.correlations(np.array(np.corrcoef(draws.T)), rows)
+def heat(families: tuple[str, ...]) -> Figure:
+    draws = np.random.default_rng(0).standard_normal((50, len(families)))
+    return figures.correlations(np.array(np.corrcoef(draws.T)), families)
+
+
+def panels_of(values: dict[str, dict[str, NDArray[np.float64]]]) -> Figure:
+    return figures.distributions(values, dict.fromkeys(values, "dB"))
 
 
 EVERY: dict[str, Callable[[], Figure]] = {
@@ -42,13 +52,13 @@ EVERY: dict[str, Callable[[], Figure]] = {
     "one duration": lambda: figures.durations({"sad": np.array([2.0])}),
     "frame lengths": lambda: figures.frame_lengths([90, 100, 110, 120], 118),
     "equal lengths": lambda: figures.frame_lengths([1, 1, 1]),
-    "one family": lambda: figures.distributions({"mel": numbers(9)}),
-    "five families": lambda: figures.distributions({f"mfcc_{k}": numbers(9, k) for k in range(5)}),
-    "one clip": lambda: figures.distributions({"mel": {"sad": np.array([1.0])}}),
+    "one family": lambda: panels_of({"mel": numbers(9)}),
+    "five families": lambda: panels_of({f"mfcc_{k}": numbers(9, k) for k in range(5)}),
+    "one clip": lambda: panels_of({"mel": {"sad": np.array([1.0])}}),
     "cnn-bilstm": lambda: heat(NOTEBOOK),
     "cnn-lstm-attention": lambda: heat(ATTENTION),
     "many families": lambda: heat(MANY),
-    "undefined": lambda: figures.correlations(np.full((2, 2), np.nan), ("one_0", "two_0")),
+    "undefined": lambda: figures.correlations(np.full((2, 2), np.nan), ("one", "two")),
 }
 
 
@@ -115,8 +125,13 @@ def test_frame_lengths_marks_the_95th_percentile() -> None:
     assert sum(heights) == 101 and len(set(heights[:-1])) == 1  # as many lengths in every bar
 
 
+def test_a_panel_names_its_unit() -> None:
+    shown = figures.distributions({"mel": numbers(5), "odd": numbers(5)}, {"mel": "dB", "odd": ""})
+    assert [axes.get_xlabel() for axes in panels(shown)] == ["dB", "value"]
+
+
 def test_emotions_stand_in_order_from_the_top() -> None:
-    for figure in (figures.durations(numbers(5)), figures.distributions({"mel": numbers(5)})):
+    for figure in (figures.durations(numbers(5)), panels_of({"mel": numbers(5)})):
         axes = panels(figure)[-1]
         shown = [t.get_text() for t in axes.get_yticklabels()]
         low, high = axes.get_ylim()

@@ -7,6 +7,7 @@ import shutil
 import threading
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,16 +15,37 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from command import ser, succeed
+from corpus import write_index
 
 from ser_cli.data import corpora
 from ser_cli.data.corpora import ravdess as corpus
 from ser_cli.data.store import cache_dir, remembered
-from ser_cli.errors import DataError, FetchError
-from ser_cli.stages.download import download_ravdess
+from ser_cli.data.verification import Archive, Source, verify
+from ser_cli.errors import DataError, FetchError, UsageError
+from ser_cli.jobs.clips import DownloadJob, DownloadUsualJob
+from ser_cli.stages.download import DownloadResult, download
+from ser_cli.types import Progress
 
 SPEECH = ("03-01-01-01-01-01-01", "03-01-06-02-02-01-01", "03-01-03-01-01-02-02")
 SONG = ("03-02-04-01-01-01-01", "03-02-05-02-02-02-02")
-ZIPS = {channel: archive.name for channel, archive in corpus.ARCHIVES.items()}
+ZIPS = {channel: archive.name for channel, archive in corpus.SOURCE.archives.items()}
+
+
+def download_ravdess(
+    dest: Path | None = None,
+    *,
+    subset: str = "all",
+    source: str | None = None,
+    progress: Progress | None = None,
+) -> DownloadResult:
+    return download(DownloadUsualJob(dest=dest, subset=subset, source=source), progress=progress)
+
+
+def change_source(monkeypatch: pytest.MonkeyPatch, **changes: object) -> None:
+    """Let the corpus come from elsewhere, or be verified by another index."""
+    source = replace(corpus.CORPUS.source, **changes)  # type: ignore[type-var]
+    monkeypatch.setattr(corpus, "CORPUS", replace(corpus.CORPUS, source=source))
 
 
 def sine(path: Path, hertz: float) -> None:
@@ -34,7 +56,7 @@ def sine(path: Path, hertz: float) -> None:
 
 def pack(folder: Path, archive: Path) -> Path:
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as zipped:
-        for path in corpus.clip_paths(folder).values():
+        for path in corpus.SOURCE.paths(folder).values():
             zipped.write(path, path.relative_to(folder))
     return archive
 
@@ -46,8 +68,7 @@ def clips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for number, name in enumerate(SPEECH + SONG):
         channel = "speech" if name in SPEECH else "song"
         sine(folder / channel / f"Actor_{name[-2:]}" / f"{name}.wav", 200 + number)
-    corpus.write_index(folder, tmp_path / "index.csv")
-    monkeypatch.setattr(corpus, "_INDEX", tmp_path / "index.csv")
+    change_source(monkeypatch, index=write_index(folder, tmp_path / "index.csv"))
     monkeypatch.delenv("SER_RAVDESS_DIR", raising=False)
     return folder
 
@@ -98,9 +119,15 @@ def zenodo(site: Site, zips: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
     for channel, name in ZIPS.items():
         content = (zips / name).read_bytes()
         md5 = hashlib.md5(content).hexdigest()
-        published[channel] = corpus.Archive(name, f"{site.url}/{name}", len(content), md5)
-    monkeypatch.setattr(corpus, "ARCHIVES", published)
+        published[channel] = Archive(name, f"{site.url}/{name}", len(content), md5)
+    change_source(monkeypatch, archives=published)
     return site
+
+
+def whole() -> Source:
+    """The made-up corpus's source."""
+    assert corpus.CORPUS.source
+    return corpus.CORPUS.source
 
 
 def files(folder: Path) -> list[str]:
@@ -126,9 +153,31 @@ def test_everything_comes_once_and_is_remembered(
     ]
 
     zenodo.asked.clear()
-    monkeypatch.setattr(corpus, "digest", lambda path: pytest.fail("read again"))
+    read: list[Path] = []
+    monkeypatch.setattr(Source, "digest", lambda source, path: read.append(path))
     again = download_ravdess()
+    assert read == []
     assert (again.folder, again.ok, again.skipped) == (result.folder, 5, True)
+    assert zenodo.asked == []
+
+
+def test_any_corpus_that_has_a_source_is_fetched_by_its_name(zenodo: Site, tmp_path: Path) -> None:
+    job = DownloadJob(corpus="ravdess", dest=tmp_path / "here", subset="song")
+    assert download(job).ok == 2 and remembered("ravdess") == str(tmp_path / "here")
+    done = succeed("download", "ravdess", "--dest", tmp_path / "here")
+    assert done.out == f"5 clips verified; ravdess is ready: {tmp_path / 'here'}\n"
+    assert "licence: CC BY-NC-SA" in done.err and "cite: Livingstone" in done.err
+    assert "was there already" in succeed("download-ravdess", "--dest", tmp_path / "here").out
+    zenodo.asked.clear()
+    for job, says in (
+        (DownloadJob(corpus="table"), "table cannot be fetched"),
+        (DownloadJob(corpus="ravdess", subset="video"), "ravdess has no part 'video'"),
+    ):
+        with pytest.raises(UsageError, match=says) as raised:
+            download(job)
+        assert raised.value.hint
+    done = ser("download", "table")
+    assert done.code == 2 and "'table' is not one of 'ravdess'" in done.err
     assert zenodo.asked == []
 
 
@@ -156,7 +205,7 @@ def test_only_what_was_lost_or_changed_is_put_back(
 
     assert download_ravdess(dest).skipped is False
     assert zenodo.asked == [f"/{ZIPS['speech']}"]
-    assert lost.is_file() and corpus.verify(dest).ok == 5
+    assert lost.is_file() and verify(whole(), dest).ok == 5
     assert kept.stat().st_mtime_ns == before.st_mtime_ns
     assert mine.read_text() == "mine"
 
@@ -171,7 +220,7 @@ def test_a_wrong_clip_is_replaced_whatever_its_format(clips: Path, tmp_path: Pat
 
 
 def test_a_mirror_may_pack_otherwise(site: Site, zips: Path, clips: Path, tmp_path: Path) -> None:
-    for path in corpus.clip_paths(clips / "song").values():
+    for path in corpus.SOURCE.paths(clips / "song").values():
         soundfile.write(path.with_suffix(".flac"), *soundfile.read(path, dtype="int16"))
         path.unlink()
     pack(clips, zips / ZIPS["song"])
@@ -202,7 +251,7 @@ def test_a_folder_of_archives_is_used_and_kept(zips: Path) -> None:
 
 def test_archives_may_lie_where_the_clips_shall(zips: Path) -> None:
     assert download_ravdess(zips, source=str(zips)).ok == 5
-    assert len(corpus.clip_paths(zips)) == 5
+    assert len(corpus.SOURCE.paths(zips)) == 5
 
 
 def test_a_folder_of_clips_is_used_in_place(clips: Path) -> None:
@@ -246,7 +295,7 @@ def test_wrong_and_missing_clips_are_named_and_not_taken(clips: Path, tmp_path: 
 
 
 def test_many_names_are_cut_short(clips: Path, tmp_path: Path) -> None:
-    for path in corpus.clip_paths(clips).values():
+    for path in corpus.SOURCE.paths(clips).values():
         if path.stem != SONG[1]:
             path.unlink()
     with pytest.raises(DataError, match=r"4 clips missing \(03-.*, \.\.\.\)"):
@@ -300,7 +349,7 @@ def test_an_interrupted_run_is_finished_by_the_next(
     work = dest / ".download"
     left = ".zip.part" if phase == "fetching" else ".zip"
     assert [path.name for path in work.iterdir() if path.name.endswith(left)]
-    assert corpus.clip_paths(dest) == {}
+    assert corpus.SOURCE.paths(dest) == {}
 
     zenodo.asked.clear()
     assert download_ravdess(dest, subset="speech").ok == 3
@@ -314,7 +363,7 @@ def test_a_source_that_holds_nothing_is_told(clips: Path, tmp_path: Path, kind: 
     source = tmp_path / kind
     if kind != "absent":
         source.mkdir()
-    with pytest.raises(DataError, match="no archive, and no folder") as raised:
+    with pytest.raises(DataError, match="neither an archive nor a folder") as raised:
         download_ravdess(tmp_path / "dest", source=str(source))
     assert ZIPS["speech"] in raised.value.hint
 
@@ -330,14 +379,14 @@ def test_real_clips_as_published_pass_the_committed_index(
     ravdess: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("SER_RAVDESS_DIR", raising=False)
-    paths = list(corpus.clip_paths(ravdess).items())[::600]
+    paths = list(corpus.SOURCE.paths(ravdess).items())[::600]
     wav = tmp_path / "wav" / "Actor_xx"
     wav.mkdir(parents=True)
     for name, path in paths:
         samples, rate = soundfile.read(path, dtype="int16")
         soundfile.write(wav / f"{name}.wav", samples, rate, subtype="PCM_16")
-    rows = [f"{name},{corpus.index()[name]}\n" for name, _ in paths]
+    rows = [f"{name},{whole().digests()[name]}\n" for name, _ in paths]
     (tmp_path / "index.csv").write_text("".join(["name,sha256\n", *rows]))
-    monkeypatch.setattr(corpus, "_INDEX", tmp_path / "index.csv")
+    change_source(monkeypatch, index=tmp_path / "index.csv")
     archive = pack(wav.parent, tmp_path / "clips.zip")
     assert download_ravdess(tmp_path / "dest", source=str(archive)).ok == len(paths) == 5

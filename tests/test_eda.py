@@ -12,6 +12,8 @@ import pytest
 import soundfile
 from command import EMOTIONS, ser, succeed, tone
 
+from ser_cli.jobs.clips import EdaJob
+from ser_cli.sound.frontend import cells, columns
 from ser_cli.stages import eda
 
 PNG = b"\x89PNG"
@@ -72,7 +74,7 @@ def test_mean_features_are_means_of_clip_means(corpus: Path, tmp_path: Path) -> 
     head, *body = rows(out / "mean_features_mfcc.csv")
     assert head[:2] == ["emotion", "mfcc_0"] and head[-1] == "mfcc_delta2_39" and len(head) == 121
     clips = [clip for clip in corpora.load(str(corpus)) if clip.emotion == "calm"]
-    made = cache.extract(clips, recipes.get("cnn-bilstm"))
+    made = cache.extract(clips, recipes.get("cnn-bilstm").frontend)
     expected = np.mean([features.mean(axis=0)[:120] for features in made.features], axis=0)
     calm = next(row for row in body if row[0] == "calm")
     np.testing.assert_allclose(np.array(calm[1:], float), expected, rtol=1e-4, atol=1e-4)
@@ -87,13 +89,13 @@ def test_the_bar_plot_goes_where_it_is_asked(corpus: Path, tmp_path: Path) -> No
     assert record["clips"] == {"angry": 2, "calm": 3, "happy": 3, "sad": 3}
     assert str(plot) in record["written"] and len(record["written"]) == 8
     refused = ser("eda", "--data", corpus, "--bar-plot", corpus / "angry" / "0.wav")
-    assert refused.code == 2 and "not named like a picture" in refused.err
+    assert refused.code == 2 and "is not a picture file name" in refused.err
 
 
 def test_the_bar_plot_is_no_other_picture(corpus: Path, tmp_path: Path) -> None:
     other = tmp_path / "eda" / "audio_duration.png"
     done = ser("eda", "--data", corpus, "--out", tmp_path / "eda", "--bar-plot", other)
-    assert done.code == 2 and "another of the pictures" in done.err and not other.exists()
+    assert done.code == 2 and "is already another picture" in done.err and not other.exists()
 
 
 def test_a_broken_file_is_named_and_the_others_go_on(corpus: Path, tmp_path: Path) -> None:
@@ -138,14 +140,13 @@ def test_a_recipe_without_mfcc_says_so(
 def test_rows_over_cells_are_averaged(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A recipe of one frame may hold frames in its columns, as `mfcc-cnn1d` does."""
     flat = fake.recipe(
-        features=4,
-        columns=("mfcc_0_0", "mfcc_0_1", "zcr_0_0", "zcr_0_1"),
+        columns=cells(columns(mfcc=1, zcr=1), 2),
         frames=1,
         extract=lambda waveform: np.array([[1, 3, 10, 30]], np.float32),
     )
     fake.register(monkeypatch, flat)
-    found = eda.survey(str(corpus), recipe="fake", jobs=1)
-    assert found.rows == ("mfcc_0", "zcr_0")
+    found = eda.survey(EdaJob(data=(str(corpus),), recipe="fake", jobs=1))
+    assert [column.row for column in found.rows] == ["mfcc_0", "zcr_0"]
     np.testing.assert_array_equal(found.means, np.tile([2.0, 20.0], (11, 1)))
 
 
@@ -170,7 +171,7 @@ def test_lengths_and_rates_are_those_of_the_files(
         soundfile.write(tmp_path / f"{rate}.wav", 0.1 * np.ones(2 * rate), rate)
         lines.append(f"{rate}.wav,sad")
     (tmp_path / "clips.csv").write_text("\n".join(lines), encoding="utf-8")
-    found = eda.survey(str(tmp_path / "clips.csv"), recipe="fake")
+    found = eda.survey(EdaJob(data=(str(tmp_path / "clips.csv"),), recipe="fake"))
     assert sorted(found.rates.tolist()) == [8_000, 44_100]
     assert found.seconds.tolist() == [2.0, 2.0]
 
@@ -179,7 +180,7 @@ def test_an_actor_of_ravdess(ravdess: Path, tmp_path: Path) -> None:
     lines = ["file,emotion,speaker"]
     from ser_cli.data import corpora
 
-    clips = [clip for clip in corpora.load(str(ravdess)) if clip.speaker == "01"]
+    clips = [clip for clip in corpora.load(str(ravdess)) if clip.speaker == "ravdess/01"]
     lines += [f"{clip.path},{clip.emotion},01" for clip in clips]
     (tmp_path / "clips.csv").write_text("\n".join(lines), encoding="utf-8")
     succeed("eda", "--data", tmp_path / "clips.csv", "--out", tmp_path / "eda", "--jobs", 1)

@@ -13,6 +13,7 @@ import soundfile
 from command import Result, ser, succeed
 
 from ser_cli.model import artifacts
+from ser_cli.sound.frontend import Column
 
 LOUDNESS = {"loud": (0.9, 0.8, 0.02), "quiet": (0.01, 0.02)}  # the third is quiet and says loud
 
@@ -76,7 +77,7 @@ def test_the_two_files_are_written_here(clips: Path, files: Path, tmp_path: Path
     done = succeed(*arguments(clips, files))
     expect_scores(tmp_path / "here")
     assert "80.0" in done.out and "written: test_metrics.txt" in done.err
-    assert "learned from is not known" in done.err and "not calibrated" in done.err
+    assert "it is not known which clips" in done.err and "not calibrated" in done.err
     assert len(list((tmp_path / "here").iterdir())) == 2
 
 
@@ -110,7 +111,7 @@ def test_a_keras_file_says_the_same(clips: Path, files: Path, tmp_path: Path) ->
     texts = [(tmp_path / name / "test_metrics.txt").read_text() for name in ("m.onnx", "m.keras")]
     assert texts[0] == texts[1]
     keras_model(files / "short.keras", frames=7)
-    expect_failure(ser(*arguments(clips, files, "short.keras")), "maps (7, 2) to (2,)")
+    expect_failure(ser(*arguments(clips, files, "short.keras")), "maps 7 frames to 2 classes, but")
 
 
 def test_a_keras_file_brings_no_code(clips: Path, files: Path) -> None:
@@ -174,8 +175,8 @@ def test_training_clips_are_counted_where_they_are_known(
 @pytest.mark.parametrize(
     ("option", "content", "says"),
     [
-        ("--scaler", b"cos\nsystem\n", "not to be trusted as a StandardScaler"),
-        ("--encoder", b"cos\nsystem\n", "not to be trusted as a LabelEncoder"),
+        ("--scaler", b"cos\nsystem\n", "cannot be trusted as a StandardScaler"),
+        ("--encoder", b"cos\nsystem\n", "cannot be trusted as a LabelEncoder"),
         ("--max-len", b"cos\nsystem\n", "cannot be read"),
         ("--model", b"no network", "cannot be loaded"),
         ("--model", None, "no such file"),
@@ -202,12 +203,13 @@ def test_files_that_do_not_belong_together_are_refused(
     for n in (3, 200):
         scaler.mean_ = scaler.scale_ = np.ones(n)
         joblib.dump(scaler, files / "s.pkl")
-        expect_failure(ser(*arguments(clips, files)), f"scales {n} values, and fake has 2")
-    fake.register(monkeypatch, fake.recipe(scale="none", features=5, columns=tuple("abcde")))
+        expect_failure(ser(*arguments(clips, files)), f"scales {n} values, but fake has 2")
+    five = tuple(Column("x", number) for number in range(5))
+    fake.register(monkeypatch, fake.recipe(scale="none", columns=five))
     scaler.mean_ = scaler.scale_ = None
     joblib.dump(scaler, files / "s.pkl")
     expect_failure(
-        ser(*arguments(clips, files)), "takes 2 features a frame, and the recipe makes 5"
+        ser(*arguments(clips, files)), "takes 2 features per frame, but the recipe makes 5"
     )
 
 
@@ -219,7 +221,7 @@ def test_files_that_do_not_belong_together_are_refused(
         (lambda words: without(words, "--data"), "--model needs --data"),
         (lambda words: [*words, "--protocol", "random70"], "--model needs --data"),
         (lambda words: [*words, "--artifacts", "x"], "--model needs --data"),
-        (lambda words: [*words, "--model", "m.pth"], "is no network that can be run here"),
+        (lambda words: [*words, "--model", "m.pth"], "is not a network that can be run here"),
     ],
 )
 def test_options_that_make_no_sense(clips: Path, files: Path, change: object, says: str) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import given
 import numpy as np
 import pytest
 
 from ser_cli import recipes
-from ser_cli.stages import train
-from ser_cli.training import fast_lstm, trainer
-from ser_cli.types import Batch, Dataset, Preprocessor
+from ser_cli.training import fast_lstm, session, settings, trainer
+from ser_cli.training.dataset import Dataset
 
 if TYPE_CHECKING:
     import keras
@@ -121,7 +121,7 @@ def test_masked_frames_are_left_to_keras() -> None:
 @pytest.mark.parametrize("name", ["cnn-bilstm", "cnn-lstm-attention"])
 def test_a_recipes_network_is_copied_whole(name: str) -> None:
     recipe = recipes.get(name)
-    model = recipe.build((16, recipe.features), 3, recipe.defaults)
+    model = recipe.build((16, recipe.frontend.width), 3, recipe.params)
     fast = fast_lstm.speed_up(model)
     assert is_fast(fast) and not is_fast(model)
     assert [weight.path for weight in fast.weights] == [weight.path for weight in model.weights]
@@ -129,7 +129,7 @@ def test_a_recipes_network_is_copied_whole(name: str) -> None:
     for mine, theirs in zip(fast.variables, model.variables, strict=True):
         np.testing.assert_array_equal(mine, theirs)
         assert mine is not theirs
-    x = np.random.default_rng(3).standard_normal((2, 16, recipe.features)).astype(np.float32)
+    x = np.random.default_rng(3).standard_normal((2, 16, recipe.frontend.width)).astype(np.float32)
     np.testing.assert_allclose(fast(x), model(x), atol=1e-6)
     assert len(fast.losses) == len(model.losses)
 
@@ -156,15 +156,21 @@ def test_where_nothing_is_gained_the_network_stays(monkeypatch: pytest.MonkeyPat
 
 def test_training_uses_it_and_gives_weights_to_plain_layers() -> None:
     recipe = recipes.get(recipes.DEFAULT)
-    x = np.random.default_rng(4).standard_normal((6, 16, recipe.features)).astype(np.float32)
-    part = Batch(x, np.arange(6) % 2, ())
-    chosen = {**recipe.defaults, "epochs": 1}
-    data = Dataset(part, part, part, Preprocessor(16, np.zeros(0), np.zeros(0), ("a", "b")))
+    width = recipe.frontend.width
+    x = np.random.default_rng(4).standard_normal((6, 16, width)).astype(np.float32)
+    data = given.dataset(given.part(x, np.arange(6) % 2), None)
+    work = session.Work(recipe.name, settings.resolve(recipe).but({"epochs": 1}), seed=1)
     trainer.prepare(0, threads=1)
-    first, again = (train.run(data, recipe, chosen, seed=1).model for _ in range(2))
+    first, again = (trained(data, work) for _ in range(2))
     assert is_fast(first)
-    plain = recipe.build((16, recipe.features), 2, chosen)
+    plain = recipe.build((16, width), first.output_shape[-1], recipe.params)
     plain.set_weights(first.get_weights())
     np.testing.assert_allclose(plain(x), first(x), atol=1e-6)
     for mine, theirs in zip(again.variables, first.variables, strict=True):
         np.testing.assert_array_equal(mine, theirs)
+
+
+def trained(data: Dataset, work: session.Work) -> keras.Model:
+    model = session.build(data, work)
+    trainer.fit(model, data, work.settings.train, seed=work.seed)
+    return model

@@ -87,7 +87,7 @@ def names(axes: Axes) -> list[str]:
 
 def test_curves_show_what_is_known_and_mark_the_kept_epoch() -> None:
     loss, rate, step = figures.curves(HISTORY, chosen=3).axes
-    assert names(loss) == ["training", "dev", "kept: 3"]
+    assert names(loss) == ["training", "dev", "saved: 3"]
     assert names(rate) == ["training accuracy"]
     assert names(step) == ["learning rate"]
     assert [3, 3] in [list(line.get_xdata()) for line in rate.lines]  # type: ignore[arg-type]

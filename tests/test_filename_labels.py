@@ -21,10 +21,10 @@ def row(name: str, emotion: str) -> Prediction:
 
 
 def report(rows: list[Prediction], parts: dict[str, str]) -> str:
-    tally = filename_labels.Tally(CLASSES, lambda: parts)
+    labels = filename_labels.FilenameLabels(CLASSES, lambda: parts)
     for one in rows:
-        tally.add(one)
-    return tally.report()
+        labels.add(one)
+    return labels.report()
 
 
 def failed(name: str) -> Prediction:
@@ -46,7 +46,7 @@ def test_known_answer() -> None:
         failed(SAD.format("02")),
     ]
     text = report(rows, {})
-    assert text.splitlines()[0].startswith("4 files are named as RAVDESS names them")
+    assert text.splitlines()[0].startswith("4 files have labels in their names")
     assert cells(text, "angry") == ["1.000", "0.500", "0.667", "2"]
     assert cells(text, "sad") == ["0.500", "1.000", "0.667", "1"]
     assert cells(text, "accuracy") == ["0.750", "4"]
@@ -78,18 +78,18 @@ def test_the_split_is_read_only_for_names_that_carry_labels() -> None:
     def never() -> dict[str, str]:
         raise AssertionError("read")
 
-    tally = filename_labels.Tally(CLASSES, never)
-    tally.add(row("holiday", "sad"))
-    assert tally.report() == ""
+    labels = filename_labels.FilenameLabels(CLASSES, never)
+    labels.add(row("holiday", "sad"))
+    assert labels.report() == ""
     with pytest.raises(AssertionError, match="read"):
-        tally.add(row(SAD.format("01"), "sad"))
+        labels.add(row(SAD.format("01"), "sad"))
 
 
 def test_emotions_that_the_model_does_not_know_are_told() -> None:
     happy, fearful = (f"03-01-{code}-01-01-01-01" for code in ("03", "06"))
     rows = [row(name, "sad") for name in (happy, fearful, fearful, SAD.format("01"))]
     assert report(rows, {}).splitlines()[:3] == [
-        "2 files of fearful left out: the model does not know it",
-        "1 files of happy left out: the model does not know it",
-        "1 files are named as RAVDESS names them; against those labels:",
+        "2 files of fearful left out: the model does not know that emotion",
+        "1 files of happy left out: the model does not know that emotion",
+        "1 files have labels in their names (as in ravdess); scored on them:",
     ]

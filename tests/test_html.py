@@ -142,7 +142,7 @@ def test_language_title_and_alternative_texts() -> None:
     pictures = [a for _, a in page.tags if a.get("role") == "img"]
     assert len(pictures) == len(page.all("svg")) == 3
     assert all(a["aria-label"] for a in pictures)
-    assert "weights of epoch 1 were kept" in page.words
+    assert "weights of epoch 1 were saved" in page.words
 
 
 def test_ids_are_unique() -> None:
@@ -176,7 +176,7 @@ def test_sound_is_linked_relative_to_the_page(tmp_path: Path) -> None:
     page = Page(render(made, folder=tmp_path / "report"))
     assert page.all("audio")[0]["src"] == "../clips/my%20%231.wav"
     assert str(tmp_path) not in render(made, folder=tmp_path)
-    assert "calm taken for sad (93% sure)my #1.wav" in page.words
+    assert "calm taken for sad (confidence 93%)my #1.wav" in page.words
 
 
 def test_sound_is_linked_absolutely_where_the_page_has_no_place(tmp_path: Path) -> None:

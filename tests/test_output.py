@@ -59,7 +59,7 @@ def test_json_lines(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_terminal_gets_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
     head, good, odd, bad = shown(monkeypatch, Terminal()).splitlines()
-    assert head.split() == ["emotion", "sure", "from", "to", "file"]
+    assert head.split() == ["emotion", "confidence", "from", "to", "file"]
     assert good.split() == ["sad", "75%", "0.0s", "1.2s", "a,", "b.wav"]
     assert odd.endswith("ä.wav  (short, clipped)")
     assert bad.split(maxsplit=1) == ["(error)", "c.wav: no sound, sorry"]

@@ -52,7 +52,7 @@ def test_what_a_part_lacks() -> None:
 def test_a_gap_is_refused_unless_the_corpus_made_it() -> None:
     with pytest.raises(DataError) as raised:
         parts.checked(WHOLE, "do this")
-    assert "test has no clip of y (of all, 2 clips of y by 2 speakers)" in str(raised.value)
+    assert "test has no clip of y (in total: 2 clips of y by 2 speakers)" in str(raised.value)
     assert raised.value.hint == "do this, or --exclude y"
     named = replace(WHOLE, named=True)
     assert parts.checked(named) is named

@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,14 @@ import fake
 import numpy as np
 import pytest
 import soundfile
+from command import ser
 
+from ser_cli import workers
 from ser_cli.errors import ArtifactsError, UsageError
-from ser_cli.model import artifacts, pipeline, pool
+from ser_cli.jobs.trained import PredictJob
+from ser_cli.model import artifacts, pipeline, windows
 from ser_cli.report import rows as report_rows
-from ser_cli.sound.files import Found, find
+from ser_cli.sound.files import Found
 from ser_cli.stages import predict as stage
 from ser_cli.types import Prediction
 
@@ -39,13 +43,17 @@ def write(path: Path, *parts: np.ndarray) -> Path:
     return path
 
 
+def job(*paths: Path | str, **options: Any) -> PredictJob:
+    return PredictJob(paths=tuple(map(str, paths)), **options)
+
+
 @pytest.fixture
 def predict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Prediction]]:
     fake.register(monkeypatch)
     trained = artifacts.load(fake.folder(tmp_path / "artifacts"))
 
     def run(*paths: Path | str, **options: Any) -> list[Prediction]:
-        return list(stage.predict([str(path) for path in paths], trained, **options))
+        return list(stage.predict(job(*paths, **options), trained))
 
     return run
 
@@ -143,7 +151,7 @@ def test_a_recipe_of_fixed_length_is_cut_by_it(
 @pytest.mark.parametrize(
     "options",
     [{"step": 1.0}, {"window": 0.0}, {"window": -1.0}, {"window": math.nan}, {"window": math.inf},
-     {"window": 1.0, "step": 0.0}, {"jobs": 0}],
+     {"window": 1.0, "step": 0.0}],
 )  # fmt: skip
 def test_senseless_options(
     predict: Callable[..., list[Prediction]], options: dict[str, Any]
@@ -152,13 +160,18 @@ def test_senseless_options(
         predict("a.wav", **options)
 
 
+def test_no_worker_is_none(tmp_path: Path) -> None:
+    done = ser("predict", tmp_path / "a.wav", "--jobs", 0)
+    assert done.code == 2 and "--jobs" in done.err and "equal to 1" in done.err
+
+
 def test_features_that_changed_since_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake.register(monkeypatch, fake.recipe(version=2))
     trained = artifacts.load(fake.folder(tmp_path, recipe_version=1))
     with pytest.raises(ArtifactsError, match="version 1 of the features"):
-        stage.predict([], trained)  # not iterated: errors come before the first row
+        stage.predict(job(), trained)  # not iterated: errors come before the first row
 
 
 def test_rows_stream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,14 +181,14 @@ def test_rows_stream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = str(write(tmp_path / "a.wav", noise(LOUD, 1)))
     told: list[tuple[int, int, str]] = []
     read: list[object] = []
-    real = pipeline.prepare
+    real = windows.cut_file
 
-    def prepare(item: Found, plan: pipeline.Plan) -> pipeline.Prepared:
+    def cut_file(item: Found, plan: windows.Plan) -> windows.Cut:
         read.append(item)
         return real(item, plan)
 
-    monkeypatch.setattr(pipeline, "prepare", prepare)
-    rows = stage.predict([path] * count, trained, progress=lambda *news: told.append(news))
+    monkeypatch.setattr(windows, "cut_file", cut_file)
+    rows = stage.predict(job(*[path] * count), trained, progress=lambda *n: told.append(n))
     next(rows)
     assert told == [] and len(read) == pipeline.TOGETHER
     next(rows)
@@ -204,134 +217,66 @@ def test_files_that_are_heard_together_keep_their_rows(
             np.testing.assert_allclose(fake.shares(one), fake.shares(other), atol=1e-6)
 
 
-# --- what is found
-
-
-def tree(root: Path) -> Path:
-    names = ("b/2.WAV", "b/10.mp3", "a/x.Flac", "c.m4a", ".hidden.wav", ".git/x.wav", "b/._2.wav",
-             "notes.txt", "b/noext")  # fmt: skip
-    for name in names:
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).touch()
-    return root
-
-
-def names(root: Path, *paths: Path | str) -> list[str]:
-    return [Path(item.file).relative_to(root).as_posix() + ("!" if item.error else "")
-            for item in find(paths)]  # fmt: skip
-
-
-def test_folders(tmp_path: Path) -> None:
-    assert names(tree(tmp_path), tmp_path) == ["c.m4a", "a/x.Flac", "b/10.mp3", "b/2.WAV"]
-
-
-def test_patterns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    root = tree(tmp_path)
-    assert names(root, root / "b" / "*") == ["b/10.mp3", "b/2.WAV"]
-    assert names(root, root / "**" / "*") == ["a/x.Flac", "b/10.mp3", "b/2.WAV", "c.m4a"]
-    assert names(root, root / "**" / "*.mp3") == ["b/10.mp3"]
-    assert names(root, root / "?") == ["a/x.Flac", "b/10.mp3", "b/2.WAV"]  # folders, as a shell's
-    assert names(root, root / "*.ogg") == ["*.ogg!"]
-    monkeypatch.chdir(root)
-    assert [item.file for item in find(["*.m4a"])] == ["c.m4a"]
-
-
-def test_order_and_named_files(tmp_path: Path) -> None:
-    root = tree(tmp_path)
-    odd = root / "take [1].wav"
-    odd.touch()
-    given = [root / "c.m4a", root / "notes.txt", odd, root / "a", root / "c.m4a", root / "no.wav"]
-    assert names(root, *given) == [
-        "c.m4a", "notes.txt", "take [1].wav", "a/x.Flac", "c.m4a", "no.wav",
-    ]  # fmt: skip
-
-
-def test_empty_folder(tmp_path: Path) -> None:
-    (tmp_path / "notes.txt").touch()
-    assert [(item.file, bool(item.error)) for item in find([tmp_path])] == [(str(tmp_path), True)]
-
-
 # --- workers
 
 
-def echo_or_die(chunk: Sequence[Found]) -> list[list[Prediction]]:
-    """Stand in for a model in a spawned worker."""
+def label_or_die(folder: Path, plan: windows.Plan, chunk: Sequence[Found]) -> list[stage.Rows]:
+    """Stand in for a model in a worker."""
     for item in chunk:
         if "die" in item.file:
-            os._exit(9)
+            raise BrokenExecutor
         if "raise" in item.file:
             raise MemoryError("too much")
-    return [[Prediction(item.file, 0, len(item.file), "", 1, None)] for item in chunk]
+    return [[Prediction(item.file, 0, 1, "", 1, None)] for item in chunk]
 
 
-def no_model(chunk: Sequence[Found]) -> list[list[Prediction]]:
-    """Stand in for a worker that cannot load the model."""
-    raise ArtifactsError("damaged")
-
-
-def test_a_dying_worker_costs_one_row() -> None:
-    files = ["1", "22", "die", "333", "raise", "4444", "55555", "666666", "7777777", "88888888"]
-    labelled = list(pool.label([Found(name) for name in files], echo_or_die, 2))
-    assert [row.file for (row,) in labelled] == files
-    for (row,) in labelled:
-        if row.file in ("die", "raise"):
-            assert ("died" in row.error) == (row.file == "die")
-            assert row.status == "error" and row.error
-        else:
-            assert (row.status, row.end) == ("ok", len(row.file))
-
-
-def test_workers_without_a_model_end_the_run() -> None:
-    with pytest.raises(ArtifactsError, match="damaged"):
-        list(pool.label([Found("a")], no_model, 1))
-
-
-def test_workers_are_fed_as_they_go() -> None:
-    # However many files there are, few are on their way.
-    taken: list[int] = []
-
-    def files() -> Iterator[Found]:
-        for number in range(20 * pool.CHUNK):
-            taken.append(number)
-            yield Found(str(number))
-
-    rows = pool.label(files(), echo_or_die, 1)
-    next(rows)
-    assert len(taken) <= (pool.AHEAD + 1) * pool.CHUNK
-    assert len(list(rows)) == 20 * pool.CHUNK - 1
+def test_a_dying_worker_costs_one_row(
+    tmp_path: Path, predict: Callable[..., list[Prediction]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained = artifacts.load(tmp_path / "artifacts")
+    files = [str(tmp_path / name) for name in ("1.wav", "die.wav", "22.wav", "raise.wav", "3.wav")]
+    for file in files:
+        Path(file).touch()
+    monkeypatch.setattr(stage, "_label", label_or_die)
+    with ThreadPoolExecutor(2) as executor:
+        rows = list(stage.predict(job(*files), trained, executor=executor))
+    assert [row.file for row in rows] == files
+    assert [row.status for row in rows] == ["ok", "error", "ok", "error", "ok"]
+    assert rows[1].error == f"{files[1]}: {workers.DIED}"
+    assert rows[3].error == f"{files[3]}: MemoryError: too much"
 
 
 def test_jobs_change_nothing(tmp_path: Path, ravdess: Path) -> None:
-    paths = [str(path) for path in sorted(ravdess.rglob("*-01.flac"))[: pool.CHUNK + 2]]
+    paths = [str(path) for path in sorted(ravdess.rglob("*-01.flac"))[: stage.CHUNK + 2]]
     paths.insert(2, str(tmp_path / "no.wav"))
     trained = artifacts.load(artifacts.packaged())
-    alone = list(stage.predict(paths, trained, jobs=1))
-    several = list(stage.predict(paths, trained, jobs=2))
+    alone = list(stage.predict(job(*paths, jobs=1), trained))
+    several = list(stage.predict(job(*paths, jobs=2), trained))
     for one, other in zip(alone, several, strict=True):
         assert (one.file, one.emotion, one.error) == (other.file, other.emotion, other.error)
         if one.status != "error":
             np.testing.assert_allclose(fake.shares(one), fake.shares(other), atol=1e-6)
 
 
-@pytest.mark.parametrize(("count", "workers"), [(3, None), (4, 2), (9, 2)])
+@pytest.mark.parametrize(("count", "processes"), [(3, None), (4, 2), (9, 2)])
 def test_many_files_are_spread_over_the_cores(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int, workers: int | None
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int, processes: int | None
 ) -> None:
     fake.register(monkeypatch)
     trained = artifacts.load(fake.folder(tmp_path / "artifacts"))
     monkeypatch.setattr(stage, "MANY", 4)
-    monkeypatch.setattr(stage, "CORES", 2)
+    monkeypatch.setattr(workers, "CORES", 2)
     seen: list[int] = []
 
-    def label(items: object, task: object, jobs: int) -> Iterator[list[Prediction]]:
-        seen.append(jobs)
+    def run(task: object, items: object, *, workers: int, **_: object) -> Iterator[object]:
+        seen.append(workers)
         return iter(())
 
-    monkeypatch.setattr(pool, "label", label)
-    list(stage.predict(["no.wav"] * count, trained))
-    assert seen == ([] if workers is None else [workers])
+    monkeypatch.setattr(workers, "run", run)
+    list(stage.predict(job(*["no.wav"] * count), trained))
+    assert seen == ([] if processes is None else [processes])
     seen.clear()
-    list(stage.predict(["no.wav"] * count, trained, jobs=1))
+    list(stage.predict(job(*["no.wav"] * count, jobs=1), trained))
     assert seen == []
 
 
@@ -363,8 +308,9 @@ def test_predict_is_light(tmp_path: Path) -> None:
     code = (
         "import sys, pytest, fake; from pathlib import Path;"
         "from ser_cli.stages.predict import predict; fake.register(pytest.MonkeyPatch());"
-        "from ser_cli.model import artifacts;"
-        f"rows = predict([{str(path)!r}], artifacts.load(Path({str(folder)!r})));"
+        "from ser_cli.model import artifacts; from ser_cli.jobs.trained import PredictJob;"
+        f"job = PredictJob(paths=({str(path)!r},));"
+        f"rows = predict(job, artifacts.load(Path({str(folder)!r})));"
         "print(*[row.emotion for row in rows]);"
         f"print(*{heavy} & sys.modules.keys())"
     )

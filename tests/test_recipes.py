@@ -6,7 +6,7 @@ import json
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,38 +16,27 @@ import soundfile
 from command import small, succeed
 
 from ser_cli import recipes
-from ser_cli.data import corpora
-from ser_cli.data.cache import waveform_features
 from ser_cli.data.splits import Split
 from ser_cli.errors import UsageError
+from ser_cli.export.keras_network import KerasNetwork
+from ser_cli.jobs.trained import PredictJob
 from ser_cli.model import artifacts, preprocess
 from ser_cli.model.calibration import calibrate
-from ser_cli.model.runtime import Runtime
-from ser_cli.stages import train
+from ser_cli.model.network import OnnxNetwork
+from ser_cli.model.pipeline import Pipeline
 from ser_cli.stages.predict import predict
-from ser_cli.training import dataset, trainer
-from ser_cli.types import Clip
+from ser_cli.training import saving, session, settings
+from ser_cli.types import Clip, Copy, TrainSettings
 
 if TYPE_CHECKING:
-    from ser_cli.types import Dataset, Floats, Recipe
+    from ser_cli.data.cache import Features
+    from ser_cli.recipes import Recipe
+    from ser_cli.types import Floats
 
 NAMES = recipes.names()
 GOLDEN = Path(__file__).parent / "golden"
 EVERY = 8  # frame is kept in a golden file
-LOOP = {  # what the training loop asks of any recipe
-    "epochs",
-    "patience",
-    "batch_size",
-    "learning_rate",
-    "copies",
-    "class_weights",
-    "schedule",
-    "min_learning_rate",
-    "plateau_factor",
-    "plateau_patience",
-    "mask_frames",
-    "mask_columns",
-}
+LABELS = ("calm", "happy")
 
 every_recipe = pytest.mark.parametrize("name", NAMES)
 
@@ -80,19 +69,31 @@ class Made:
     """A recipe trained on a few tones, and the folder it was written to."""
 
     recipe: Recipe
-    data: Dataset
-    trained: train.Trained
+    sounds: session.Sounds
+    trained: session.Trained
     folder: Path
+
+    @property
+    def learned(self) -> Features:
+        return self.trained.data.train.features
+
+    @property
+    def tests(self) -> Features:
+        return self.sounds.found.of(self.sounds.found.split.test)
+
+    def outputs(self, features: Features) -> Floats:
+        """Return what the network in Keras says, not calibrated."""
+        return self.trained.pipeline.network.probabilities(features, self.trained.data.preprocessor)
 
 
 def corpus(folder: Path, recipe: Recipe) -> tuple[Clip, ...]:
     folder.mkdir()
-    clips = []
+    clips, rate = [], recipe.frontend.sample_rate
     for n in range(24):
-        label, path = recipe.labels[n % 2], folder / f"{n:02d}.wav"
+        label, path = LABELS[n % 2], folder / f"{n:02d}.wav"
         hertz = (200, 1500)[n % 2] + 5 * n
-        seconds = recipe.duration or 0.6
-        soundfile.write(path, tone(hertz, recipe.sample_rate, seconds, n), recipe.sample_rate)
+        seconds = recipe.frontend.duration or 0.6
+        soundfile.write(path, tone(hertz, rate, seconds, n), rate)
         clips.append(Clip(path, emotion=label))
     return tuple(clips)
 
@@ -106,16 +107,14 @@ def made(
         patch.setenv("SER_CACHE_DIR", str(root / "cache"))
         clips = corpus(root / "clips", recipe)
         split = Split(clips[:16], clips[16:20], clips[20:], leaky=True)
-        loaded = dataset.load(split, recipe, copies=0, seed=0, jobs=1)
-        data, chosen = dataset.assemble(loaded, recipe), small(recipe)
-        trainer.prepare(0, threads=1)
-        trained = train.run(data, recipe, chosen, seed=0)
-        trained = replace(trained, temperature=1.7)  # visible, whatever dev said
+        work = session.Work(recipe.name, small(recipe))
+        sounds = session.load(split, work, jobs=1)
+        trained = session.train_one(sounds, work, threads=1)
+        trained.pipeline.temperature = 1.7  # visible, whatever dev said
         folder = root / "artifacts"
         artifacts.unseal(folder)
-        facts = {"recipe": recipe.name, "recipe_version": recipe.version}
-        train.save(folder, trained, recipe, chosen, loaded, facts)
-        yield Made(recipe, data, trained, folder)
+        saving.save(folder, trained, work, sounds, {})
+        yield Made(recipe, sounds, trained, folder)
 
 
 def test_names_are_found_by_the_files() -> None:
@@ -129,49 +128,53 @@ def test_names_are_found_by_the_files() -> None:
 @every_recipe
 def test_fields_make_sense(name: str) -> None:
     recipe = recipes.get(name)
-    assert recipe.name == name and recipe.source
-    assert list(recipe.labels) == sorted(recipe.labels)
-    assert set(recipe.labels) <= set(corpora.EMOTIONS) and len(recipe.labels) >= 2
-    assert 8_000 <= recipe.sample_rate <= 48_000 and recipe.features >= 1 and recipe.version >= 1
-    assert recipe.duration is None or 0.5 <= recipe.duration <= 10
+    frontend = recipe.frontend
+    assert recipe.name == frontend.name == name and recipe.source
+    assert 8_000 <= frontend.sample_rate <= 48_000 and frontend.version >= 1
+    assert frontend.hop >= 1 and frontend.field >= 1
+    assert frontend.duration is None or 0.5 <= frontend.duration <= 10
     assert recipe.frames is None or recipe.frames >= 1
     assert recipe.scale in ("frame", "cell", "none")
-    assert recipe.defaults.keys() >= LOOP
-    assert len(recipe.columns) == len(set(recipe.columns)) == recipe.features
-    assert all(re.fullmatch(r"[a-z][a-z0-9_]*(_\d+)+", column) for column in recipe.columns)
+    # One name is one setting, of the network or of the training.
+    assert isinstance(recipe.train, TrainSettings)
+    assert not recipe.params.keys() & asdict(recipe.train).keys()
+    columns = [column.name for column in frontend.columns]
+    assert len(columns) == len(set(columns)) == frontend.width >= 1
+    assert all(re.fullmatch(r"[a-z][a-z0-9_]*(_\d+)+", column) for column in columns)
 
 
 @every_recipe
 @pytest.mark.parametrize("sound", sounds(16_000))
 def test_features_are_finite_frames(name: str, sound: str) -> None:
     recipe = recipes.get(name)
-    waveform = sounds(recipe.sample_rate)[sound]
+    frontend = recipe.frontend
+    waveform = sounds(frontend.sample_rate)[sound]
     before = waveform.copy()
-    features = waveform_features(waveform, recipe)
+    features = frontend.features(waveform)
     assert features.dtype == np.float32
-    assert features.ndim == 2 and features.shape[1] == recipe.features and len(features) >= 1
+    assert features.ndim == 2 and features.shape[1] == frontend.width and len(features) >= 1
     assert np.isfinite(features).all()
-    if recipe.duration is not None and recipe.frames is not None:
+    if frontend.duration is not None and recipe.frames is not None:
         assert len(features) == recipe.frames
-    np.testing.assert_array_equal(waveform_features(waveform, recipe), features)
+    np.testing.assert_array_equal(frontend.features(waveform), features)
     np.testing.assert_array_equal(waveform, before)
 
 
 @every_recipe
 def test_different_sounds_have_different_features(name: str) -> None:
-    recipe = recipes.get(name)
-    made = sounds(recipe.sample_rate)
-    first, second = (waveform_features(made[k], recipe) for k in ("noise", "a440"))
+    frontend = recipes.get(name).frontend
+    made = sounds(frontend.sample_rate)
+    first, second = (frontend.features(made[k]) for k in ("noise", "a440"))
     # In every kind of feature, not in one alone.
     assert (np.abs(first.mean(axis=0) - second.mean(axis=0)) > 0).mean() > 0.9
 
 
 @every_recipe
 def test_features_are_the_golden_ones(name: str, request: pytest.FixtureRequest) -> None:
-    recipe = recipes.get(name)
+    frontend = recipes.get(name).frontend
     made = {
-        key: waveform_features(waveform, recipe)[::EVERY]
-        for key, waveform in sounds(recipe.sample_rate).items()
+        key: frontend.features(waveform)[::EVERY]
+        for key, waveform in sounds(frontend.sample_rate).items()
     }
     path = GOLDEN / f"{name}.npz"
     if request.config.getoption("--update-golden"):
@@ -188,11 +191,12 @@ def test_features_are_the_golden_ones(name: str, request: pytest.FixtureRequest)
 @every_recipe
 def test_augmentation_follows_its_generator(name: str) -> None:
     recipe = recipes.get(name)
-    waveform = tone(300, recipe.sample_rate, 1.0)
+    waveform = tone(300, recipe.frontend.sample_rate, 1.0)
     before = waveform.copy()
 
     def copies(seed: int) -> list[Floats]:
-        return [recipe.augment(waveform, np.random.default_rng([seed, k]), k) for k in range(1, 7)]
+        made = (Copy(number, np.random.default_rng([seed, number])) for number in range(1, 7))
+        return [recipe.augment(waveform, copy) for copy in made]
 
     first, again, other = copies(1), copies(1), copies(2)
     for one, same in zip(first, again, strict=True):
@@ -210,13 +214,13 @@ def test_augmentation_follows_its_generator(name: str) -> None:
 @pytest.mark.filterwarnings("ignore:n_fft=.* is too large")
 def test_augmentation_keeps_sounds_usable(name: str) -> None:
     recipe = recipes.get(name)
-    for key, waveform in sounds(recipe.sample_rate).items():
-        for copy in range(1, 5):
-            moved = recipe.augment(waveform, np.random.default_rng(copy), copy)
+    for key, waveform in sounds(recipe.frontend.sample_rate).items():
+        for number in range(1, 5):
+            moved = recipe.augment(waveform, Copy(number, np.random.default_rng(number)))
             assert np.isfinite(moved).all(), key
             assert 0.7 * len(waveform) - 1 <= len(moved) <= 1.5 * len(waveform) + 1, key
             assert np.abs(moved).max() < 2, key
-            assert np.isfinite(waveform_features(moved, recipe)).all(), key
+            assert np.isfinite(recipe.frontend.features(moved)).all(), key
 
 
 @every_recipe
@@ -226,11 +230,14 @@ def test_the_search_varies_settings_that_exist(name: str) -> None:
     recipe = recipes.get(name)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
-    drawn = [recipe.search(study.ask()) for _ in range(5)]
+    drawn, defaults = (
+        [recipe.search(study.ask()) for _ in range(5)],
+        settings.resolve(recipe).flat(),
+    )
     for suggested in drawn:
-        assert suggested.keys() <= recipe.defaults.keys()
+        assert suggested.keys() <= defaults.keys()
         for key, value in suggested.items():
-            assert isinstance(value, type(recipe.defaults[key])), key
+            assert isinstance(value, type(defaults[key])), key
     assert all(len({row[key] for row in drawn}) > 1 for key in drawn[0])
 
 
@@ -240,16 +247,17 @@ def test_the_defaults_lie_within_the_search(name: str) -> None:
     import optuna
 
     recipe = recipes.get(name)
-    suggested = recipe.search(optuna.trial.FixedTrial(dict(recipe.defaults)))  # type: ignore[arg-type]
-    assert suggested == {key: recipe.defaults[key] for key in suggested}
+    defaults = settings.resolve(recipe).flat()
+    suggested = recipe.search(optuna.trial.FixedTrial(defaults))  # type: ignore[arg-type]
+    assert suggested == {key: defaults[key] for key in suggested}
 
 
 def test_the_network_is_a_softmax_over_the_classes(made: Made) -> None:
-    model, (frames, columns) = made.trained.model, made.data.train.x.shape[1:]
-    assert columns == made.recipe.features
-    assert frames == (made.recipe.frames or made.data.preprocessor.max_len)
+    model, (frames, columns, _) = made.trained.model, made.trained.data.shape
+    assert columns == made.recipe.frontend.width
+    assert frames == (made.recipe.frames or made.trained.data.preprocessor.max_len)
     for classes in (2, 5):
-        other = made.recipe.build((frames, columns), classes, small(made.recipe))
+        other = made.recipe.build((frames, columns), classes, small(made.recipe).params)
         out = np.asarray(other(np.zeros((3, frames, columns), np.float32), training=False))
         assert out.shape == (3, classes)
         np.testing.assert_allclose(out.sum(axis=1), 1, atol=1e-5)
@@ -265,42 +273,44 @@ def test_training_learns(made: Made) -> None:
 def test_what_is_written_computes_what_was_trained(made: Made) -> None:
     import keras
 
-    x = np.concatenate([made.data.train.x, made.data.test.x])
-    expected = trainer.probabilities(made.trained.model, x)
+    features = made.learned + made.tests
+    expected = made.outputs(features)
     loaded = artifacts.load(made.folder)
     assert loaded.temperature == 1.7 and loaded.recipe == made.recipe.name
-    reloaded = keras.saving.load_model(made.folder / artifacts.KERAS)
-    np.testing.assert_allclose(trainer.probabilities(reloaded, x), expected, atol=1e-5)
-    outputs = Runtime(loaded).probabilities(x)
+    reloaded = KerasNetwork(keras.saving.load_model(made.folder / artifacts.KERAS))
+    again = reloaded.probabilities(features, loaded.preprocessor)
+    np.testing.assert_allclose(again, expected, atol=1e-5)
+    network, frontend = OnnxNetwork(loaded.onnx), made.recipe.frontend
+    pipeline = Pipeline(frontend, loaded.preprocessor, network, loaded.temperature)
+    outputs = pipeline.probabilities(features)
     np.testing.assert_allclose(outputs, calibrate(expected, 1.7), atol=1e-5)
     assert not np.allclose(outputs, expected, atol=1e-3)
 
 
 def test_prediction_of_files_is_that_of_the_trained_network(made: Made) -> None:
-    clips = made.data.test.clips
-    rows = list(predict([str(clip.path) for clip in clips], artifacts.load(made.folder)))
-    outputs = trainer.probabilities(made.trained.model, made.data.test.x)
-    expected = calibrate(outputs, made.trained.temperature)
-    classes = made.data.preprocessor.classes
-    assert [row.file for row in rows] == [str(clip.path) for clip in clips]
+    files = [str(clip.path) for clip in made.sounds.found.split.test]
+    rows = list(predict(PredictJob(paths=tuple(files)), artifacts.load(made.folder)))
+    expected = calibrate(made.outputs(made.tests), made.trained.pipeline.temperature)
+    assert [row.file for row in rows] == files
     for row, shares in zip(rows, expected, strict=True):
         assert row.status == "ok" and row.probabilities is not None
         np.testing.assert_allclose(row.probabilities, shares, atol=1e-5)
-        assert row.emotion == classes[shares.argmax()]
+        assert row.emotion == made.trained.pipeline.classes[shares.argmax()]
         assert row.confidence == pytest.approx(shares.max(), abs=1e-5)
 
 
 def test_scaling_is_learned_from_the_recipes_own_features(made: Made) -> None:
-    clip = made.data.test.clips[0]
+    clip, fitted = made.sounds.found.split.test[0], made.trained.data.preprocessor
     waveform, _ = soundfile.read(clip.path, dtype="float32")
-    x = preprocess.transform([waveform_features(waveform, made.recipe)], made.data.preprocessor)
-    np.testing.assert_allclose(x[0], made.data.test.x[0], atol=1e-4)
+    x = preprocess.transform([made.recipe.frontend.features(waveform)], fitted)
+    np.testing.assert_allclose(x, preprocess.transform(made.tests[:1], fitted), atol=1e-4)
 
 
 TOY = """
 from dataclasses import replace
 import numpy as np
 from ser_cli.recipes import mfcc_mlp
+from ser_cli.sound.frontend import columns
 
 def extract(waveform):
     return np.stack([np.abs(waveform).mean(), np.abs(np.diff(waveform)).mean()])[None].astype("f4")
@@ -309,9 +319,9 @@ RECIPE = replace(
     mfcc_mlp.RECIPE,
     name="toy-two",
     source="none",
-    features=2,
-    columns=("mean_0", "peak_0"),
-    extract=extract,
+    frontend=replace(
+        mfcc_mlp.FRONTEND, name="toy-two", columns=columns(mean=1, peak=1), extract=extract
+    ),
 )
 """
 
@@ -332,10 +342,11 @@ def test_a_new_recipe_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     once = ("--epochs", 30, "--jobs", 1, "--threads", 1)
     succeed("train", "--data", "clips.csv", "--recipe", "toy-two", *once)
     table = succeed("evaluate", "--recipe", "toy-two", "--json")
-    assert json.loads(table.out)["reports"]["all"]["n"] == 4
+    (result,) = json.loads(table.out)["results"]
+    assert (result["data"], result["n"]) == ("all", 4)
     heard = succeed("predict", "clips/22.wav", "clips/23.wav", "--recipe", "toy-two", "--json")
     said = [json.loads(line)["emotion"] for line in heard.out.splitlines()]
-    assert said == list(recipes.get("toy-two").labels[:2])  # a low tone and a high one
+    assert said == list(LABELS)  # a low tone and a high one
     listed = {row["name"]: row for row in json.loads(succeed("recipes", "--json").out)}
     assert listed["toy-two"]["parameters"] == 2 * 256 + 256 + 256 * 128 + 128 + 128 * 8 + 8
 

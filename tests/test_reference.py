@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import librosa
@@ -10,9 +11,9 @@ import pytest
 from librosa import feature
 
 from ser_cli import recipes
-from ser_cli.data.cache import waveform_features
 from ser_cli.sound import augment
 from ser_cli.training import trainer
+from ser_cli.types import Copy
 
 if TYPE_CHECKING:
     import keras
@@ -22,22 +23,22 @@ if TYPE_CHECKING:
 # What the documents state, of the input and of the training; what they leave open is not held here.
 STATED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "cnn-lstm-attention": (
-        {"sample_rate": 22_050, "frames": 216, "features": 187, "scale": "cell"},
+        {"sample_rate": 22_050, "frames": 216, "width": 187, "scale": "cell"},
         {"learning_rate": 1e-4, "batch_size": 8, "epochs": 100, "patience": 10, "copies": 1}
         | {"schedule": "plateau", "plateau_factor": 0.5, "plateau_patience": 5}
         | {"min_learning_rate": 1e-6},
     ),
     "logmel-cnn": (
-        {"sample_rate": 22_050, "duration": 3.0, "frames": 128, "features": 128},
+        {"sample_rate": 22_050, "duration": 3.0, "frames": 128, "width": 128},
         {"learning_rate": 5e-4, "schedule": "plateau"},
     ),
     "mfcc-cnn1d": (
-        {"sample_rate": 22_050, "features": 2376},
+        {"sample_rate": 22_050, "width": 2376},
         {"batch_size": 64, "epochs": 40, "schedule": "plateau"},
     ),
-    "mfcc-mlp": ({"sample_rate": 22_050, "duration": 3.0, "features": 40}, {}),
+    "mfcc-mlp": ({"sample_rate": 22_050, "duration": 3.0, "width": 40}, {}),
     "stats-dense": (
-        {"sample_rate": 16_000, "duration": 3.5, "features": 181},
+        {"sample_rate": 16_000, "duration": 3.5, "width": 181},
         {"learning_rate": 1e-3, "batch_size": 64, "epochs": 100, "patience": 10, "copies": 3}
         | {"schedule": "plateau", "plateau_factor": 0.5, "plateau_patience": 5},
     ),
@@ -52,7 +53,7 @@ def noise(rate: int, seconds: float = 1.5) -> Floats:
 def network(name: str, classes: int = 8) -> keras.Model:
     recipe = recipes.get(name)
     trainer.prepare(0, threads=1)
-    return recipe.build((recipe.frames or 135, recipe.features), classes, recipe.defaults)
+    return recipe.build((recipe.frames or 135, recipe.frontend.width), classes, recipe.params)
 
 
 def kinds(model: keras.Model) -> list[str]:
@@ -68,14 +69,16 @@ def rates(model: keras.Model) -> list[float]:
 @pytest.mark.parametrize("name", STATED)
 def test_a_recipe_is_what_its_document_states(name: str) -> None:
     recipe, (sound, training) = recipes.get(name), STATED[name]
-    assert {key: getattr(recipe, key) for key in sound} == sound
-    assert {key: recipe.defaults[key] for key in training} == training
+    for key, stated in sound.items():
+        holder = recipe.frontend if hasattr(recipe.frontend, key) else recipe
+        assert getattr(holder, key) == stated, key
+    assert {key: getattr(recipe.train, key) for key in training} == training
 
 
 def test_mfcc_mlp_hears_the_mean_mfcc() -> None:
     waveform = noise(22_050, 3.0)
     expected = feature.mfcc(y=waveform, sr=22_050, n_mfcc=40).mean(axis=1)
-    made = waveform_features(waveform, recipes.get("mfcc-mlp"))
+    made = recipes.get("mfcc-mlp").frontend.features(waveform)
     np.testing.assert_allclose(made, expected[None], atol=2e-3)
     assert kinds(network("mfcc-mlp")) == ["Dense", "Dropout"] * 2 + ["Dense"]
 
@@ -84,7 +87,7 @@ def test_logmel_cnn_sees_the_first_128_frames() -> None:
     waveform = noise(22_050, 3.0)
     mel = librosa.power_to_db(feature.melspectrogram(y=waveform, sr=22_050))
     assert mel.shape == (128, 130)
-    made = waveform_features(waveform, recipes.get("logmel-cnn"))
+    made = recipes.get("logmel-cnn").frontend.features(waveform)
     np.testing.assert_allclose(made, mel[:, :128].T, atol=2e-3)
 
 
@@ -109,7 +112,7 @@ def test_mfcc_cnn1d_hears_22_rows_one_after_the_other() -> None:
         ]
     )
     assert rows.shape == (22, 108)
-    made = waveform_features(waveform, recipes.get("mfcc-cnn1d"))
+    made = recipes.get("mfcc-cnn1d").frontend.features(waveform)
     np.testing.assert_allclose(made, rows.reshape(1, 2376), atol=2e-3)
 
 
@@ -140,7 +143,7 @@ def test_stats_dense_hears_181_statistics_of_what_is_not_silent() -> None:
     expected = [cepstrum.mean(1), cepstrum.std(1), delta.mean(1), delta.std(1)]
     expected += [mel.mean(1), mel.std(1), shape.mean(1), shape.std(1), shape.max(1)]
     expected += [chroma.mean(1), chroma.std(1)]
-    made = waveform_features(waveform, recipes.get("stats-dense"))
+    made = recipes.get("stats-dense").frontend.features(waveform)
     assert made.shape == (1, 181)
     np.testing.assert_allclose(made[0], np.concatenate(expected), rtol=1e-4, atol=2e-3)
 
@@ -159,14 +162,15 @@ def test_stats_dense_stacks_what_its_document_says() -> None:
 def test_stats_dense_makes_the_three_stated_copies() -> None:
     change, rate = recipes.get("stats-dense").augment, 16_000
     tone = (0.4 * np.sin(2 * np.pi * 440 * np.arange(rate) / rate)).astype(np.float32)
-    slow, high, hissing = (change(tone, np.random.default_rng(0), copy) for copy in (1, 2, 3))
+    slow, high, hissing = (change(tone, Copy(n, np.random.default_rng(0))) for n in (1, 2, 3))
     assert len(slow) == pytest.approx(rate / 0.9, abs=2)
     expected = augment.stretch_and_shift(tone, rate=1, semitones=2)
     np.testing.assert_allclose(high, expected, atol=1e-6)
     assert (hissing - tone).std() == pytest.approx(0.005 * 0.4, rel=0.05)
     # Whatever the generator says, but for the noise itself.
-    for copy, made in ((1, slow), (2, high)):
-        np.testing.assert_array_equal(change(tone, np.random.default_rng(9), copy), made)
+    for number, made in ((1, slow), (2, high)):
+        again = change(tone, Copy(number, np.random.default_rng(9)))
+        np.testing.assert_array_equal(again, made)
 
 
 def attention_columns(waveform: Floats) -> np.ndarray:
@@ -186,17 +190,17 @@ def attention_columns(waveform: Floats) -> np.ndarray:
 
 def test_cnn_lstm_attention_columns_are_librosas_in_the_stated_order() -> None:
     waveform = noise(22_050)
-    made = recipes.get("cnn-lstm-attention").extract(waveform)
+    made = recipes.get("cnn-lstm-attention").frontend.extract(waveform)
     np.testing.assert_allclose(made, attention_columns(waveform).T, atol=2e-3)
 
 
 def test_cnn_lstm_attention_rms_has_one_row_more_and_else_nothing() -> None:
     waveform = noise(22_050)
     plain, more = recipes.get("cnn-lstm-attention"), recipes.get("cnn-lstm-attention-rms")
-    made = more.extract(waveform)
-    np.testing.assert_array_equal(made[:, :187], plain.extract(waveform))
+    made = more.frontend.extract(waveform)
+    np.testing.assert_array_equal(made[:, :187], plain.frontend.extract(waveform))
     np.testing.assert_allclose(made[:, 187], feature.rms(y=waveform)[0], rtol=1e-4)
-    assert more.defaults == plain.defaults and more.build is plain.build
+    assert (more.params, more.train) == (plain.params, plain.train) and more.build is plain.build
 
 
 def test_cnn_lstm_attention_has_the_size_of_its_layers() -> None:
@@ -250,14 +254,19 @@ def drawn(name: str, monkeypatch: pytest.MonkeyPatch, n: int = 400) -> list[dict
         copies[-1][kind] = amount
         return waveform
 
-    monkeypatch.setattr(augment, "stretch_and_shift", moved)
-    monkeypatch.setattr(augment, "speed", lambda w, rate: note("speed", rate, w))
-    monkeypatch.setattr(augment, "shift", lambda w, samples: note("shift", samples, w))
-    monkeypatch.setattr(augment, "noise", lambda w, rng, amount: note("noise", amount, w))
+    module = import_module(f"ser_cli.recipes.{name.replace('-', '_')}")
+    for kind, noted in {
+        "stretch_and_shift": moved,
+        "speed": lambda w, rate: note("speed", rate, w),
+        "shift": lambda w, samples: note("shift", samples, w),
+        "noise": lambda w, rng, amount: note("noise", amount, w),
+    }.items():
+        if hasattr(module, kind):
+            monkeypatch.setattr(module, kind, noted)
     waveform = np.array([0.1, -0.5], np.float32)
     for seed in range(n):
         copies.append({})
-        recipes.get(name).augment(waveform, np.random.default_rng(seed), 1)
+        recipes.get(name).augment(waveform, Copy(1, np.random.default_rng(seed)))
     return copies
 
 
@@ -297,12 +306,12 @@ def test_cnn_lstm_attention_makes_one_to_three_of_four_changes(
 
 
 def test_cnn_bilstm_frames_and_columns() -> None:
-    recipe = recipes.get("cnn-bilstm")
-    assert (recipe.features, recipe.sample_rate, recipe.duration) == (139, 16_000, None)
+    frontend = recipes.get("cnn-bilstm").frontend
+    assert (frontend.width, frontend.sample_rate, frontend.duration) == (139, 16_000, None)
     for n in (8 * 512, 16_000, 50_000):
-        assert recipe.extract(np.zeros(n, np.float32)).shape == (1 + n // 512, 139)
+        assert frontend.extract(np.zeros(n, np.float32)).shape == (1 + n // 512, 139)
     # Shorter than the 9 frames a derivative needs: silence follows.
-    assert recipe.extract(np.full(100, 0.1, np.float32)).shape == (9, 139)
+    assert frontend.extract(np.full(100, 0.1, np.float32)).shape == (9, 139)
 
 
 def test_cnn_bilstm_columns_are_librosas_in_the_stated_order() -> None:
@@ -317,7 +326,9 @@ def test_cnn_bilstm_columns_are_librosas_in_the_stated_order() -> None:
             feature.spectral_contrast(y=waveform, sr=rate),
         ]
     )
-    np.testing.assert_allclose(recipes.get("cnn-bilstm").extract(waveform), rows.T, atol=2e-3)
+    np.testing.assert_allclose(
+        recipes.get("cnn-bilstm").frontend.extract(waveform), rows.T, atol=2e-3
+    )
 
 
 def test_cnn_bilstm_has_the_stated_size() -> None:
@@ -338,13 +349,13 @@ def test_cnn_bilstm_has_the_stated_size() -> None:
         + (2 * lstm * dense + dense)
         + (dense * classes + classes)
     )
-    model = recipe.build((frames, features), classes, recipe.defaults)
+    model = recipe.build((frames, features), classes, recipe.params)
     assert model.count_params() == expected
 
 
 def test_cnn_bilstm_stacks_what_its_document_says() -> None:
     recipe = recipes.get("cnn-bilstm")
-    model = recipe.build((135, 139), 8, recipe.defaults)
+    model = recipe.build((135, 139), 8, recipe.params)
     names = [type(layer).__name__ for layer in model.layers]
     block = ["Conv1D", "BatchNormalization", "MaxPooling1D", "SpatialDropout1D"]
     assert names == block * 3 + ["Bidirectional", "Dense", "Dropout", "Dense"]

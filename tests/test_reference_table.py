@@ -14,8 +14,8 @@ from benchmarks.claims import CLAIMS, Claim
 from command import ser, tone
 
 from ser_cli import recipes
-from ser_cli.data.corpora import ravdess as corpus
 from ser_cli.data.select import Selection
+from ser_cli.data.verification import Source
 from ser_cli.report import results
 
 ALL = Claim("a", "Title", "80/20", 0.7)
@@ -111,7 +111,8 @@ def actors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             for code, hertz in (("02", 600), ("05", 250)):
                 name = f"03-{channel}-{code}-01-01-01-{actor:02d}.wav"
                 tone(tmp_path / "all" / name, hertz + actor, seed=actor, seconds=0.3)
-    monkeypatch.setattr(corpus, "missing_from", lambda clips: 0)
+    index = {path.stem: "" for path in (tmp_path / "all").iterdir()}
+    monkeypatch.setattr(Source, "digests", lambda source, part=None: index)
     monkeypatch.chdir(tmp_path)
     return tmp_path / "all"
 
@@ -172,7 +173,8 @@ def test_the_clips_of_a_claim_are_chosen_by_option() -> None:
 def test_an_incomplete_copy_answers_no_claim(
     actors: Path, started: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(corpus, "missing_from", lambda clips: 2356)
+    index = {path.stem: "" for path in actors.iterdir()} | {str(n): "" for n in range(2356)}
+    monkeypatch.setattr(Source, "digests", lambda source, part=None: index)
     with pytest.raises(SystemExit, match="lacks 2356 clips"):
         reference.main(["--data", str(actors)])
     with pytest.raises(SystemExit, match="ser download-ravdess"):

@@ -87,6 +87,6 @@ def test_no_file_has_no_rows_and_another_table_is_left_alone(tmp_path: Path) -> 
     path = tmp_path / "results.csv"
     assert results.read(path) == []
     path.write_text("file,emotion\na.wav,sad\n", encoding="utf-8")
-    with pytest.raises(DataError, match="other columns"):
+    with pytest.raises(DataError, match="columns other than"):
         results.add(path, [ROW])
     assert path.read_text(encoding="utf-8") == "file,emotion\na.wav,sad\n"

@@ -8,20 +8,22 @@ import pytest
 
 from ser_cli.errors import UsageError
 from ser_cli.training.schedule import learning_rate
+from ser_cli.types import TrainSettings
 
 
-def settings(**changes: Any) -> dict[str, Any]:
-    return {
+def settings(**changes: Any) -> TrainSettings:
+    fields: dict[str, Any] = {
         "schedule": "plateau",
         "learning_rate": 0.02,
         "min_learning_rate": 0.0,
         "plateau_factor": 0.5,
         "plateau_patience": 2,
         "epochs": 10,
-    } | changes
+    }
+    return TrainSettings(**fields | changes)
 
 
-def rates(chosen: dict[str, Any], *dev: float) -> list[float]:
+def rates(chosen: TrainSettings, *dev: float) -> list[float]:
     """Return the rate of every epoch and of the one that follows."""
     rows = [{"loss": 1.0 / (1 + n), "dev_loss": loss} for n, loss in enumerate(dev)]
     return [learning_rate(chosen, rows[:n]) for n in range(len(rows) + 1)]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from ser_cli.data import protocols, splits
@@ -37,9 +36,15 @@ LEAKY = ("random70", "random70-speech", "random10")
 def corpus() -> tuple[Clip, ...]:
     """All 2,452 clips of RAVDESS by their names; the files are not needed."""
     return tuple(
-        Clip(Path(f"{name}.wav"), **fields)
-        for name in ravdess.index()
-        if (fields := ravdess.parse(name))
+        Clip(
+            Path(f"{name}.wav"),
+            emotion=facts["emotion"],
+            speaker=f"ravdess/{facts['speaker']}",
+            corpus="ravdess",
+            facts=facts,
+        )
+        for name in ravdess.SOURCE.digests()
+        if (facts := ravdess.parse(name))
     )
 
 
@@ -47,11 +52,15 @@ CLIPS = corpus()
 
 
 def folds(name: str, seed: int = 0) -> tuple[splits.Split, ...]:
-    return protocols.protocol(name).folds(CLIPS, seed)
+    return protocols.get(name).folds(CLIPS, seed)
 
 
 def actors(clips: tuple[Clip, ...]) -> set[int]:
-    return {int(clip.speaker) for clip in clips}
+    return {actor(clip) for clip in clips}
+
+
+def actor(clip: Clip) -> int:
+    return int(clip.speaker.removeprefix("ravdess/"))
 
 
 def sizes(split: splits.Split) -> tuple[int, int, int]:
@@ -67,22 +76,25 @@ def people(*speakers: str, clips_each: int = 4, emotions: int = 2) -> tuple[Clip
 
 
 def test_all_protocols_are_known() -> None:
-    assert set(protocols.PROTOCOLS) == {*INDEPENDENT, *LEAKY}
-    assert {name for name, found in protocols.PROTOCOLS.items() if found.leaky} == set(LEAKY)
-    for name, found in protocols.PROTOCOLS.items():
+    assert set(protocols.names()) == {*INDEPENDENT, *LEAKY}
+    assert {name for name in protocols.names() if protocols.is_leaky(name)} == set(LEAKY)
+    assert not protocols.is_leaky("loso")
+    for name in protocols.names():
+        found = protocols.get(name)
         assert found.name == name and "\n" not in found.about
+        assert protocols.corpus_of(name) is ravdess.CORPUS
     with pytest.raises(UsageError, match="loso") as raised:
-        protocols.protocol("loso")
+        protocols.get("loso")
     assert "emobox6" in raised.value.hint
 
 
-@pytest.mark.parametrize("name", protocols.PROTOCOLS)
+@pytest.mark.parametrize("name", protocols.names())
 def test_no_clip_is_in_two_parts(name: str) -> None:
     for split in folds(name):
         parts = [{clip.path for clip in part} for part in (split.train, split.dev, split.test)]
         assert all(parts)
         assert len(set.union(*parts)) == sum(map(len, parts)) == sum(sizes(split))
-        assert split.leaky is protocols.protocol(name).leaky
+        assert split.leaky is protocols.get(name).leaky
 
 
 @pytest.mark.parametrize("name", INDEPENDENT)
@@ -92,7 +104,7 @@ def test_nobody_is_in_two_parts(name: str) -> None:
         assert not who[0] & who[1] and not who[0] & who[2] and not who[1] & who[2]
         # A test actor's song would give the voice away as well.
         assert not any(
-            clip.channel == "song" and int(clip.speaker) in who[2] for clip in split.train
+            clip.facts["channel"] == "song" and actor(clip) in who[2] for clip in split.train
         )
 
 
@@ -105,10 +117,12 @@ def test_published_folds(name: str) -> None:
     for split in made:
         assert actors(split.train) == set(range(1, 25)) - actors(split.test) - actors(split.dev)
     tested = Counter(clip.path for split in made for clip in split.test)
-    speech = {clip.path for clip in CLIPS if clip.channel == "speech"}
+    speech = {clip.path for clip in CLIPS if clip.facts["channel"] == "speech"}
     assert set(tested) == speech and set(tested.values()) == {1}
-    assert {clip.channel for split in made for clip in split.test + split.dev} == {"speech"}
-    assert {clip.channel for clip in made[0].train} == {"speech", "song"}
+    assert {clip.facts["channel"] for split in made for clip in split.test + split.dev} == {
+        "speech"
+    }
+    assert {clip.facts["channel"] for clip in made[0].train} == {"speech", "song"}
 
 
 def test_actors21_24() -> None:
@@ -138,7 +152,7 @@ def test_random70_is_the_reference_split(name: str, expected: tuple[int, int, in
             share = sum(clip.emotion == emotion for clip in part)
             assert share == pytest.approx(count * len(part) / len(whole), abs=1)
     if name == "random70-speech":
-        assert {clip.channel for clip in whole} == {"speech"}
+        assert {clip.facts["channel"] for clip in whole} == {"speech"}
 
 
 def test_random10_tests_every_spoken_clip_once() -> None:
@@ -147,7 +161,7 @@ def test_random10_tests_every_spoken_clip_once() -> None:
     tested = Counter(clip.path for split in made for clip in split.test)
     assert len(tested) == 1440 and set(tested.values()) == {1}
     assert {sizes(split) for split in made} == {(1166, 130, 144)}
-    assert {c.channel for s in made for c in s.train + s.dev + s.test} == {"speech"}
+    assert {c.facts["channel"] for s in made for c in s.train + s.dev + s.test} == {"speech"}
     assert made == folds("random10") != folds("random10", seed=1)
 
 
@@ -167,7 +181,7 @@ def test_tuning_of_another_corpus_uses_all_its_speakers() -> None:
     clips = people("19", "21", "22", "23")
     assert splits.tunable(clips) == clips
     assert [actors(split.dev) for split in splits.tuning_folds(clips, 2)] == [{19, 22}, {21, 23}]
-    with pytest.raises(DataError, match=r"5 folds need as many speakers, .*; 4 are known"):
+    with pytest.raises(DataError, match=r"5 folds need .*, 5 or more; 4 known"):
         splits.tuning_folds(clips, 5)
 
 
@@ -192,7 +206,7 @@ def test_by_speaker_leaves_nobody_out(n: int) -> None:
 @pytest.mark.parametrize("speakers", [(), ("a",), ("a", "b"), ("a", "b", "")])
 def test_by_speaker_needs_three(speakers: tuple[str, ...]) -> None:
     known = 0 if "" in speakers else len(speakers)
-    with pytest.raises(DataError, match=f"needs 3, every clip's named; {known} are") as raised:
+    with pytest.raises(DataError, match=f"clip's speaker, at least 3; {known} are") as raised:
         splits.by_speaker(people(*speakers), 0)
     assert "speaker" in raised.value.hint and "--split random" in raised.value.hint
 
@@ -200,10 +214,10 @@ def test_by_speaker_needs_three(speakers: tuple[str, ...]) -> None:
 def test_clips_of_unknown_speakers_make_no_independent_split() -> None:
     # They could be of anyone, of a test speaker too.
     clips = people("a", "b", "c", "d", "", clips_each=16)
-    with pytest.raises(DataError, match="every clip's named"):
+    with pytest.raises(DataError, match="every clip's speaker"):
         splits.by_speaker(clips, 0)
     assert splits.default_split(clips, 0).leaky
-    with pytest.raises(DataError, match="every clip's named"):
+    with pytest.raises(DataError, match="every clip's speaker"):
         splits.tuning_folds(clips, 2)
 
 
@@ -276,7 +290,7 @@ def test_an_automatic_split_without_an_emotion_is_refused() -> None:
     with pytest.raises(DataError, match="has no clip of rare") as raised:
         splits.random_split(rare, 0)
     assert "about 7" in raised.value.hint
-    actors = tuple(c for c in CLIPS if c.emotion != "calm" or int(c.speaker) not in range(17, 21))
+    actors = tuple(c for c in CLIPS if c.emotion != "calm" or actor(c) not in range(17, 21))
     with pytest.raises(DataError, match="dev has no clip of calm"):
         splits.default_split(actors, 0)
     few = people("a", "b", "c") + people("a", emotions=3)
@@ -292,7 +306,7 @@ def test_the_default_is_what_a_careful_user_would_choose() -> None:
     assert splits.default_split(anonymous, 1) == splits.random_split(anonymous, 1)
     assert splits.default_split(anonymous, 1).leaky
     # RAVDESS without its last actors is split by those that are there.
-    first = tuple(clip for clip in CLIPS if int(clip.speaker) < 21)
+    first = tuple(clip for clip in CLIPS if actor(clip) < 21)
     assert splits.default_split(first, 2) == splits.by_speaker(first, 2)
 
 
@@ -301,16 +315,11 @@ def test_the_audit_counts_what_is_shared() -> None:
         Clip(Path(name), speaker=who)
         for name, who in (("a", "1"), ("b", "2"), ("c", "1"), ("d", "3"))
     )
-    features = {
-        mine.path: np.ones((2, 3), np.float32),
-        twin.path: np.ones((2, 3), np.float32),
-        song.path: np.zeros((2, 3), np.float32),
-        other.path: np.full((2, 3), 2, np.float32),
-    }
+    digests = {mine.path: b"one", twin.path: b"one", song.path: b"two", other.path: b"three"}
 
     def audit(train: list[Clip], dev: list[Clip], test: list[Clip]) -> splits.Audit:
         split = splits.Split(tuple(train), tuple(dev), tuple(test), leaky=False)
-        return splits.audit(split, features)
+        return splits.audit(split, digests)
 
     clean = audit([mine], [twin], [other])
     assert clean == splits.Audit(0, 0, 0) and clean.lines() == ()

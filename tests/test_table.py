@@ -12,6 +12,7 @@ from command import EMOTIONS, ser, succeed, tone
 
 from ser_cli.errors import SerError
 from ser_cli.report import table
+from ser_cli.sound.frontend import cells, columns
 from ser_cli.types import Clip
 
 CLIPS = tuple(Clip(Path(f"{n}.wav"), emotion=label) for n, label in enumerate(("sad", 'a, "b"')))
@@ -46,7 +47,7 @@ def test_the_length_is_the_95th_percentile_or_the_recipes(tmp_path: Path) -> Non
 
 
 def test_features_of_one_frame_keep_their_names(tmp_path: Path) -> None:
-    flat = fake.recipe(frames=1, features=2, columns=("mfcc_0_0", "mfcc_0_1"))
+    flat = fake.recipe(frames=1, columns=cells(columns(mfcc=1), 2))
     table.write(tmp_path / "t.csv", CLIPS, FEATURES, flat)
     assert rows(tmp_path / "t.csv")[0] == ["mfcc_0_0", "mfcc_0_1", "label"]
 
@@ -98,7 +99,7 @@ def test_what_cannot_be_a_table_is_refused_at_once(tmp_path: Path) -> None:
     recording = data / "sad" / "a.wav"
     before = recording.read_bytes()
     done = ser("extract", "--data", data, "--table", recording)
-    assert done.code == 2 and "not named like a table" in done.err and done.out == ""
+    assert done.code == 2 and "is not a table file name" in done.err and done.out == ""
     assert recording.read_bytes() == before
     for path in data.rglob("*.wav"):
         path.write_bytes(b"RIFF")

@@ -38,7 +38,7 @@ def test_metrics_text_says_every_number() -> None:
     assert f"Micro F1: {scores.micro_f1:.4f}" in lines
     f1 = lines[lines.index("F1 per class:") + 1 :][:3]
     assert f1 == [f"  {c.label}: {c.f1:.4f}" for c in scores.per_class]
-    accuracy = lines[lines.index("Accuracy per class (share of its clips labelled right):") + 1 :]
+    accuracy = lines[lines.index("Accuracy per class (share of clips labelled correctly):") + 1 :]
     assert accuracy == ["  angry: 0.7500", "  calm: 0.5000", "  sad: 0.6667"]
 
 

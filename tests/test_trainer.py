@@ -7,46 +7,52 @@ import itertools
 import math
 import types
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import given
 import numpy as np
 import pytest
 
+from ser_cli.export.keras_network import KerasNetwork
+from ser_cli.model import network as networks
 from ser_cli.training import trainer
-from ser_cli.types import Batch
+from ser_cli.training.dataset import Part
+from ser_cli.types import TrainSettings
 
 if TYPE_CHECKING:
     import keras
 
+    from ser_cli.types import Floats
 
 FRAMES, COLUMNS, CLASSES = 6, 5, 3
-SETTINGS = {
-    "epochs": 4,
-    "patience": 10,
-    "batch_size": 8,
-    "learning_rate": 0.01,
-    "class_weights": True,
-    "schedule": "cosine",
-    "min_learning_rate": 0.0,
-    "plateau_factor": 0.5,
-    "plateau_patience": 1,
-    "mask_frames": 2,
-    "mask_columns": 2,
-}
+SETTINGS = TrainSettings(
+    epochs=4,
+    patience=10,
+    batch_size=8,
+    learning_rate=0.01,
+    class_weights=True,
+    schedule="cosine",
+    min_learning_rate=0.0,
+    plateau_factor=0.5,
+    plateau_patience=1,
+    mask_frames=2,
+    mask_columns=2,
+)
 
 
 class KilledError(Exception):
     """What ends a training from outside."""
 
 
-def batch(seed: int, n: int = 30, labels: tuple[int, ...] = (0, 1, 2)) -> Batch:
+def batch(seed: int, n: int = 30, labels: tuple[int, ...] = (0, 1, 2)) -> Part:
     """Clips whose class lifts one column, drowned in some noise."""
     rng = np.random.default_rng(seed)
     y = np.array([labels[i % len(labels)] for i in range(n)], np.int64)
     x = rng.standard_normal((n, FRAMES, COLUMNS)).astype(np.float32)
     x[np.arange(n), :, y] += 2
-    return Batch(x, y, ())
+    return given.part(x, y)
 
 
 def network(seed: int = 0) -> keras.Model:
@@ -70,18 +76,18 @@ def network(seed: int = 0) -> keras.Model:
 def fit(
     *,
     seed: int = 0,
-    dev: Batch | None = None,
+    dev: Part | None = None,
     checkpoint: Path | None = None,
     on_epoch: Callable[[trainer.Epoch], None] | None = None,
-    train: Batch | None = None,
+    train: Part | None = None,
     **changes: Any,
 ) -> tuple[trainer.Fit, list[Any]]:
-    model = network(seed)
+    settings = replace(SETTINGS, **changes)
+    model = trainer.compiled(network(seed), settings)
     done = trainer.fit(
         model,
-        train or batch(0),
-        dev,
-        SETTINGS | changes,
+        given.dataset(train or batch(0), dev),
+        settings,
         seed=seed,
         checkpoint=checkpoint,
         on_epoch=on_epoch,
@@ -190,7 +196,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch, *scores: float) -> None:
     monkeypatch.setattr(
         trainer,
         "_dev_scores",
-        lambda model, dev: {"dev_loss": 1.0, "dev_accuracy": 0.5, "dev_uar": next(told)},
+        lambda model, data: {"dev_loss": 1.0, "dev_accuracy": 0.5, "dev_uar": next(told)},
     )
 
 
@@ -209,10 +215,10 @@ def test_a_better_epoch_gives_new_patience(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_the_best_epochs_weights_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     scripted(monkeypatch, 0.3, 0.9, 0.4, 0.4)
-    model = network()
+    model = trainer.compiled(network(), SETTINGS)
     seen: list[Any] = []
     trainer.fit(
-        model, batch(0), batch(1), SETTINGS, seed=0,
+        model, given.dataset(batch(0), batch(1)), SETTINGS, seed=0,
         on_epoch=lambda row: seen.append(model.get_weights()),
     )  # fmt: skip
     assert same(model.get_weights(), seen[1])
@@ -220,10 +226,10 @@ def test_the_best_epochs_weights_are_kept(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_without_dev_the_last_epoch_is_kept_and_patience_waits_for_nothing() -> None:
-    model = network()
+    model = trainer.compiled(network(), SETTINGS)
     seen: list[Any] = []
     done = trainer.fit(
-        model, batch(0), None, SETTINGS | {"patience": 1}, seed=0,
+        model, given.dataset(batch(0)), replace(SETTINGS, patience=1), seed=0,
         on_epoch=lambda row: seen.append(model.get_weights()),
     )  # fmt: skip
     assert (len(done.history), done.best_epoch) == (4, 4)
@@ -232,24 +238,36 @@ def test_without_dev_the_last_epoch_is_kept_and_patience_waits_for_nothing() -> 
 
 def test_dev_scores_are_what_their_names_say() -> None:
     class Fixed:
+        input_shape, output_shape = (None, 1, 3), (None, 3)
+
         def predict_on_batch(self, x: np.ndarray) -> np.ndarray:
             return x[:, 0, :3]
 
     y = np.array([0, 0, 0, 1])  # class 2 does not occur
     x = np.full((4, 1, 3), 0.2, np.float32)
     x[[0, 1, 2, 3], 0, [0, 0, 1, 1]] = 0.6
-    row = trainer._dev_scores(Fixed(), Batch(x, y, ()))
+    row = trainer._dev_scores(Fixed(), given.dataset(batch(0), given.part(x, y)))
     assert row["dev_accuracy"] == pytest.approx(3 / 4)
     assert row["dev_uar"] == pytest.approx((2 / 3 + 1) / 2)
     assert row["dev_loss"] == pytest.approx(-(3 * math.log(0.6) + math.log(0.2)) / 4, rel=1e-6)
 
 
 def test_large_inputs_are_predicted_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    model, x = network(), batch(3, 10).x
-    whole = trainer.probabilities(model, x)
-    monkeypatch.setattr(trainer, "DEV_BATCH", 3)
-    np.testing.assert_allclose(trainer.probabilities(model, x), whole, atol=1e-6)
+    data = given.dataset(batch(3, 10))
+    model = KerasNetwork(network())
+    whole = model.probabilities(data.train.features, data.preprocessor)
+    sizes, run = [], model.run
+
+    def recorded(x: Floats) -> Floats:
+        sizes.append(len(x))
+        return run(x)
+
+    monkeypatch.setattr(networks, "BATCH", 3)
+    monkeypatch.setattr(model, "run", recorded)
+    in_parts = model.probabilities(data.train.features, data.preprocessor)
+    np.testing.assert_allclose(in_parts, whole, atol=1e-6)
     np.testing.assert_allclose(whole.sum(axis=1), 1, atol=1e-5)
+    assert sizes == [3, 3, 3, 1]
 
 
 def test_classes_weigh_the_same_however_many_clips_they_have() -> None:
@@ -274,7 +292,7 @@ def test_the_loss_is_weighed_by_class() -> None:
             return 2.0
 
     recorder = Recorder()
-    train = Batch(np.zeros((12, 2, 2), np.float32), np.array([0] * 9 + [1] * 3), ())
+    train = given.part(np.zeros((12, 2, 2), np.float32), np.array([0] * 9 + [1] * 3))
     row = trainer._train_epoch(recorder, train, SETTINGS, seed=0, epoch=3, rate=0.1)
     assert recorder.weights == pytest.approx({0: 12 / 18, 1: 12 / 6})
     assert row["loss"] == 2.0  # a mean over clips, although the last batch is smaller
@@ -294,8 +312,8 @@ def test_every_clip_is_seen_once_an_epoch_in_another_order() -> None:
             return 1.0
 
     x = np.tile(np.arange(20, dtype=np.float32)[:, None, None], (1, 2, 2))
-    train = Batch(x, np.arange(20) % 3, ())
-    plain = SETTINGS | {"mask_frames": 0, "mask_columns": 0}
+    train = given.part(x, np.arange(20) % 3)
+    plain = replace(SETTINGS, mask_frames=0, mask_columns=0)
     orders = []
     for seed, epoch in ((0, 1), (0, 2), (1, 1), (0, 1)):
         recorder = Recorder()
@@ -306,9 +324,9 @@ def test_every_clip_is_seen_once_an_epoch_in_another_order() -> None:
 
 
 def test_masks_cover_training_clips_and_leave_the_data_alone() -> None:
-    train = Batch(np.ones((16, FRAMES, COLUMNS), np.float32), np.arange(16) % 3, ())
+    train = given.part(np.ones((16, FRAMES, COLUMNS), np.float32), np.arange(16) % 3)
     fit(train=train, epochs=1, mask_frames=3, mask_columns=3)
-    assert (train.x == 1).all()
+    assert (train.inputs(np.arange(16)) == 1).all()
 
 
 def test_the_schedule_sets_the_rate_of_each_epoch() -> None:

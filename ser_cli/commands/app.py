@@ -4,44 +4,35 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 import ser_cli
 from ser_cli.commands import console
-from ser_cli.commands.options import examples
+from ser_cli.commands.parsing import command
 from ser_cli.errors import SerError
+from ser_cli.jobs.trained import AppJob
 
-HELP = examples(
+
+@command(
+    AppJob,
     "ser app",
     "ser app --port 8600 --artifacts artifacts/cnn-bilstm",
-    "ser app --host 0.0.0.0 (for everybody in the network)",
+    "ser app --host 0.0.0.0 (for everybody on the network)",
 )
-
-
-def app(
-    host: Annotated[
-        str, typer.Option(help="Address to listen at; 0.0.0.0 lets other machines in.")
-    ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen at.")] = 8501,
-    folders: Annotated[
-        list[Path] | None,
-        typer.Option("--artifacts", help="Folder of a trained model to offer; may be repeated."),
-    ] = None,
-) -> None:
-    """Open the web page: upload or record, listen, see the emotions, take the CSV away."""
+def app(job: AppJob) -> None:
+    """Open the web page: upload or record, listen, see the emotions, download the CSV."""
     from ser_cli.web.session import FOLDERS
 
-    _check(host, port, folders or [])
-    if folders:
-        os.environ[FOLDERS] = os.pathsep.join(str(folder.resolve()) for folder in folders)
-    console.say(f"page: http://{f'[{host}]' if ':' in host else host}:{port} (Ctrl-C ends it)")
-    _serve(host, port)
+    _check(job.host, job.port, job.folders)
+    if job.folders:
+        os.environ[FOLDERS] = os.pathsep.join(str(folder.resolve()) for folder in job.folders)
+    named = f"[{job.host}]" if ":" in job.host else job.host
+    console.say(f"page: http://{named}:{job.port} (Ctrl-C stops it)")
+    _serve(job.host, job.port)
 
 
-def _check(host: str, port: int, folders: list[Path]) -> None:
+def _check(host: str, port: int, folders: Sequence[Path]) -> None:
     from importlib.util import find_spec
 
     from ser_cli.model import artifacts
@@ -60,7 +51,7 @@ def _check(host: str, port: int, folders: list[Path]) -> None:
             pass
     except OSError as error:
         raise SerError(
-            f"{host}:{port} cannot be listened at: {error.strerror}",
+            f"cannot listen on {host}:{port}: {error.strerror}",
             hint=f"another port: ser app --port {port % 65535 + 1}; or --host 127.0.0.1",
         ) from error
 

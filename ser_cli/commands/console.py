@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ser_cli.errors import SerError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from ser_cli.data.parts import Count
     from ser_cli.report.metrics import Report
-    from ser_cli.types import Progress
+    from ser_cli.types import Failures, Progress
 
 
 SHOWN_FAILURES = 5
@@ -23,7 +23,7 @@ CONFUSION_LETTERS = 4  # of a class above its column: eight of them fit into 80
 
 
 def say(text: str) -> None:
-    """Tell the user something beside the result."""
+    """Tell the user something that is not part of the result."""
     print(text, file=sys.stderr)
 
 
@@ -66,16 +66,16 @@ def clean_exit() -> Iterator[None]:
         say("ser: interrupted")
         raise SystemExit(130) from None
     except BrokenPipeError:
-        # The reader (head, say) has seen enough: that is no error. Python would complain again
+        # The reader (such as head) has seen enough: that is no error. Python would complain again
         # when it flushes stdout at its end.
         sys.stderr.close()
         raise SystemExit(0) from None
-    except OSError as error:  # a full disk, a folder that may not be written: the system says it
+    except OSError as error:  # a full disk, a read-only folder: in the system's own words
         say(f"ser: {error}")
         raise SystemExit(1) from None
 
 
-def failures(failed: Sequence[tuple[Path, str]]) -> None:
+def failures(failed: Failures) -> None:
     """Name the first files that failed and how many did."""
     for path, reason in failed[:SHOWN_FAILURES]:
         say(f"{path}: {reason}")
@@ -101,7 +101,7 @@ def table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> Non
 def scores(title: str, reports: Sequence[tuple[str, Report]]) -> None:
     """Print the headline scores of one or more reports, in percent, UAR first.
 
-    Where a report lacks a class, a column says how many its UAR is over.
+    Where a report lacks a class, a column states how many its UAR is over.
     """
     head = ["data", "clips", "UAR (95 %)", "WAR", "macro F1", "wtd F1", "ECE"]
     rows = [_scores(part, report) for part, report in reports]
@@ -126,7 +126,7 @@ def per_class(report: Report, counts: Mapping[str, Count]) -> None:
 
 
 def spoken(title: str, counts: Mapping[str, Mapping[str, Count]]) -> None:
-    """Print clips and speakers of each emotion, a column a part."""
+    """Print clips and speakers of each emotion, one column per part."""
     labels = sorted({label for part in counts.values() for label in part})
     rows = [(label, *(str(part[label]) for part in counts.values())) for label in labels]
     table(title, ("emotion", *counts), rows)
@@ -140,6 +140,21 @@ def confusion(report: Report) -> None:
     ]
     short = [label[:CONFUSION_LETTERS] for label in report.labels]
     table("truth (rows) against prediction", ("", *short), rows)
+
+
+def print_json(value: Any) -> None:
+    """Print a value for a program to read."""
+    print(json.dumps(value, indent=2))
+
+
+def follow_up(command: str, *words: str, job: Any, data: bool = False) -> str:
+    """Return the next command line for the same recipe and folder, and for the same corpora."""
+    options = [word for item in job.data for word in ("--data", item)] if data else []
+    if job.recipe != type(job)().recipe:
+        options += ["--recipe", job.recipe]
+    if job.folder:
+        options += ["--artifacts", str(job.folder)]
+    return shlex.join(["ser", command, *options, *words])
 
 
 def percent(share: float) -> str:

@@ -1,45 +1,40 @@
-"""`ser download-ravdess`."""
+"""`ser download`, and `ser download-ravdess` for the default corpus."""
 
 from __future__ import annotations
-
-from enum import StrEnum
-from pathlib import Path
-from typing import Annotated
 
 import typer
 
 from ser_cli.commands import console
-from ser_cli.commands.options import examples
+from ser_cli.commands.parsing import command
+from ser_cli.jobs.clips import DownloadJob, DownloadUsualJob
 
 
-class Subset(StrEnum):
-    """Parts of RAVDESS."""
+@command(
+    DownloadJob,
+    "ser download ravdess",
+    "ser download ravdess --dest data --subset speech",
+    "ser download ravdess --from http://mirror.example/ravdess",
+)
+def download(job: DownloadJob) -> None:
+    """Fetch a corpus, check every clip, and remember where it is; resumes if interrupted."""
+    _download(job)
 
-    speech = "speech"
-    song = "song"
-    all = "all"
 
-
-HELP = examples(
+@command(
+    DownloadUsualJob,
     "ser download-ravdess",
     "ser download-ravdess --dest data --subset speech",
-    "ser download-ravdess --from http://mirror.example/ravdess",
 )
+def download_ravdess(job: DownloadUsualJob) -> None:
+    """Fetch RAVDESS (434 MB), check every clip, and remember where it is."""
+    _download(job)
 
 
-def download_ravdess(
-    dest: Annotated[Path | None, typer.Option(help="Where to put the clips.")] = None,
-    subset: Annotated[Subset, typer.Option(help="Which part.")] = Subset.all,
-    source: Annotated[
-        str | None,
-        typer.Option("--from", help="A folder, a local archive, or a mirror instead of Zenodo."),
-    ] = None,
-) -> None:
-    """Fetch RAVDESS (434 MB), check every clip, and remember where it lies."""
-    from ser_cli.stages.download import download_ravdess as run
+def _download(job: DownloadUsualJob) -> None:
+    from ser_cli.stages.download import download as run
 
-    with console.progress("RAVDESS") as progress:
-        done = run(dest, subset=subset.value, source=source, progress=progress)
+    with console.progress(job.name) as progress:
+        done = run(job, progress=progress)
     state = "was there already" if done.skipped else "is ready"
-    typer.echo(f"{done.ok} clips verified; RAVDESS {state}: {done.folder}")
+    typer.echo(f"{done.ok} clips verified; {job.name} {state}: {done.folder}")
     console.say(f"licence: {done.licence}\ncite: {done.citation}")

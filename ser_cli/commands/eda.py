@@ -2,46 +2,35 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from ser_cli import recipes
 from ser_cli.commands import console
-from ser_cli.commands.options import CORES, AsJson, Data, Jobs, RecipeName, examples, print_json
+from ser_cli.commands.parsing import command
+from ser_cli.jobs.clips import EdaJob
 
 if TYPE_CHECKING:
-    from ser_cli.stages.eda import Survey
+    from ser_cli.stages.eda import CorpusSummary
 
-HELP = examples(
+
+@command(
+    EdaJob,
     "ser eda",
     "ser eda --data my_clips/ --out my_eda/",
     "ser eda --recipe cnn-bilstm --bar-plot emotions.png",
 )
-
-
-def eda(
-    data: Data = "ravdess",
-    recipe: RecipeName = recipes.DEFAULT,
-    out: Annotated[Path, typer.Option(help="Folder of the tables and pictures.")] = Path("eda"),
-    bar_plot: Annotated[
-        Path | None,
-        typer.Option(help="Where the plot of clips an emotion goes; default: into that folder."),
-    ] = None,
-    jobs: Jobs = CORES,
-    as_json: AsJson = False,
-) -> None:
-    """Look at a corpus: clips an emotion, durations, sample rates, features, correlations."""
+def eda(job: EdaJob) -> None:
+    """Look at a corpus: clips per emotion, durations, sample rates, features, correlations."""
     from ser_cli.stages import eda as stage
 
-    stage.check(out, bar_plot)
+    stage.check(job.out, job.bar_plot)
     with console.progress("features") as progress:
-        found = stage.survey(data, recipe=recipe, jobs=jobs, progress=progress)
-    written = stage.write(found, out, bar_plot=bar_plot)
+        found = stage.survey(job, progress=progress)
+    written = stage.write(found, job.out, bar_plot=job.bar_plot)
     console.failures(found.failed)
-    if as_json:
-        print_json(stage.as_record(found, written))
+    if job.as_json:
+        console.print_json(stage.as_record(found, written))
     else:
         _print(found)
     for line in stage.notes(found):
@@ -50,7 +39,7 @@ def eda(
     raise typer.Exit(3 if found.failed else 0)
 
 
-def _print(found: Survey) -> None:
+def _print(found: CorpusSummary) -> None:
     from ser_cli.stages.eda import summary
 
     rows = [
@@ -61,4 +50,4 @@ def _print(found: Survey) -> None:
     console.table(f"{len(found.clips)} clips", ("emotion", "clips", "%", "mean s"), rows)
     facts = [(name.replace("_", " "), f"{value} {unit}".strip()) for name, value, unit in
              summary(found)]  # fmt: skip
-    console.table("what was found", ("measure", "value"), facts)
+    console.table("overall", ("measure", "value"), facts)

@@ -15,7 +15,7 @@ from ser_cli.types import Prediction
 
 @contextmanager
 def writer(classes: Sequence[str], *, file: Path | None, as_json: bool) -> Iterator[Writer]:
-    """Yield what writes rows: to `file` as CSV, else to stdout as its reader likes them.
+    """Yield what writes rows: to `file` as CSV, else to stdout in the form that suits its reader.
 
     Raises:
         SerError: The file cannot be written.
@@ -46,14 +46,14 @@ def _json_lines(classes: Sequence[str]) -> Writer:
 
 
 def _table() -> Writer:
-    print(f"{'emotion':<10} {'sure':>5}  {'from':>7} {'to':>7}  file")
+    print(f"{'emotion':<10} {'confidence':>10}  {'from':>7} {'to':>7}  file")
 
     def write(row: Prediction) -> None:
         if row.status == "error":
-            print(f"{'(error)':<10} {'':>5}  {'':>7} {'':>7}  {row.file}: {row.error}", flush=True)
+            print(f"{'(error)':<10} {'':>10}  {'':>7} {'':>7}  {row.file}: {row.error}", flush=True)
             return
         remark = f"  ({', '.join(row.flags)})" if row.flags else ""
         span = f"{row.start:>6.1f}s {row.end:>6.1f}s"
-        print(f"{row.emotion:<10} {row.confidence:>5.0%}  {span}  {row.file}{remark}", flush=True)
+        print(f"{row.emotion:<10} {row.confidence:>10.0%}  {span}  {row.file}{remark}", flush=True)
 
     return write

@@ -2,54 +2,74 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
+import sys
+from typing import TYPE_CHECKING
 
 import typer
 
-from ser_cli import recipes
-from ser_cli.commands.options import RecipeName, examples
+from ser_cli.commands import console
+from ser_cli.commands.parsing import command
+from ser_cli.errors import UsageError
+from ser_cli.jobs.trained import PredictJob
 
-HELP = examples(
+if TYPE_CHECKING:
+    from ser_cli.model.artifacts import Artifacts
+    from ser_cli.report.filename_labels import FilenameLabels
+
+
+@command(
+    PredictJob,
     "ser predict clip.wav",
     "ser predict recordings/ --csv out.csv",
     "ser predict talk.m4a --window 3 --step 1 --json",
 )
+def predict(job: PredictJob) -> None:
+    """Label recordings: WAV, FLAC, OGG, MP3, M4A and more; one row per file, or per window."""
+    from ser_cli.commands import output
+    from ser_cli.model import artifacts
+    from ser_cli.stages import predict as stage
+
+    _check(job)
+    trained = artifacts.load(artifacts.resolve(job.folder, recipe=job.recipe))
+    console.say(f"model: {trained.folder}")
+    labels = _labels(trained) if job.report and job.window is None else None
+    count = failed = 0
+    with console.progress("predicting") as progress:
+        shown = progress if job.csv or not sys.stdout.isatty() else None
+        rows = stage.predict(job, trained, progress=shown)
+        classes = trained.preprocessor.classes
+        with output.writer(classes, file=job.csv, as_json=job.as_json) as write:
+            for row in rows:
+                write(row)
+                count += 1
+                failed += row.status == "error"
+                if labels:
+                    labels.add(row)
+    _summarise(job, labels, count, failed)
+    raise typer.Exit(3 if failed else 0)
 
 
-def predict(
-    paths: Annotated[list[str], typer.Argument(help="Files, folders or patterns.")],
-    csv: Annotated[Path | None, typer.Option("--csv", help="Write the rows to this file.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON Lines.")] = False,
-    folder: Annotated[
-        Path | None, typer.Option("--artifacts", help="Folder of the trained model.")
-    ] = None,
-    recipe: RecipeName = recipes.DEFAULT,
-    window: Annotated[
-        float | None, typer.Option(help="Seconds of a row; default: one row a file.")
-    ] = None,
-    step: Annotated[float | None, typer.Option(help="Seconds from row to row.")] = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option(min=1, help="Worker processes; default: one a core from 128 files on."),
-    ] = None,
-    report: Annotated[
-        bool, typer.Option("--report/--no-report", help="Score files with RAVDESS names.")
-    ] = True,
-) -> None:
-    """Label recordings: WAV, FLAC, OGG, MP3, M4A and more; one row a file, or a window."""
-    from ser_cli.commands.labelling import label
+def _check(job: PredictJob) -> None:
+    from ser_cli.sound.audio import EXTENSIONS
 
-    raise typer.Exit(
-        label(
-            paths,
-            csv=csv,
-            as_json=as_json,
-            folder=folder,
-            recipe=recipe,
-            window=window,
-            step=step,
-            jobs=jobs,
-            report=report,
-        )
-    )
+    if job.csv and job.as_json:
+        raise UsageError("--csv and --json cannot be combined", hint="run it once for each")
+    if job.csv and job.csv.suffix.lower() in EXTENSIONS:
+        raise UsageError(f"{job.csv} is named like a recording", hint="--csv out.csv")
+
+
+def _labels(trained: Artifacts) -> FilenameLabels:
+    from ser_cli.model import artifacts
+    from ser_cli.report.filename_labels import FilenameLabels
+
+    classes = trained.preprocessor.classes
+    return FilenameLabels(classes, read_parts=lambda: artifacts.read_split(trained.folder))
+
+
+def _summarise(job: PredictJob, labels: FilenameLabels | None, count: int, failed: int) -> None:
+    if job.csv:
+        console.say(f"{count} rows written: {job.csv}")
+    if labels and (text := labels.report()):
+        print(text, file=sys.stdout if sys.stdout.isatty() else sys.stderr)
+    if failed:
+        console.say(f"{failed} of {count} rows are errors: see the error column")

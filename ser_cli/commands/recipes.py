@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from ser_cli.commands import console
-from ser_cli.commands.options import AsJson, as_dict, examples, print_json
+from ser_cli.commands.parsing import command
+from ser_cli.jobs.trained import RecipesJob
 from ser_cli.recipes import DEFAULT
 
 if TYPE_CHECKING:
-    from ser_cli.stages.recipes import Summary
-
-HELP = examples("ser recipes", "ser recipes --json")
+    from ser_cli.stages.recipes import RecipeSummary
 
 
-def recipes(as_json: AsJson = False) -> None:
-    """List the systems that --recipe knows: source, input and size of each."""
+@command(RecipesJob, "ser recipes", "ser recipes --json")
+def recipes(job: RecipesJob) -> None:
+    """List the systems that --recipe takes: source, input and size of each."""
     from ser_cli.stages.recipes import describe
 
     found = describe()
-    if as_json:
-        print_json([as_dict(summary) for summary in found])
+    if job.as_json:
+        console.print_json([asdict(summary) for summary in found])
         return
     console.table(
-        f"default: {DEFAULT}; input: frames x features (T: the clips decide)",
+        f"default: {DEFAULT}; input: frames x features (T: depends on the clips)",
         ("recipe and its document", "kHz", "s", "input", "parameters"),
         [_row(summary) for summary in found],
     )
 
 
-def _row(summary: Summary) -> tuple[str, ...]:
+def _row(summary: RecipeSummary) -> tuple[str, ...]:
     return (
         f"{summary.name}\n{summary.source}",  # side by side, a terminal would break the name
         f"{summary.sample_rate / 1000:g}",

@@ -1,28 +1,87 @@
 """Features computed once: a store addressed by what a file holds and how it is read.
 
 A file's key is the SHA-256 of its bytes, so that renaming or moving a corpus costs nothing;
-the folder it lies in names the recipe, its version and, for augmented copies, the seed.
+the folder it lies in carries the fingerprint of the front end and, for augmented copies, that of
+the augmentation, so that a change to either is never answered with old features.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
-from ser_cli.data.corpora import ravdess
+from ser_cli import workers
+from ser_cli.data import corpora
 from ser_cli.data.store import atomic_write, cache_dir
 from ser_cli.errors import AudioError
-from ser_cli.sound import audio
-from ser_cli.sound.features import at_least
+from ser_cli.sound import audio, fingerprint
+from ser_cli.types import Copy
 
 if TYPE_CHECKING:
-    from ser_cli.types import Clip, Floats, Progress, Recipe
+    from ser_cli.sound.frontend import Frontend
+    from ser_cli.types import Augment, Clip, Failures, Floats, Progress
+
+FEW = 16  # files that are done sooner than processes have started
+CHUNK = 8  # files that travel to a process together
+HELD_BYTES = 2**30  # features that are kept in memory once read; more are read again each time
+
+
+class Features(Sequence["Floats"]):
+    """The (t, F) features of clips, read from their files when they are asked for.
+
+    All of a small corpus stay in memory; of a large one, none do.
+    """
+
+    def __init__(self, files: Sequence[Path], *, held_bytes: int = HELD_BYTES) -> None:
+        """Take the files, one for each clip."""
+        self._files = tuple(files)
+        self._bytes = sum(file.stat().st_size for file in self._files)
+        self._most = held_bytes
+        self.held = self._bytes <= held_bytes
+        self._read: dict[Path, Floats] = {}
+
+    def __len__(self) -> int:
+        """Return the number of clips."""
+        return len(self._files)
+
+    @overload
+    def __getitem__(self, at: int) -> Floats: ...
+    @overload
+    def __getitem__(self, at: slice) -> Features: ...
+    def __getitem__(self, at: int | slice) -> Floats | Features:
+        """Return the features of a clip, or those of several, still to be read."""
+        if isinstance(at, slice):
+            return self.select(range(len(self))[at])
+        file = self._files[at]
+        if not self.held:
+            return _load(file)
+        if file not in self._read:
+            self._read[file] = _load(file)
+        return self._read[file]
+
+    def select(self, places: Sequence[int]) -> Features:
+        """Return the features of chosen clips; what was read is shared."""
+        chosen = Features.__new__(Features)
+        chosen._files = tuple(self._files[place] for place in places)
+        chosen._bytes, chosen._most = self._bytes, self._most
+        chosen.held, chosen._read = self.held, self._read
+        return chosen
+
+    def __add__(self, other: Features) -> Features:
+        """Return these and then the others."""
+        both = Features.__new__(Features)
+        both._files = self._files + other._files
+        both._bytes, both._most = self._bytes + other._bytes, min(self._most, other._most)
+        both.held = both._bytes <= both._most
+        both._read = self._read | other._read if both.held else {}
+        return both
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,62 +90,113 @@ class Extracted:
 
     Attributes:
         clips: The readable clips.
-        features: One (t, F) matrix a clip.
+        features: Of each clip, (t, F).
         failed: Path and reason of the others.
         computed: How many were not in the cache.
     """
 
     clips: tuple[Clip, ...]
-    features: tuple[Floats, ...]
-    failed: tuple[tuple[Path, str], ...]
+    features: Features
+    failed: Failures
     computed: int
 
 
 def extract(
     clips: Sequence[Clip],
-    recipe: Recipe,
+    frontend: Frontend,
     *,
+    augment: Augment | None = None,
     copy: int = 0,
     seed: int = 0,
-    jobs: int = -1,
+    jobs: int = workers.CORES,
     progress: Progress | None = None,
 ) -> Extracted:
     """Return the features of all clips, from the cache where they are known.
 
     Args:
         clips: Recordings.
-        recipe: Whose features.
+        frontend: Makes the features.
+        augment: Makes augmented copies; needed where `copy` is not 0.
         copy: 0 for the recording itself, k for its k-th augmented copy.
         seed: Seed of the augmented copies.
-        jobs: Worker processes; -1 is one a core.
+        jobs: Worker processes.
         progress: Told how many of the missing ones are done, and of which file.
+
+    Raises:
+        ValueError: A copy is asked for, and nothing to make it.
     """
-    folder = _folder(recipe, copy=copy, seed=seed)
+    if copy and augment is None:
+        raise ValueError("a copy needs an augmentation")
+    folder = _folder(frontend, augment, copy, seed)
     with ThreadPoolExecutor() as threads:
-        keys = list(threads.map(_key, (clip.path for clip in clips)))
+        paths = (clip.path for clip in clips)
+        found = workers.run(workers.one_by_one(content), paths, executor=threads, workers=jobs)
+        keys = [outcome.result or "" for outcome in found]
     todo = {
         key: clip.path
         for key, clip in zip(keys, clips, strict=True)
         if key and not _file(folder, key).is_file()
     }
-    errors = _compute(todo, folder, recipe, copy=copy, seed=seed, jobs=jobs, progress=progress)
+    task = partial(_store, frontend, augment, copy, seed, folder)
+    errors = _compute(task, todo, jobs, progress)
     return _collect(clips, keys, errors, folder, computed=len(todo) - len(errors))
+
+
+def content(path: Path) -> str:
+    """Return the SHA-256 of a file, which tells a recording from all others; "" if unreadable."""
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError:
+        return ""
 
 
 def identity(path: Path) -> str:
     """Return what tells a recording from all others, wherever it lies and whatever it is called.
 
-    It is RAVDESS's name where the file has one, in any format; else the SHA-256 of the file.
+    It is the name by which a corpus knows its clips, in any format; else the SHA-256 of the file.
     """
-    return path.stem if ravdess.parse(path.stem) else _key(path)
+    return path.stem if corpora.parse(path.stem) else content(path)
 
 
-def waveform_features(waveform: Floats, recipe: Recipe) -> Floats:
-    """Return the (t, F) features of a waveform (n,), cut or padded to the recipe's length."""
-    if recipe.duration is not None:
-        n_samples = round(recipe.duration * recipe.sample_rate)
-        waveform = at_least(waveform, n_samples)[:n_samples]
-    return recipe.extract(waveform)
+def _compute(
+    task: partial[str], todo: dict[str, Path], jobs: int, progress: Progress | None
+) -> dict[str, str]:
+    """Compute what is missing; return the reasons of what failed, by key."""
+    errors: dict[str, str] = {}
+    processes = jobs if len(todo) > FEW else 1
+    outcomes = workers.run(workers.one_by_one(task), todo.items(), workers=processes, chunk=CHUNK)
+    for done, outcome in enumerate(outcomes, start=1):
+        key, path = outcome.item
+        if reason := outcome.error or outcome.result:
+            errors[key] = reason
+        if progress:
+            progress(done, len(todo), path.name)
+    return errors
+
+
+def _store(
+    frontend: Frontend,
+    augment: Augment | None,
+    copy: int,
+    seed: int,
+    folder: Path,
+    item: tuple[str, Path],
+) -> str:
+    """Compute the features of a file and keep them; return why that failed, or ""."""
+    key, path = item
+    try:
+        waveform = audio.load(path, sample_rate=frontend.sample_rate).waveform
+        if augment and copy:
+            rng = np.random.default_rng([seed, copy, int(key[:15], 16)])
+            waveform = augment(waveform, Copy(copy, rng))
+        features = frontend.features(waveform)
+    except AudioError as error:
+        # The caller names the file, and equal files share this reason.
+        return str(error).removeprefix(f"{path}: ")
+    with atomic_write(_file(folder, key)) as temporary:
+        np.save(temporary, features, allow_pickle=False)
+    return ""
 
 
 def _collect(
@@ -97,74 +207,27 @@ def _collect(
     *,
     computed: int,
 ) -> Extracted:
-    good, features, failed = [], [], []
+    good, files, failed = [], [], []
     for clip, key in zip(clips, keys, strict=True):
         if not key or key in errors:
             failed.append((clip.path, errors.get(key, "the file cannot be opened")))
             continue
         good.append(clip)
-        features.append(np.load(_file(folder, key), allow_pickle=False))
-    return Extracted(tuple(good), tuple(features), tuple(failed), computed)
+        files.append(_file(folder, key))
+    return Extracted(tuple(good), Features(files), tuple(failed), computed)
 
 
-def _compute(
-    todo: dict[str, Path],
-    folder: Path,
-    recipe: Recipe,
-    *,
-    copy: int,
-    seed: int,
-    jobs: int,
-    progress: Progress | None,
-) -> dict[str, str]:
-    from joblib import Parallel, delayed
-
-    if not todo:
-        return {}
-    tasks: Iterable[object] = (
-        delayed(_compute_one)(key, path, _file(folder, key), recipe, copy, seed)
-        for key, path in todo.items()
-    )
-    errors: dict[str, str] = {}
-    # A handful of files is done sooner than workers have started.
-    workers = Parallel(n_jobs=jobs if len(todo) > 16 else 1, return_as="generator_unordered")
-    for done, (key, error) in enumerate(workers(tasks), start=1):
-        if error:
-            errors[key] = error
-        if progress:
-            progress(done, len(todo), todo[key].name)
-    return errors
-
-
-def _compute_one(
-    key: str, path: Path, target: Path, recipe: Recipe, copy: int, seed: int
-) -> tuple[str, str]:
-    try:
-        waveform = audio.load(path, sample_rate=recipe.sample_rate).waveform
-        if copy:
-            rng = np.random.default_rng([seed, copy, int(key[:15], 16)])
-            waveform = recipe.augment(waveform, rng, copy)
-        features = waveform_features(waveform, recipe)
-    except AudioError as error:
-        # The caller names the file, and equal files share this reason.
-        return key, str(error).removeprefix(f"{path}: ")
-    with atomic_write(target) as temporary:
-        np.save(temporary, features, allow_pickle=False)
-    return key, ""
-
-
-def _folder(recipe: Recipe, *, copy: int, seed: int) -> Path:
-    kind = f"copy{copy}-seed{seed}" if copy else "plain"
-    return cache_dir() / "features" / f"{recipe.name}-v{recipe.version}" / kind
+def _folder(frontend: Frontend, augment: Augment | None, copy: int, seed: int) -> Path:
+    kind = "plain"
+    if augment and copy:
+        kind = f"copy{copy}-seed{seed}-{fingerprint.of_code(augment)[:8]}"
+    return cache_dir() / "features" / f"{frontend.name}-{frontend.fingerprint()}" / kind
 
 
 def _file(folder: Path, key: str) -> Path:
     return folder / key[:2] / f"{key}.npy"
 
 
-def _key(path: Path) -> str:
-    try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError:
-        return ""
+def _load(file: Path) -> Floats:
+    features: Floats = np.load(file, allow_pickle=False)
+    return features

@@ -157,7 +157,7 @@ def _conditions(job: _Job) -> dict[str, str]:
 
 
 def _span(job: _Job, response: BaseHTTPResponse) -> tuple[int, int | None]:
-    """Return where this answer begins in the file, and the file's bytes in all, if it says.
+    """Return where this answer begins in the file, and the file's bytes in all, if it states them.
 
     Raises:
         BrokenError: It does not fit the part that is here, which is dropped.
@@ -169,7 +169,7 @@ def _span(job: _Job, response: BaseHTTPResponse) -> tuple[int, int | None]:
         changed = _version(response) not in ("", job.part_version())
         if response.status != 206 or not span or int(span[1]) != job.here() or changed:
             job.start_over()
-            raise BrokenError("the part that is here does not fit the file any more")
+            raise BrokenError("the partial download no longer matches the file")
         start, total = int(span[1]), _number(span[2])
     if job.size is not None and total not in (None, job.size):
         job.start_over()

@@ -14,7 +14,7 @@ from ser_cli.errors import DataError
 
 if TYPE_CHECKING:
     from ser_cli.data.splits import Split
-    from ser_cli.types import Clip, Dataset
+    from ser_cli.types import Clip
 
 PARTS = ("train", "dev", "test")
 
@@ -43,7 +43,7 @@ def count(clips: Sequence[Clip], emotions: Sequence[str]) -> dict[str, Count]:
 
 
 def counts(split: Split) -> dict[str, dict[str, Count]]:
-    """Return what `count` says of each part, by its name."""
+    """Return what `count` finds in each part, by its name."""
     return {name: count(getattr(split, name), emotions(split)) for name in PARTS}
 
 
@@ -52,12 +52,11 @@ def emotions(split: Split) -> list[str]:
     return sorted({clip.emotion for clip in split.train + split.dev + split.test})
 
 
-def of_folds(folds: Sequence[Dataset]) -> dict[str, dict[str, Count]]:
-    """Return what `count` says of the dev part of each fold, by its number from 1."""
-    return {
-        f"fold {number}": count(fold.dev.clips, fold.preprocessor.classes)
-        for number, fold in enumerate(folds, start=1)
-    }
+def of_folds(
+    folds: Sequence[Sequence[Clip]], emotions: Sequence[str]
+) -> dict[str, dict[str, Count]]:
+    """Return what `count` finds in the clips of each fold, by its number from 1."""
+    return {f"fold {number}": count(clips, emotions) for number, clips in enumerate(folds, start=1)}
 
 
 def plain(counts: Mapping[str, Mapping[str, Count]]) -> dict[str, dict[str, dict[str, Any]]]:
@@ -79,7 +78,7 @@ def missing(split: Split) -> dict[str, list[str]]:
 
 
 def gaps(split: Split) -> tuple[str, ...]:
-    """Say what each part lacks, a line a part."""
+    """Describe what each part lacks, one line per part."""
     return tuple(
         f"{name} has no clip of {', '.join(labels)}" for name, labels in missing(split).items()
     )
@@ -102,7 +101,7 @@ def checked(split: Split, hint: str = "--split random") -> Split:
 
     Args:
         split: The parts.
-        hint: What to do, beside leaving an emotion out.
+        hint: What to do, other than leaving an emotion out.
 
     Raises:
         DataError: An emotion is missing in a part: its mean recall would be over the others alone.
@@ -114,7 +113,7 @@ def checked(split: Split, hint: str = "--split random") -> Split:
     whole = count(split.train + split.dev + split.test, labels)
     spread = ", ".join(f"{_many(n.clips, 'clip')} of {e}{_by(n)}" for e, n in whole.items())
     raise DataError(
-        f"{'; '.join(gaps(split))} (of all, {spread}), so its mean recall would be over the "
+        f"{'; '.join(gaps(split))} (in total: {spread}), so its mean recall would be over the "
         "other emotions alone",
         hint=f"{hint}, or {' '.join(f'--exclude {shlex.quote(label)}' for label in labels)}",
     )

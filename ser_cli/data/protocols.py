@@ -1,160 +1,143 @@
-"""The published ways to split RAVDESS: what `ser evaluate --protocol` takes."""
+"""Published ways to split a corpus, and what they are made of; each stands in its corpus's file.
+
+What splits is loaded when a protocol is followed: their names are known to every command.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from ser_cli.data.corpora.ravdess import DEV_SPEAKERS, UNTOUCHED_SPEAKERS
-from ser_cli.data.splits import Split, random_split, speaker_split, stratified
+from ser_cli.data import corpora
 from ser_cli.errors import UsageError
 
 if TYPE_CHECKING:
+    from ser_cli.data.corpora import Corpus
+    from ser_cli.data.splits import Split
     from ser_cli.types import Clip
 
     Clips = tuple[Clip, ...]
+    Folds = Callable[[Clips, int], tuple[Split, ...]]
+
+CHANNEL = "channel"  # the fact that tells speech from song
+WHOLE = "all"  # the part that is every clip, of a corpus without channels too
 
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """A published way to split RAVDESS.
+    """A published way to split a corpus.
 
     Attributes:
         name: What `--protocol` takes.
         about: One line for `--help` and reports.
         parts: The parts of the test set that are reported, each a row of results.
+        folds: Clips and seed -> one Split per fold.
         leaky: Whether test speakers are in training.
-        folds: Clips and seed -> one Split a fold.
     """
 
     name: str
     about: str
     parts: tuple[str, ...]
-    leaky: bool
-    folds: Callable[[Clips, int], tuple[Split, ...]]
+    folds: Folds
+    leaky: bool = False
 
 
-def protocol(name: str) -> Protocol:
+def names() -> tuple[str, ...]:
+    """Return the names of all protocols, in their corpora's order."""
+    return tuple(protocol.name for corpus in corpora.known() for protocol in corpus.protocols)
+
+
+def get(name: str) -> Protocol:
     """Return the protocol of that name.
 
     Raises:
         UsageError: There is none.
     """
-    if name not in PROTOCOLS:
-        raise UsageError(f"there is no protocol {name!r}", hint="known: " + ", ".join(PROTOCOLS))
-    return PROTOCOLS[name]
+    return _found(name)[1]
+
+
+def corpus_of(name: str) -> Corpus:
+    """Return the corpus that a protocol splits.
+
+    Raises:
+        UsageError: There is no such protocol.
+    """
+    return _found(name)[0]
+
+
+def is_leaky(name: str) -> bool:
+    """Tell whether a protocol has its test speakers in training."""
+    return name in names() and get(name).leaky
 
 
 def part_of(clips: Clips, part: str) -> Clips:
-    """Return the clips of "speech", "song" or "speech+song"."""
-    return tuple(clip for clip in clips if clip.channel in part.split("+"))
+    """Return the clips of "speech", "song", "speech+song" or "all"."""
+    if part == WHOLE:
+        return clips
+    return tuple(clip for clip in clips if clip.facts.get(CHANNEL) in part.split("+"))
 
 
-def _speech_folds(*folds: tuple[int, ...]) -> Callable[[Clips, int], tuple[Split, ...]]:
-    """Folds by actor: the next fold is dev; songs of the training actors may be learned from."""
-    named = [[f"{actor:02d}" for actor in fold] for fold in folds]
+def speakers_once(*, dev: Sequence[str], test: Sequence[str]) -> Folds:
+    """One fold, with these speakers in dev and in test."""
 
     def split(clips: Clips, seed: int) -> tuple[Split, ...]:
-        del seed
-        parts = []
-        for k, test in enumerate(named):
-            whole = speaker_split(clips, dev=named[(k + 1) % len(named)], test=test)
-            dev, test_clips = (part_of(part, "speech") for part in (whole.dev, whole.test))
-            parts.append(Split(whole.train, dev, test_clips, leaky=False))
-        return tuple(parts)
+        from ser_cli.data.splits import speaker_split
+
+        return (speaker_split(clips, dev=dev, test=test),)
 
     return split
 
 
-def _actors_21_24(clips: Clips, seed: int) -> tuple[Split, ...]:
-    del seed
-    return (speaker_split(clips, dev=DEV_SPEAKERS, test=UNTOUCHED_SPEAKERS),)
+def speaker_folds(folds: Sequence[Sequence[str]], part: str) -> Folds:
+    """Folds by speaker: the next fold is dev; dev and test are clips of one part alone."""
+
+    def split(clips: Clips, seed: int) -> tuple[Split, ...]:
+        from ser_cli.data.splits import Split, speaker_split
+
+        found = []
+        for number, test in enumerate(folds):
+            whole = speaker_split(clips, dev=folds[(number + 1) % len(folds)], test=test)
+            dev, tested = part_of(whole.dev, part), part_of(whole.test, part)
+            found.append(Split(whole.train, dev, tested, leaky=False))
+        return tuple(found)
+
+    return split
 
 
-def _random70(clips: Clips, seed: int) -> tuple[Split, ...]:
-    del seed
-    return (random_split(clips, 42),)
+def random_once(seed: int, part: str = "") -> Folds:
+    """One stratified split 70/15/15 with a fixed seed, of one part or of all clips."""
+
+    def split(clips: Clips, _: int) -> tuple[Split, ...]:
+        from ser_cli.data.splits import random_split
+
+        return (random_split(part_of(clips, part) if part else clips, seed),)
+
+    return split
 
 
-def _random70_speech(clips: Clips, seed: int) -> tuple[Split, ...]:
-    return _random70(part_of(clips, "speech"), seed)
+def random_folds(count: int, part: str) -> Folds:
+    """Shuffled folds of one part's clips, whoever speaks; a tenth of the rest is dev."""
+
+    def split(clips: Clips, seed: int) -> tuple[Split, ...]:
+        import numpy as np
+        from sklearn.model_selection import KFold
+
+        from ser_cli.data.splits import Split, stratified
+
+        chosen = np.array(part_of(clips, part), dtype=object)
+        found = []
+        for known, test in KFold(count, shuffle=True, random_state=seed).split(chosen):
+            train, dev = stratified(tuple(chosen[known]), 0.1, seed)
+            found.append(Split(train, dev, tuple(chosen[test]), leaky=True))
+        return tuple(found)
+
+    return split
 
 
-def _random10(clips: Clips, seed: int) -> tuple[Split, ...]:
-    from sklearn.model_selection import KFold
-
-    speech = np.array(part_of(clips, "speech"), dtype=object)
-    splits = []
-    for known, test in KFold(10, shuffle=True, random_state=seed).split(speech):
-        train, dev = stratified(tuple(speech[known]), 0.1, seed)
-        splits.append(Split(train, dev, tuple(speech[test]), leaky=True))
-    return tuple(splits)
-
-
-ALL_PARTS = ("speech+song", "speech", "song")
-
-PROTOCOLS = {
-    found.name: found
-    for found in (
-        Protocol(
-            "actors21-24",
-            "train on actors 1-16, dev 17-20, test 21-24",
-            ALL_PARTS,
-            leaky=False,
-            folds=_actors_21_24,
-        ),
-        # EmoBox, Ma et al., Interspeech 2024.
-        Protocol(
-            "emobox6",
-            "6 folds by actor (EmoBox 2024)",
-            ("speech",),
-            leaky=False,
-            folds=_speech_folds(
-                (1, 11, 20, 21),
-                (4, 10, 12, 14),
-                (8, 9, 19, 23),
-                (3, 5, 7, 24),
-                (2, 15, 16, 18),
-                (6, 13, 17, 22),
-            ),
-        ),
-        # Luna-Jimenez et al., Sensors 2021 and Applied Sciences 2022.
-        Protocol(
-            "luna5",
-            "5 folds by actor (Luna-Jimenez 2021)",
-            ("speech",),
-            leaky=False,
-            folds=_speech_folds(
-                (2, 5, 14, 15, 16),
-                (3, 6, 7, 13, 18),
-                (10, 11, 12, 19, 20),
-                (8, 17, 21, 23, 24),
-                (1, 4, 9, 22),
-            ),
-        ),
-        Protocol(
-            "random70",
-            "stratified 70/15/15 whoever speaks, seed 42 (the seeds' way)",
-            ALL_PARTS,
-            leaky=True,
-            folds=_random70,
-        ),
-        Protocol(
-            "random70-speech",
-            "the same on the speech clips alone",
-            ("speech",),
-            leaky=True,
-            folds=_random70_speech,
-        ),
-        Protocol(
-            "random10",
-            "10 random folds of the speech clips",
-            ("speech",),
-            leaky=True,
-            folds=_random10,
-        ),
-    )
-}
+def _found(name: str) -> tuple[Corpus, Protocol]:
+    for corpus in corpora.known():
+        for protocol in corpus.protocols:
+            if protocol.name == name:
+                return corpus, protocol
+    raise UsageError(f"there is no protocol {name!r}", hint="known: " + ", ".join(names()))

@@ -28,7 +28,7 @@ _POLICY = Retry(
     raise_on_status=False,
     retry_after_max=120,
 )
-OTHER_WAY = "try again later, or fetch it another way and say where it lies with --from"
+OTHER_WAY = "try again later, or fetch it another way and give its location with --from"
 
 
 class BrokenError(Exception):
@@ -84,7 +84,7 @@ def request(url: str, headers: Mapping[str, str], timeout: float) -> Iterator[Ba
 
 
 def _manager(url: str) -> PoolManager:
-    """Connect as the environment says: through a proxy, but not to the hosts in no_proxy."""
+    """Connect as the environment states: through a proxy, but not to the hosts in no_proxy."""
     parts = urlsplit(url)
     proxy = getproxies().get(parts.scheme)
     if not proxy or proxy_bypass(parts.netloc.rpartition("@")[2]):
@@ -112,7 +112,7 @@ def _asked_pause(response: BaseHTTPResponse) -> float | None:
 
 
 def _meaning(url: str, error: HTTPError) -> Exception:
-    """Say what went wrong on the way in the words of its cause."""
+    """Report what went wrong on the way in the words of its cause."""
     cause = _cause(error)
     if isinstance(cause, SSLCertVerificationError):
         return FetchError(f"{url}: its certificate is not trusted: {cause}", hint=OTHER_WAY)

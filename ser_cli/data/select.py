@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from itertools import cycle, islice
 from typing import TYPE_CHECKING
 
-from ser_cli.data import corpora
 from ser_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -34,8 +33,8 @@ class Selection:
     per_class: int | None = None
     oversample: tuple[str, ...] = ()
 
-    def words(self) -> tuple[str, ...]:
-        """Say what differs from taking all clips; nothing where nothing does."""
+    def describe(self) -> tuple[str, ...]:
+        """Describe what differs from taking all clips; nothing where nothing does."""
         capped = (f"at most {self.per_class} a class",) if self.per_class else ()
         return (
             *(f"no {label}" for label in self.exclude),
@@ -43,22 +42,25 @@ class Selection:
             *(f"{label} oversampled" for label in self.oversample),
         )
 
+    def of(self, part: str) -> str:
+        """Name the clips of a part (speech, song, speech+song) as results.csv does."""
+        return ", ".join([part, *self.describe()])
+
 
 ALL = Selection()
 
 
-def load(data: str, selection: Selection, *, seed: int) -> tuple[Clip, ...]:
-    """Return the chosen clips of a corpus, in its order.
+def choose(clips: Sequence[Clip], selection: Selection, *, seed: int) -> tuple[Clip, ...]:
+    """Return the chosen ones among clips, in their order.
 
     Args:
-        data: What `corpora.load` takes.
+        clips: Of one corpus or several.
         selection: The choice.
         seed: Of the draw, where a class has more clips than it may.
 
     Raises:
         UsageError: An emotion is named that is not there, or fewer than two are left.
     """
-    clips = corpora.load(data)
     _refuse_absent(selection.exclude, clips)
     kept = tuple(clip for clip in clips if clip.emotion not in selection.exclude)
     _refuse_absent(selection.oversample, kept)
@@ -90,7 +92,7 @@ def repeats(train: Sequence[Clip], labels: Sequence[str], *, seed: int) -> tuple
 
 
 def _shuffled(clips: Sequence[Clip], label: str, seed: int) -> list[Clip]:
-    """Return the clips of an emotion in an order that no other emotion has a say in."""
+    """Return the clips of an emotion in an order that does not depend on any other emotion."""
     import numpy as np
 
     own = [clip for clip in clips if clip.emotion == label]

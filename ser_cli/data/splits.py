@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ser_cli.data import dealing, parts
+from ser_cli.data import corpora, dealing, parts
 from ser_cli.data.corpora import has_speakers
-from ser_cli.data.corpora.ravdess import DEV_SPEAKERS, UNTOUCHED_SPEAKERS
 from ser_cli.errors import DataError
 
 if TYPE_CHECKING:
-    from ser_cli.types import Clip, Floats
+    from ser_cli.types import Clip
 
     Clips = tuple[Clip, ...]
 
@@ -60,7 +58,7 @@ class Audit:
     sounds: int
 
     def lines(self) -> tuple[str, ...]:
-        """Say it, a line a kind; nothing where nothing is shared."""
+        """Describe it, one line per kind; nothing where nothing is shared."""
         kinds = {"speakers": self.speakers, "files": self.files, "identical sounds": self.sounds}
         return tuple(f"{n} {kind} on both sides of the split" for kind, n in kinds.items() if n)
 
@@ -77,7 +75,7 @@ def by_speaker(clips: Clips, seed: int) -> Split:
     speakers = _speakers(clips)
     if len(speakers) < 3:
         raise DataError(
-            f"a split by speaker needs 3, every clip's named; {len(speakers)} are known",
+            f"a split by speaker needs every clip's speaker, at least 3; {len(speakers)} are known",
             hint="name them in a CSV with the columns file,emotion,speaker, or use --split random",
         )
     share = max(1, round(len(speakers) / 6))
@@ -87,7 +85,7 @@ def by_speaker(clips: Clips, seed: int) -> Split:
 
 
 def random_split(clips: Clips, seed: int) -> Split:
-    """Split 70 / 15 / 15, stratified by emotion, whoever speaks: the seeds' way.
+    """Split 70 / 15 / 15, stratified by emotion, whoever speaks.
 
     Raises:
         DataError: An emotion has too few clips to be in every part.
@@ -103,12 +101,18 @@ def from_table(clips: Clips) -> Split:
     By speaker, if two or more are known.
 
     Raises:
-        DataError: No clip is marked train, or train and the dev taken from it would not have the
-            same emotions.
+        DataError: No clip is marked train, a clip is in no part, or train and the dev taken from
+            it would not have the same emotions.
     """
     train, dev, test = (tuple(c for c in clips if c.split == s) for s in parts.PARTS)
     if not train:
         raise DataError("no clip is marked train", hint="fill the column split of the table")
+    if unmarked := [clip for clip in clips if not clip.split]:
+        raise DataError(
+            f"{len(unmarked)} of {len(clips)} clips are in no part (the first is "
+            f"{unmarked[0].path}, of {unmarked[0].corpus})",
+            hint="fill the column split, remove those rows, or use --split speaker",
+        )
     if not dev:
         train, dev = _dev_of(train)
     shared = {c.speaker for c in train + dev} & {c.speaker for c in test}
@@ -120,24 +124,43 @@ def from_table(clips: Clips) -> Split:
 def default_split(clips: Clips, seed: int) -> Split:
     """Choose as a careful user would: the table's own parts, else by speaker, else at random.
 
-    RAVDESS is split as the protocol actors21-24 says, so that those actors stay unseen.
+    A corpus that has a usual protocol is split as that states, so that its held-out speakers stay
+    unseen. Joined corpora are split each in its own way, and their parts joined.
 
     Raises:
         DataError: A part would lack an emotion.
     """
+    homes = dict.fromkeys(clip.corpus for clip in clips)
+    own = [_own_split(tuple(c for c in clips if c.corpus == home), home, seed) for home in homes]
+    if len(own) == 1:
+        return parts.checked(own[0])
+    joined = Split(
+        train=tuple(clip for split in own for clip in split.train),
+        dev=tuple(clip for split in own for clip in split.dev),
+        test=tuple(clip for split in own for clip in split.test),
+        leaky=any(split.leaky for split in own),
+        named=all(split.named for split in own),
+    )
+    return parts.checked(joined)
+
+
+def _own_split(clips: Clips, home: str, seed: int) -> Split:
     if any(clip.split for clip in clips):
         return from_table(clips)
-    if set(UNTOUCHED_SPEAKERS) <= _ravdess_speakers(clips):
-        return parts.checked(speaker_split(clips, dev=DEV_SPEAKERS, test=UNTOUCHED_SPEAKERS))
+    usual = corpora.get(home).usual(clips) if home in corpora.names() else None
+    if usual:
+        split = usual.folds(clips, seed)[0]
+        if split.train and split.dev and split.test:
+            return split
     return by_speaker(clips, seed) if len(_speakers(clips)) >= 3 else random_split(clips, seed)
 
 
 def tuning_folds(clips: Clips, n_folds: int) -> tuple[Split, ...]:
     """Return speaker-independent folds without a test part, to choose settings by.
 
-    Actors 21 to 24 of RAVDESS are left out: they are the check that no choice has seen. Speakers
-    are dealt to the folds in turn, which balances RAVDESS's sexes (odd actors are male), if every
-    fold has every emotion then; else they are dealt by what they say.
+    Speakers that their corpus holds out are left out: they are the check that no choice has seen.
+    The others are dealt to the folds in turn (which balances corpora whose speakers alternate in
+    sex), if every fold has every emotion then; else they are dealt by what they say.
 
     Raises:
         DataError: There are fewer speakers than folds, or a fold would lack an emotion.
@@ -146,7 +169,7 @@ def tuning_folds(clips: Clips, n_folds: int) -> tuple[Split, ...]:
     speakers = _speakers(clips)
     if len(speakers) < n_folds:
         raise DataError(
-            f"{n_folds} folds need as many speakers, every clip's named; {len(speakers)} are known",
+            f"{n_folds} folds need every clip's speaker, {n_folds} or more; {len(speakers)} known",
             hint="name them in a CSV with a column speaker, or use --split random",
         )
     dealt = _in_turn(speakers, n_folds)
@@ -165,7 +188,27 @@ def dealt_in_turn(folds: Sequence[Clips]) -> bool:
 
 def tunable(clips: Clips) -> Clips:
     """Return the clips that settings may be chosen on."""
-    return tuple(c for c in clips if c.corpus != "ravdess" or c.speaker not in UNTOUCHED_SPEAKERS)
+    held_out = corpora.held_out(clips)
+    return tuple(clip for clip in clips if clip.speaker not in held_out)
+
+
+def audit(split: Split, digests: Mapping[Path, bytes]) -> Audit:
+    """Count test speakers, files and sounds that are also in train or dev.
+
+    Args:
+        split: The parts.
+        digests: Of each clip's features; equal ones are taken for identical sound.
+    """
+    known = split.train + split.dev
+
+    def sounds(clips: Clips) -> set[bytes]:
+        return {digests[clip.path] for clip in clips}
+
+    return Audit(
+        speakers=len({c.speaker for c in known if c.speaker} & {c.speaker for c in split.test}),
+        files=len({c.path for c in known} & {c.path for c in split.test}),
+        sounds=len(sounds(known) & sounds(split.test)),
+    )
 
 
 def speaker_split(clips: Clips, *, dev: Sequence[str], test: Sequence[str]) -> Split:
@@ -199,25 +242,6 @@ def stratified(clips: Clips, share: float, seed: int) -> tuple[Clips, Clips]:
     return tuple(kept), tuple(taken)
 
 
-def audit(split: Split, features: dict[Path, Floats]) -> Audit:
-    """Count test speakers, files and sounds that are also in train or dev.
-
-    Args:
-        split: The parts.
-        features: By path; equal features are taken for identical sound.
-    """
-    known = split.train + split.dev
-
-    def digests(clips: Clips) -> set[bytes]:
-        return {hashlib.sha256(features[c.path].tobytes()).digest() for c in clips}
-
-    return Audit(
-        speakers=len({c.speaker for c in known if c.speaker} & {c.speaker for c in split.test}),
-        files=len({c.path for c in known} & {c.path for c in split.test}),
-        sounds=len(digests(known) & digests(split.test)),
-    )
-
-
 def _speakers(clips: Sequence[Clip]) -> list[str]:
     """Return all speakers; none where a clip does not name its own, who may be any of them."""
     return sorted({clip.speaker for clip in clips}) if has_speakers(clips) else []
@@ -238,7 +262,3 @@ def _dev_of(clips: Clips) -> tuple[Clips, Clips]:
         split = speaker_split(clips, dev=dev, test=())
     parts.checked(split, MARK_DEV)
     return split.train, split.dev
-
-
-def _ravdess_speakers(clips: Clips) -> set[str]:
-    return {clip.speaker for clip in clips if clip.corpus == "ravdess"}

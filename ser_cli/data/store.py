@@ -37,7 +37,7 @@ def need_space(folder: Path, needed: int) -> None:
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path` that takes its place if the block succeeds.
+    """Yield a temporary path next to `path` that takes its place if the block succeeds.
 
     The suffix is kept, since many writers choose their format by it. A reader sees the old
     file or the whole new one, never a part; a failed block leaves nothing behind.

@@ -76,7 +76,7 @@ def _check(archive: Path, entry: zipfile.ZipInfo) -> None:
     # Windows' rules are the stricter ones: both slashes part names, and a colon names a drive.
     path = PureWindowsPath(entry.orig_filename)
     if path.drive or path.root or ".." in path.parts or ":" in entry.orig_filename:
-        raise FetchError(f"{archive} is unsafe: {entry.orig_filename!r} leads away", hint=_BAD)
+        raise FetchError(f"{archive} is unsafe: {entry.orig_filename!r} leads elsewhere", hint=_BAD)
     kind = stat.S_IFMT(entry.external_attr >> 16)
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
         raise FetchError(

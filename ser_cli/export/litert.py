@@ -12,13 +12,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import keras
+import tensorflow as tf
+
 from ser_cli.errors import ArtifactsError, SerError
-from ser_cli.training.trainer import silent_stderr
+from ser_cli.model.network import Network
+from ser_cli.process import silent_stderr
 
 if TYPE_CHECKING:
-    import keras
-
-    from ser_cli.export.parity import Run
     from ser_cli.types import Floats
 
 
@@ -85,31 +86,34 @@ def custom_operators(path: Path) -> list[str]:
     return sorted(code.CustomCode().decode() for code in codes if code.CustomCode())
 
 
-def load_litert(path: Path) -> Run:
-    """Return what runs a LiteRT file, in the small runtime on one core."""
-    from ai_edge_litert.interpreter import Interpreter
+class LiteRtNetwork(Network):
+    """A network in the small runtime, on one core."""
 
-    # It tells of its kernels on stderr. From memory: on Windows a mapped file cannot be moved.
-    with silent_stderr():
-        interpreter = Interpreter(model_content=path.read_bytes(), num_threads=1)
-        interpreter.allocate_tensors()
-    (source,), (target,) = interpreter.get_input_details(), interpreter.get_output_details()
+    def __init__(self, path: Path) -> None:
+        """Load it."""
+        from ai_edge_litert.interpreter import Interpreter  # an extra
 
-    def run(x: Floats) -> Floats:
-        if len(interpreter.tensor(source["index"])()) != len(x):
-            interpreter.resize_tensor_input(source["index"], x.shape)
+        self.name = str(path)
+        # It tells of its kernels on stderr. From memory: on Windows a mapped file cannot be moved.
+        with silent_stderr():
+            self._interpreter = Interpreter(model_content=path.read_bytes(), num_threads=1)
+            self._interpreter.allocate_tensors()
+        (self._source,) = self._interpreter.get_input_details()
+        (self._target,) = self._interpreter.get_output_details()
+
+    def run(self, x: Floats) -> Floats:
+        """Return the softmax outputs (N, C) of one batch (N, T, F)."""
+        interpreter, source = self._interpreter, self._source["index"]
+        if len(interpreter.tensor(source)()) != len(x):
+            interpreter.resize_tensor_input(source, x.shape)
             interpreter.allocate_tensors()
-        interpreter.set_tensor(source["index"], x)
+        interpreter.set_tensor(source, x)
         interpreter.invoke()
-        outputs: Floats = interpreter.get_tensor(target["index"])
+        outputs: Floats = interpreter.get_tensor(self._target["index"])
         return outputs
-
-    return run
 
 
 def _settings(quantize: str | None) -> dict[str, Any]:
-    import tensorflow as tf
-
     target: dict[str, Any] = {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]}
     if quantize is None:
         return {"target_spec": target}
@@ -121,7 +125,7 @@ def _settings(quantize: str | None) -> dict[str, Any]:
 def _unroll(config: Any) -> Any:
     """Return a layer's settings with `unroll` on wherever there is one, however deep."""
     if isinstance(config, dict):
-        return {key: key == "unroll" or _unroll(value) for key, value in config.items()}
+        return {key: True if key == "unroll" else _unroll(value) for key, value in config.items()}
     if isinstance(config, (list, tuple)):
         return type(config)(_unroll(value) for value in config)
     return config

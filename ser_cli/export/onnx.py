@@ -1,4 +1,4 @@
-"""A trained Keras network -> ONNX and SavedModel; `litert` writes the third format."""
+"""A trained Keras network -> ONNX, and an ONNX network with smaller weights."""
 
 from __future__ import annotations
 
@@ -6,18 +6,17 @@ import shutil
 import tempfile
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
+import keras
 import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+from onnxruntime.quantization import QuantType, quantize_dynamic
+from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from ser_cli.data.store import atomic_write
 from ser_cli.errors import ArtifactsError
-
-if TYPE_CHECKING:
-    import keras
-
-    from ser_cli.export.parity import Run
-    from ser_cli.types import Floats
+from ser_cli.model.network import OnnxNetwork
 
 TOLERANCE = 1e-5  # of a probability; float32 networks differ by about 1e-7
 
@@ -42,7 +41,7 @@ def to_onnx(model: keras.Model, path: Path) -> None:
             warnings.simplefilter("ignore", FutureWarning)
             model.export(temporary, format="onnx", verbose=False)
         # One more clip than was traced: a fixed batch size would fail here.
-        found = load_onnx(temporary)(np.concatenate([x, x[:1]]))[:-1]
+        found = OnnxNetwork(temporary).run(np.concatenate([x, x[:1]]))[:-1]
         difference = float(np.abs(found - expected).max())
         if not difference <= TOLERANCE:
             raise ArtifactsError(f"{path}: ONNX and Keras differ by {difference:.1e}")
@@ -66,48 +65,10 @@ def rewrite_onnx(source: Path, path: Path, quantize: str | None) -> None:
     elif quantize == "fp16":
         _halve(source, path)
     else:
-        from onnxruntime.quantization import QuantType, quantize_dynamic
-        from onnxruntime.quantization.shape_inference import quant_pre_process
-
         with tempfile.TemporaryDirectory() as room:
             prepared = Path(room) / source.name
             quant_pre_process(source, prepared, skip_symbolic_shape=True)
             quantize_dynamic(prepared, path, weight_type=QuantType.QUInt8)
-
-
-def to_saved_model(model: keras.Model, folder: Path) -> None:
-    """Write the network as a TensorFlow SavedModel with the signature `serve`."""
-    model.export(folder, format="tf_saved_model", verbose=False)
-
-
-def load_onnx(path: Path) -> Run:
-    """Return what runs an ONNX file, on one core."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 3  # errors; warnings about the graph help no user
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    name = session.get_inputs()[0].name
-
-    def run(x: Floats) -> Floats:
-        outputs: list[Floats] = session.run(None, {name: x})
-        return outputs[0]
-
-    return run
-
-
-def load_saved_model(folder: Path) -> Run:
-    """Return what runs a SavedModel, in TensorFlow."""
-    import tensorflow as tf
-
-    loaded: Any = tf.saved_model.load(str(folder))
-
-    def run(x: Floats) -> Floats:
-        outputs: Floats = loaded.serve(x).numpy()
-        return outputs
-
-    return run
 
 
 def _halve(source: Path, path: Path) -> None:
@@ -116,9 +77,6 @@ def _halve(source: Path, path: Path) -> None:
     ONNX Runtime widens them once, when it loads the file, and computes in float32 as before:
     its CPU has no LSTM in half precision, and no sum can overflow.
     """
-    import onnx
-    from onnx import TensorProto, helper, numpy_helper
-
     network = onnx.load(source)
     graph, casts = network.graph, []
     for tensor in graph.initializer:

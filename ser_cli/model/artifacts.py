@@ -7,8 +7,8 @@ and SHA-256. A folder without one is not finished, or is being trained again.
 from __future__ import annotations
 
 import csv
-import hashlib
 import json
+import shutil
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +18,10 @@ from ser_cli import recipes
 from ser_cli.data.store import atomic_write, write_text
 from ser_cli.errors import ArtifactsError
 from ser_cli.model import sklearn_files
+from ser_cli.sound import fingerprint
 
 if TYPE_CHECKING:
-    import keras
-
+    from ser_cli.sound.frontend import Frontend
     from ser_cli.types import Preprocessor
 
 KERAS = "model.keras"
@@ -44,8 +44,9 @@ MANIFEST = "manifest.json"
 
 NEEDED = (ONNX, SCALER, LABELS, MAX_LEN)  # by prediction
 DEV = (DEV_METRICS, DEV_CONFUSION)  # where a dev part was
-# What a manifest covers; a study may go on.
+# What a manifest covers; a study may continue.
 FILES = (*NEEDED, KERAS, HISTORY, CURVES, SPLIT, CLASS_COUNTS, *DEV)
+OTHERS = (MANIFEST, HYPERPARAMETERS, RESULTS, TRIALS, TRIALS_PLOT, IMPORTANCES_PLOT)
 FORMAT = 1
 
 _TRAIN = "train one: ser train"
@@ -61,7 +62,6 @@ class Artifacts:
         preprocessor: Length, scaling and classes.
         temperature: Of the calibration; 1 changes nothing.
         manifest: All facts that were sealed, and "files".
-        network: File of the network that prediction runs.
     """
 
     folder: Path
@@ -69,12 +69,11 @@ class Artifacts:
     preprocessor: Preprocessor
     temperature: float
     manifest: dict[str, Any]
-    network: str = ONNX
 
     @property
     def onnx(self) -> Path:
         """The network that prediction runs."""
-        return self.folder / self.network
+        return self.folder / ONNX
 
 
 def packaged() -> Path:
@@ -149,8 +148,8 @@ def load(folder: Path, *, verify: Collection[str] = NEEDED) -> Artifacts:
 
     Args:
         folder: Where `seal` was called.
-        verify: Files to compare with their SHA-256: those about to be read. The sizes of all
-            are compared anyway.
+        verify: Files to compare with their SHA-256: those about to be read, as well as the front
+            end's own, which always are. The sizes of all are compared anyway.
 
     Raises:
         ArtifactsError: It is missing, unfinished, changed, or of a newer format.
@@ -177,35 +176,42 @@ def write_shared(folder: Path, preprocessor: Preprocessor) -> None:
     sklearn_files.write(preprocessor, folder / SCALER, folder / LABELS, folder / MAX_LEN)
 
 
-def write_keras(folder: Path, model: keras.Model) -> None:
-    """Write model.keras.
+def write_frontend(folder: Path, frontend: Frontend) -> None:
+    """Copy the files of a front end, which prediction needs as it needs the network.
 
     Raises:
-        ArtifactsError: The folder is sealed.
+        ArtifactsError: The folder is sealed, or two of its files would have one name.
     """
     _refuse_sealed(folder)
-    with atomic_write(folder / KERAS) as temporary:
-        model.save(temporary)
+    _check_names(frontend)
+    for path in frontend.files:
+        with atomic_write(folder / path.name) as temporary:
+            shutil.copyfile(path, temporary)
 
 
-def seal(folder: Path, *, facts: Mapping[str, Any]) -> None:
+def seal(folder: Path, *, facts: Mapping[str, Any], frontend: Collection[str] = ()) -> None:
     """Write the manifest, which makes the folder a finished one.
 
     Args:
         folder: Holds at least model.onnx and the three shared files.
         facts: "recipe", and what else the reader should know: temperature, settings, versions,
             fingerprint of the data, licence.
+        frontend: Names of the files that `write_frontend` wrote.
 
     Raises:
         ArtifactsError: A needed file is missing, or the folder is sealed already.
     """
     _refuse_sealed(folder)
-    absent = [name for name in NEEDED if not (folder / name).is_file()]
+    absent = [name for name in (*NEEDED, *frontend) if not (folder / name).is_file()]
     if absent:
         raise ArtifactsError(f"{folder} cannot be sealed: {', '.join(absent)} missing")
-    present = [folder / name for name in FILES if (folder / name).is_file()]
-    files = {path.name: {"bytes": path.stat().st_size, "sha256": _sha256(path)} for path in present}
-    manifest = {"temperature": 1.0, **facts, "format": FORMAT, "files": files}
+    present = [folder / name for name in (*FILES, *frontend) if (folder / name).is_file()]
+    files = {
+        path.name: {"bytes": path.stat().st_size, "sha256": fingerprint.of_file(path)}
+        for path in present
+    }
+    facts = {"temperature": 1.0, **facts, "format": FORMAT, "files": files}
+    manifest = facts | ({"frontend_files": sorted(frontend)} if frontend else {})
     write_text(folder / MANIFEST, json.dumps(manifest, indent=2, sort_keys=True) + "\n")
 
 
@@ -217,7 +223,7 @@ def unseal(folder: Path, *, allow_packaged: bool = False) -> None:
     """
     if folder.resolve() == packaged().resolve() and not allow_packaged:
         raise ArtifactsError(
-            f"{folder} holds the shipped model, which is not overwritten",
+            f"{folder} holds the shipped model, which must not be overwritten",
             hint="choose another folder: --artifacts DIR",
         )
     folder.mkdir(parents=True, exist_ok=True)
@@ -226,7 +232,18 @@ def unseal(folder: Path, *, allow_packaged: bool = False) -> None:
 
 def _refuse_sealed(folder: Path) -> None:
     if (folder / MANIFEST).exists():
-        raise ArtifactsError(f"{folder} is sealed: its files are not written to")
+        raise ArtifactsError(f"{folder} is sealed: its files cannot be changed")
+
+
+def _check_names(frontend: Frontend) -> None:
+    names = [path.name for path in frontend.files]
+    for name in names:
+        if name in (*FILES, *OTHERS) or names.count(name) > 1:
+            raise ArtifactsError(
+                f"the front end {frontend.name} needs a file {name}, and an artifacts folder has "
+                "another of that name",
+                hint="give the front end's file a different name",
+            )
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:
@@ -243,7 +260,7 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
     if not isinstance(manifest, dict) or not all(
         isinstance(manifest.get(key), kind) for key, kind in wanted
     ):
-        raise ArtifactsError(f"{path} is no manifest", hint=_TRAIN)
+        raise ArtifactsError(f"{path} is not a manifest", hint=_TRAIN)
     if manifest["format"] > FORMAT:
         raise ArtifactsError(
             f"{folder} was written by a newer version of ser (format {manifest['format']})",
@@ -253,19 +270,13 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def _check_files(folder: Path, manifest: dict[str, Any], *, verify: Collection[str]) -> None:
-    files = manifest["files"]
-    for name in [*NEEDED, *(name for name in files if name in FILES and name not in NEEDED)]:
-        path, stated = folder / name, files.get(name, {})
+    files, own = manifest["files"], manifest.get("frontend_files", [])
+    known = {name for name in files if name in FILES}
+    for name in [*NEEDED, *sorted(known.difference(NEEDED)), *own]:
+        path, stated = folder / Path(name).name, files.get(name, {})
         if name not in files or not path.is_file():
             raise ArtifactsError(f"{path} is missing", hint=_TRAIN)
         same = path.stat().st_size == stated.get("bytes")
-        if not same or (name in verify and _sha256(path) != stated.get("sha256")):
+        checked = name in verify or (verify and name in own)
+        if not same or (checked and fingerprint.of_file(path) != stated.get("sha256")):
             raise ArtifactsError(f"{path} is not the file that was sealed", hint=_TRAIN)
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(2**20):
-            digest.update(block)
-    return digest.hexdigest()

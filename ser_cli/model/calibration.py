@@ -1,4 +1,4 @@
-"""Temperature scaling: make a probability mean what it says, without changing any label.
+"""Temperature scaling: make a probability mean what it states, without changing any label.
 
 After Guo et al., On Calibration of Modern Neural Networks (ICML 2017). It works on
 probabilities, so it fits any network that ends in softmax.

@@ -1,96 +1,99 @@
-"""A trained network as one file, .onnx or .keras -> what predicts with it."""
+"""A trained network that is ready to run: scaled input (N, T, F) -> softmax outputs (N, C)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ser_cli.errors import ArtifactsError, UsageError
-from ser_cli.model.artifacts import Artifacts
+from ser_cli.errors import ArtifactsError
 from ser_cli.model.preprocess import transform
-from ser_cli.model.runtime import BATCH, Runtime
-from ser_cli.training import trainer
+from ser_cli.onnx_session import open_session
 
 if TYPE_CHECKING:
-    import keras
-
     from ser_cli.types import Floats, Preprocessor
 
-    # Features (t, F) of clips -> probabilities (N, C), not calibrated.
-    Predict = Callable[[Sequence[Floats]], Floats]
+
+BATCH = 64  # clips at a time: bounds memory, and larger batches are no faster on a CPU
 
 
-def load(path: Path, preprocessor: Preprocessor, *, features: int) -> Predict:
-    """Return what predicts with a network that no manifest vouches for.
+class Network(ABC):
+    """A network, whatever runs it.
 
-    Args:
-        path: .onnx or .keras.
-        preprocessor: What belongs to it.
-        features: F of the features it is given.
-
-    Raises:
-        UsageError: It is neither.
-        ArtifactsError: It is missing, cannot be loaded, or does not fit.
+    Attributes:
+        name: Of its file, for messages.
+        frames: T of its input; None where any length will do.
+        features: F of its input.
+        classes: C of its output.
     """
-    loaders = {".onnx": _onnx, ".keras": _keras}
-    if path.suffix.lower() not in loaders:
-        raise UsageError(
-            f"{path} is no network that can be run here", hint="name a .onnx or a .keras file"
-        )
-    if not path.is_file():
-        raise ArtifactsError(f"{path}: no such file", hint="train one: ser train")
-    width, predict = loaders[path.suffix.lower()](path, preprocessor)
-    if width != features:
-        raise ArtifactsError(
-            f"{path} takes {width} features a frame, and the recipe makes {features}",
-            hint="name the recipe it was trained with: --recipe NAME",
-        )
-    return predict
 
+    name: str
+    frames: int | None
+    features: int
+    classes: int
 
-def load_keras(path: Path) -> keras.Model:
-    """Load a Keras network, and no code with it (`safe_mode`).
+    @abstractmethod
+    def run(self, x: Floats) -> Floats:
+        """Return the softmax outputs (N, C) of one batch (N, T, F)."""
 
-    Raises:
-        ArtifactsError: It cannot be loaded.
-    """
-    trainer.prepare(0)
-    import keras
+    def probabilities(self, features: Sequence[Floats], preprocessor: Preprocessor) -> Floats:
+        """Return the softmax outputs (N, C), not calibrated, of the features (t, F) of N clips.
 
-    try:
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:  # Keras raises what it likes
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ArtifactsError(
-            f"{path} cannot be loaded: {reason}", hint="train again: ser train"
-        ) from error
-
-
-def _onnx(path: Path, preprocessor: Preprocessor) -> tuple[int, Predict]:
-    found = Artifacts(path.parent, "", preprocessor, 1.0, {}, network=path.name)
-    runtime = Runtime(found)
-    return runtime.features, runtime.predict
-
-
-def _keras(path: Path, preprocessor: Preprocessor) -> tuple[int, Predict]:
-    model = load_keras(path)
-    inputs, outputs = tuple(model.input_shape), tuple(model.output_shape)
-    expected = preprocessor.max_len, len(preprocessor.classes)
-    if len(inputs) != 3 or (inputs[1], outputs[-1]) != expected:
-        raise ArtifactsError(
-            f"{path} maps {inputs[1:]} to {outputs[1:]}, where the files named with it have "
-            f"{expected[0]} frames and {expected[1]} classes",
-            hint="name the scaler, the encoder and the length it was trained with",
-        )
-
-    def predict(features: Sequence[Floats]) -> Floats:
-        parts = [
-            trainer.probabilities(model, transform(features[at : at + BATCH], preprocessor))
-            for at in range(0, len(features), BATCH)
-        ]
+        Clips are read, padded, scaled and run batch by batch.
+        """
+        parts = [np.zeros((0, len(preprocessor.classes)), np.float32)]
+        for start in range(0, len(features), BATCH):
+            parts.append(self.run(transform(features[start : start + BATCH], preprocessor)))
         return np.concatenate(parts)
 
-    return int(inputs[2]), predict
+    def check(self, preprocessor: Preprocessor, features: int) -> None:
+        """Make sure that input and output are those of the files that belong to it.
+
+        Raises:
+            ArtifactsError: They are not.
+        """
+        expected = preprocessor.max_len, len(preprocessor.classes)
+        if (self.frames, self.classes) != expected:
+            raise ArtifactsError(
+                f"{self.name} maps {self.frames} frames to {self.classes} classes, but the "
+                f"files given with it have {expected[0]} frames and {expected[1]} classes",
+                hint="give the files it was trained with, or train again: ser train",
+            )
+        if self.features != features:
+            raise ArtifactsError(
+                f"{self.name} takes {self.features} features per frame, but the recipe makes "
+                f"{features}",
+                hint="give the recipe it was trained with: --recipe NAME",
+            )
+
+
+class OnnxNetwork(Network):
+    """A network in ONNX Runtime."""
+
+    def __init__(self, path: Path) -> None:
+        """Load it.
+
+        Raises:
+            ArtifactsError: It cannot be loaded, or is no network of clips.
+        """
+        self.name = str(path)
+        self._session = open_session(path)
+        entry = self._session.get_inputs()[0]
+        outputs = self._session.get_outputs()[0].shape
+        if len(entry.shape) != 3 or len(outputs) != 2:
+            raise ArtifactsError(
+                f"{path} maps {entry.shape} to {outputs}, not (clips, frames, features) to "
+                "(clips, classes)",
+                hint="train one: ser train",
+            )
+        self._input = entry.name
+        self.frames, self.features = entry.shape[1:]
+        self.classes = outputs[1]
+
+    def run(self, x: Floats) -> Floats:
+        """Return the softmax outputs (N, C) of one batch (N, T, F)."""
+        outputs: list[Floats] = self._session.run(None, {self._input: x})
+        return outputs[0]

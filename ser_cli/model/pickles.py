@@ -51,7 +51,7 @@ def read_state(path: Path, kind: str) -> dict[str, Any]:
         raise ArtifactsError(f"{path} is missing") from error
     except Exception as error:  # a forged stream can fail in any way, and none may get through
         raise ArtifactsError(
-            f"{path} is not to be trusted as a {kind}: {error}",
+            f"{path} cannot be trusted as a {kind}: {error}",
             hint="use artifacts that `ser train` wrote",
         ) from error
 
@@ -203,6 +203,6 @@ def _count(shape: Any) -> int:
 def _rebuild(content: Any, dtype: Any, shape: Any, order: Any) -> NDArray[Any]:
     kind = _dtype(dtype)
     if len(content) != kind.itemsize * _count(shape) or order not in ("C", "F"):
-        raise pickle.UnpicklingError("an array has not the size it states")
+        raise pickle.UnpicklingError("an array is not of the size it states")
     flat = np.frombuffer(bytes(content), kind)
     return flat.reshape(tuple(shape), order=order)

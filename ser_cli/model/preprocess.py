@@ -80,13 +80,13 @@ def encode(labels: Sequence[str], classes: Sequence[str]) -> NDArray[np.int64]:
     """Return the index of each label in `classes`, (N,).
 
     Raises:
-        DataError: A label is none of the classes.
+        DataError: A label is not one of the classes.
     """
     index = {name: number for number, name in enumerate(classes)}
     unknown = sorted(set(labels) - index.keys())
     if unknown:
         raise DataError(
-            f"the label {unknown[0]!r} is none of the classes", hint="known: " + ", ".join(classes)
+            f"label {unknown[0]!r} is not one of the classes", hint="known: " + ", ".join(classes)
         )
     return np.array([index[label] for label in labels], np.int64)
 

@@ -56,7 +56,7 @@ def read(scaler: Path, encoder: Path, max_len: Path | int) -> Preprocessor:
 def _classes(encoder: Path) -> tuple[str, ...]:
     classes = read_state(encoder, "LabelEncoder").get("classes_")
     if not isinstance(classes, np.ndarray) or classes.dtype.kind != "U":
-        raise ArtifactsError(f"{encoder} holds no names of classes", hint=_TRAIN)
+        raise ArtifactsError(f"{encoder} holds no class names", hint=_TRAIN)
     return tuple(str(name) for name in classes)
 
 

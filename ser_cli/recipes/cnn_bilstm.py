@@ -1,4 +1,4 @@
-"""The default: 139 features a frame, three convolutions and a BiLSTM.
+"""The default: 139 features per frame, three convolutions and a BiLSTM.
 
 The reference system is the Emotion classifier prediction project.
 """
@@ -9,23 +9,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ser_cli.sound import augment, features
-from ser_cli.sound.naming import numbered
-from ser_cli.types import Recipe
+from ser_cli.recipes import Recipe
+from ser_cli.sound import features
+from ser_cli.sound.augment import noise, tempo_and_pitch
+from ser_cli.sound.frontend import Frontend, columns
+from ser_cli.types import TrainSettings
 
 if TYPE_CHECKING:
     import keras
     import optuna
-    from numpy.random import Generator
 
-    from ser_cli.types import Floats, Params
+    from ser_cli.types import Copy, Floats, Params
 
 SAMPLE_RATE = 16_000
 N_MFCC = 40
 
 
 def extract(waveform: Floats) -> Floats:
-    """Return 40 MFCC, their first and second derivative, 12 chroma and 7 contrasts a frame.
+    """Return 40 MFCC, their first and second derivative, 12 chroma and 7 contrasts per frame.
 
     Args:
         waveform: (n,) at 16 kHz; shorter ones than 9 frames are followed by silence.
@@ -45,17 +46,14 @@ def extract(waveform: Floats) -> Floats:
     return np.hstack(parts, dtype=np.float32)
 
 
-def change(waveform: Floats, rng: Generator, copy: int) -> Floats:
+def augment(waveform: Floats, copy: Copy) -> Floats:
     """Shift by up to 2 semitones, stretch by .9 to 1.1, and every other time add noise of .005.
 
-    The document names the amounts. It does not say how they combine; here noise, which drowns the
+    The document names the amounts. It does not state how they combine; here noise, which drowns the
     quietest actors, leaves half of the copies clean.
     """
-    del copy  # all alike
-    moved = augment.stretch_and_shift(
-        waveform, rate=rng.uniform(0.9, 1.1), semitones=rng.uniform(-2, 2)
-    )
-    return augment.noise(moved, rng, 0.005) if rng.random() < 0.5 else moved
+    moved = tempo_and_pitch(waveform, copy)
+    return noise(moved, copy.rng, 0.005) if copy.rng.random() < 0.5 else moved
 
 
 def build(shape: tuple[int, int], n_classes: int, params: Params) -> keras.Model:
@@ -114,22 +112,21 @@ def search(trial: optuna.Trial) -> dict[str, Any]:
     return suggested
 
 
+FRONTEND = Frontend(
+    name="cnn-bilstm",
+    sample_rate=SAMPLE_RATE,
+    columns=columns(mfcc=N_MFCC, mfcc_delta=N_MFCC, mfcc_delta2=N_MFCC, chroma=12, contrast=7),
+    extract=extract,
+)
+
 RECIPE = Recipe(
     name="cnn-bilstm",
     source="Emotion classifier prediction project",
-    sample_rate=SAMPLE_RATE,
-    duration=None,
-    labels=("angry", "calm", "disgust", "fearful", "happy", "neutral", "sad", "surprised"),
-    features=3 * N_MFCC + 12 + 7,
-    columns=numbered(mfcc=N_MFCC, mfcc_delta=N_MFCC, mfcc_delta2=N_MFCC, chroma=12, contrast=7),
-    frames=None,
-    scale="frame",
-    version=1,
-    extract=extract,
-    augment=change,
+    frontend=FRONTEND,
+    augment=augment,
     build=build,
-    # The first 15 are the best trial of the reference notebook's own search.
-    defaults={
+    # The best trial of the reference notebook's own search, its learning rate and batch too.
+    params={
         "conv1_filters": 224,
         "conv2_filters": 256,
         "conv3_filters": 128,
@@ -139,24 +136,22 @@ RECIPE = Recipe(
         "lstm_units": 224,
         "dense_units": 160,
         "dropout": 0.3,
-        "learning_rate": 4.6957e-4,
-        "batch_size": 16,
         "conv_l2": 2.9e-6,
         "dense_l2": 2.2e-6,
         "output_l2": 1.86e-3,
         "lstm_l2": 3.37e-5,
-        "epochs": 30,
-        "patience": 10,
-        "copies": 1,
-        "class_weights": True,
-        # Not the reference's, which keeps its rate.
-        "schedule": "cosine",
-        "min_learning_rate": 0.0,
-        "plateau_factor": 0.5,
-        "plateau_patience": 5,
-        # Not the reference's: masks stand in for the speakers that a corpus lacks.
-        "mask_frames": 20,
-        "mask_columns": 20,
     },
     search=search,
+    train=TrainSettings(
+        learning_rate=4.6957e-4,
+        batch_size=16,
+        epochs=30,
+        copies=1,
+        class_weights=True,
+        # Not the reference's, which keeps its rate.
+        schedule="cosine",
+        # Not the reference's: masks stand in for the speakers that a corpus lacks.
+        mask_frames=20,
+        mask_columns=20,
+    ),
 )

@@ -1,9 +1,9 @@
-"""187 features a frame through two convolutions, two BiLSTMs and Luong's attention.
+"""187 features per frame through two convolutions, two BiLSTMs and Luong's attention.
 
 The reference system is Speech Emotion Recognition.
 
 Each of the 216 x 187 cells has its own mean and deviation, as the document scales them. The 128 mel
-bands are in dB, where it says spectrogram alone.
+bands are in dB, where it states only spectrogram.
 """
 
 from __future__ import annotations
@@ -12,24 +12,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ser_cli.data.corpora import EMOTIONS
-from ser_cli.sound import augment, descriptors, features
-from ser_cli.sound.naming import numbered
-from ser_cli.types import Recipe
+from ser_cli.recipes import Recipe
+from ser_cli.sound import descriptors, features
+from ser_cli.sound.augment import noise, peak, shift, stretch_and_shift
+from ser_cli.sound.frontend import Frontend, columns
+from ser_cli.types import TrainSettings
 
 if TYPE_CHECKING:
     import keras
     import optuna
-    from numpy.random import Generator
 
-    from ser_cli.types import Floats, Params
+    from ser_cli.types import Copy, Floats, Params
 
 SAMPLE_RATE = 22_050
 N_MFCC, N_MELS = 13, 128
 
 
 def extract(waveform: Floats) -> Floats:
-    """Return 13 MFCC, two derivatives, 12 chroma, 128 mel dB, ZCR and 7 contrasts a frame.
+    """Return 13 MFCC, two derivatives, 12 chroma, 128 mel dB, ZCR and 7 contrasts per frame.
 
     Args:
         waveform: (n,) at 22,050 Hz; shorter ones than 9 frames are followed by silence.
@@ -53,22 +53,22 @@ def extract(waveform: Floats) -> Floats:
     return np.hstack(parts, dtype=np.float32)
 
 
-def change(waveform: Floats, rng: Generator, copy: int) -> Floats:
+def augment(waveform: Floats, copy: Copy) -> Floats:
     """Do one to three of these: tempo .8 to 1.2, pitch +-1 semitone, shift +-2 s, noise.
 
     The noise is up to .035 of the peak. The document draws so many, without saying more than that
     for its rarest class.
     """
-    del copy  # all alike
+    rng = copy.rng
     chosen = rng.permutation(4)[: rng.integers(1, 4)]
     rate = rng.uniform(0.8, 1.2) if 0 in chosen else 1.0
     semitones = rng.uniform(-1, 1) if 1 in chosen else 0.0
     if 0 in chosen or 1 in chosen:
-        waveform = augment.stretch_and_shift(waveform, rate=rate, semitones=semitones)
+        waveform = stretch_and_shift(waveform, rate=rate, semitones=semitones)
     if 2 in chosen:
-        waveform = augment.shift(waveform, round(rng.uniform(-2, 2) * SAMPLE_RATE))
+        waveform = shift(waveform, round(rng.uniform(-2, 2) * SAMPLE_RATE))
     if 3 in chosen:
-        waveform = augment.noise(waveform, rng, augment.peak(waveform) * rng.uniform(0, 0.035))
+        waveform = noise(waveform, rng, peak(waveform) * rng.uniform(0, 0.035))
     return waveform
 
 
@@ -110,14 +110,10 @@ def search(trial: optuna.Trial) -> dict[str, Any]:
     }
 
 
-RECIPE = Recipe(
+FRONTEND = Frontend(
     name="cnn-lstm-attention",
-    source="Speech Emotion Recognition",
     sample_rate=SAMPLE_RATE,
-    duration=None,
-    labels=EMOTIONS,
-    features=3 * N_MFCC + 12 + N_MELS + 1 + 7,
-    columns=numbered(
+    columns=columns(
         mfcc=N_MFCC,
         mfcc_delta=N_MFCC,
         mfcc_delta2=N_MFCC,
@@ -126,29 +122,29 @@ RECIPE = Recipe(
         zcr=1,
         contrast=7,
     ),
-    frames=216,
-    scale="cell",
-    version=1,
     extract=extract,
-    augment=change,
+)
+
+RECIPE = Recipe(
+    name="cnn-lstm-attention",
+    source="Speech Emotion Recognition",
+    frontend=FRONTEND,
+    augment=augment,
     build=build,
-    defaults={
+    params={
         "conv1_filters": 64,
         "conv2_filters": 128,
         "lstm_units": 128,
         "dropout": 0.5,
-        "learning_rate": 1e-4,
-        "batch_size": 8,
-        "epochs": 100,
-        "patience": 10,
-        "copies": 1,
-        "class_weights": False,
-        "schedule": "plateau",
-        "min_learning_rate": 1e-6,
-        "plateau_factor": 0.5,
-        "plateau_patience": 5,
-        "mask_frames": 0,
-        "mask_columns": 0,
     },
     search=search,
+    train=TrainSettings(
+        learning_rate=1e-4,
+        batch_size=8,
+        copies=1,
+        schedule="plateau",
+        min_learning_rate=1e-6,
+    ),
+    frames=216,
+    scale="cell",
 )

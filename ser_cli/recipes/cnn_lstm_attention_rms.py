@@ -9,7 +9,7 @@ import numpy as np
 
 from ser_cli.recipes import cnn_lstm_attention as plain
 from ser_cli.sound import descriptors, features
-from ser_cli.sound.naming import numbered
+from ser_cli.sound.frontend import columns
 
 if TYPE_CHECKING:
     from ser_cli.types import Floats
@@ -24,7 +24,10 @@ def extract(waveform: Floats) -> Floats:
 RECIPE = replace(
     plain.RECIPE,
     name="cnn-lstm-attention-rms",
-    features=plain.RECIPE.features + 1,
-    columns=plain.RECIPE.columns + numbered(rms=1),
-    extract=extract,
+    frontend=replace(
+        plain.FRONTEND,
+        name="cnn-lstm-attention-rms",
+        columns=plain.FRONTEND.columns + columns(rms=1),
+        extract=extract,
+    ),
 )

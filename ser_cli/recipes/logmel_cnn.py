@@ -13,15 +13,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ser_cli.data.corpora import EMOTIONS
-from ser_cli.sound import augment, features
-from ser_cli.sound.naming import numbered
-from ser_cli.types import Recipe
+from ser_cli.recipes import Recipe
+from ser_cli.sound import features
+from ser_cli.sound.augment import tempo_and_pitch
+from ser_cli.sound.frontend import Frontend, columns
+from ser_cli.types import TrainSettings
 
 if TYPE_CHECKING:
     import keras
     import optuna
-    from numpy.random import Generator
 
     from ser_cli.types import Floats, Params
 
@@ -44,14 +44,6 @@ def extract(waveform: Floats) -> Floats:
         (t, 128), t at most 128.
     """
     return features.mel_decibels(features.spectrum(waveform, SAMPLE_RATE), N_MELS)[:FRAMES]
-
-
-def change(waveform: Floats, rng: Generator, copy: int) -> Floats:
-    """Shift by up to 2 semitones, stretch by .9 to 1.1."""
-    del copy  # all alike
-    return augment.stretch_and_shift(
-        waveform, rate=rng.uniform(0.9, 1.1), semitones=rng.uniform(-2, 2)
-    )
 
 
 def build(shape: tuple[int, int], n_classes: int, params: Params) -> keras.Model:
@@ -90,39 +82,34 @@ def search(trial: optuna.Trial) -> dict[str, Any]:
     }
 
 
+FRONTEND = Frontend(
+    name="logmel-cnn",
+    sample_rate=SAMPLE_RATE,
+    columns=columns(mel=N_MELS),
+    extract=extract,
+    duration=3.0,
+)
+
 RECIPE = Recipe(
     name="logmel-cnn",
     source="Speech Emotion Classification",
-    sample_rate=SAMPLE_RATE,
-    duration=3.0,
-    labels=EMOTIONS,
-    features=N_MELS,
-    columns=numbered(mel=N_MELS),
-    frames=FRAMES,
-    scale="frame",
-    version=1,
-    extract=extract,
-    augment=change,
+    frontend=FRONTEND,
+    augment=tempo_and_pitch,
     build=build,
-    defaults={
+    params={
         "conv1_filters": 32,
         "conv2_filters": 64,
         "conv3_filters": 128,
         "conv_dropout": 0.1,
         "dense_units": 256,
         "dropout": 0.3,
-        "learning_rate": 5e-4,
-        "batch_size": 32,
-        "epochs": 100,
-        "patience": 15,
-        "copies": 0,
-        "class_weights": False,
-        "schedule": "plateau",
-        "min_learning_rate": 1e-6,
-        "plateau_factor": 0.5,
-        "plateau_patience": 5,
-        "mask_frames": 0,
-        "mask_columns": 0,
     },
     search=search,
+    train=TrainSettings(
+        learning_rate=5e-4,
+        patience=15,
+        schedule="plateau",
+        min_learning_rate=1e-6,
+    ),
+    frames=FRAMES,
 )

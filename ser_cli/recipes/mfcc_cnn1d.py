@@ -2,7 +2,7 @@
 
 The reference system is Emotion Detection from Speech.
 
-The document says 13 MFCC, which cannot make 2,376 values with zero-crossing rate and level; 20 can:
+The document has 13 MFCC, which cannot make 2,376 values with zero-crossing rate and level; 20 can:
 22 rows of 108 frames. It gives five convolutions, Adam, 40 epochs, batches of 64 and about 7.2
 million parameters; these filters, kernels, pools and the dense layer with its normalisation meet
 that number. It names five kinds of augmentation and no amounts; those are ours, and so are the
@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ser_cli.data.corpora import EMOTIONS
-from ser_cli.sound import augment, descriptors, features
-from ser_cli.sound.naming import cells, numbered
-from ser_cli.types import Recipe
+from ser_cli.recipes import Recipe
+from ser_cli.sound import descriptors, features
+from ser_cli.sound.augment import noise, peak, shift, speed, stretch_and_shift
+from ser_cli.sound.frontend import Frontend, cells, columns
+from ser_cli.types import TrainSettings
 
 if TYPE_CHECKING:
     import keras
     import optuna
-    from numpy.random import Generator
 
-    from ser_cli.types import Floats, Params
+    from ser_cli.types import Copy, Floats, Params
 
 SAMPLE_RATE = 22_050
 N_MFCC = 20
@@ -54,24 +54,24 @@ def extract(waveform: Floats) -> Floats:
     return np.hstack(parts, dtype=np.float32)[:FRAMES].T.reshape(1, -1)
 
 
-def change(waveform: Floats, rng: Generator, copy: int) -> Floats:
+def augment(waveform: Floats, copy: Copy) -> Floats:
     """Draw which of the five to do: stretch, pitch, speed, shift, noise; each every other time.
 
     Tempo .9 to 1.1, pitch +-1 semitone, speed .9 to 1.1, shift +-.25 s, noise up to .035 of the
     peak.
     """
-    del copy  # all alike
+    rng = copy.rng
     stretched, pitched, faster, shifted, noisy = rng.random(5) < 0.5
     rate = rng.uniform(0.9, 1.1) if stretched else 1.0
     semitones = rng.uniform(-1, 1) if pitched else 0.0
     if stretched or pitched:
-        waveform = augment.stretch_and_shift(waveform, rate=rate, semitones=semitones)
+        waveform = stretch_and_shift(waveform, rate=rate, semitones=semitones)
     if faster:
-        waveform = augment.speed(waveform, rng.uniform(0.9, 1.1))
+        waveform = speed(waveform, rng.uniform(0.9, 1.1))
     if shifted:
-        waveform = augment.shift(waveform, round(rng.uniform(-0.25, 0.25) * SAMPLE_RATE))
+        waveform = shift(waveform, round(rng.uniform(-0.25, 0.25) * SAMPLE_RATE))
     if noisy:
-        waveform = augment.noise(waveform, rng, augment.peak(waveform) * rng.uniform(0, 0.035))
+        waveform = noise(waveform, rng, peak(waveform) * rng.uniform(0, 0.035))
     return waveform
 
 
@@ -113,21 +113,21 @@ def search(trial: optuna.Trial) -> dict[str, Any]:
     }
 
 
+FRONTEND = Frontend(
+    name="mfcc-cnn1d",
+    sample_rate=SAMPLE_RATE,
+    columns=cells(columns(mfcc=N_MFCC, zcr=1, rms=1), FRAMES),
+    extract=extract,
+    duration=2.5,
+)
+
 RECIPE = Recipe(
     name="mfcc-cnn1d",
     source="Emotion Detection from Speech",
-    sample_rate=SAMPLE_RATE,
-    duration=2.5,
-    labels=EMOTIONS,
-    features=(N_MFCC + 2) * FRAMES,
-    columns=cells(numbered(mfcc=N_MFCC, zcr=1, rms=1), FRAMES),
-    frames=1,
-    scale="frame",
-    version=1,
-    extract=extract,
-    augment=change,
+    frontend=FRONTEND,
+    augment=augment,
     build=build,
-    defaults={
+    params={
         "conv1_filters": 512,
         "conv2_filters": 512,
         "conv3_filters": 256,
@@ -135,18 +135,16 @@ RECIPE = Recipe(
         "conv5_filters": 128,
         "dense_units": 512,
         "dropout": 0.3,
-        "learning_rate": 1e-3,
-        "batch_size": 64,
-        "epochs": 40,
-        "patience": 40,
-        "copies": 1,
-        "class_weights": False,
-        "schedule": "plateau",
-        "min_learning_rate": 1e-5,
-        "plateau_factor": 0.5,
-        "plateau_patience": 3,
-        "mask_frames": 0,
-        "mask_columns": 0,
     },
     search=search,
+    train=TrainSettings(
+        batch_size=64,
+        epochs=40,
+        patience=40,
+        copies=1,
+        schedule="plateau",
+        min_learning_rate=1e-5,
+        plateau_patience=3,
+    ),
+    frames=1,
 )

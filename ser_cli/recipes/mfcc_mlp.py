@@ -2,7 +2,7 @@
 
 The reference system is the first model of Speech Emotion Classification.
 
-The document says what it is made of, not how large it is or how long it trained; that is ours, and
+The document states what it is made of, not its size or how long it trained; those are ours, and
 so are the copies, which it has none of.
 """
 
@@ -10,15 +10,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ser_cli.data.corpora import EMOTIONS
-from ser_cli.sound import augment, features
-from ser_cli.sound.naming import numbered
-from ser_cli.types import Recipe
+from ser_cli.recipes import Recipe
+from ser_cli.sound import features
+from ser_cli.sound.augment import tempo_and_pitch
+from ser_cli.sound.frontend import Frontend, columns
+from ser_cli.types import TrainSettings
 
 if TYPE_CHECKING:
     import keras
     import optuna
-    from numpy.random import Generator
 
     from ser_cli.types import Floats, Params
 
@@ -33,14 +33,6 @@ def extract(waveform: Floats) -> Floats:
     )
     mean: Floats = cepstrum.mean(axis=0, keepdims=True)
     return mean
-
-
-def change(waveform: Floats, rng: Generator, copy: int) -> Floats:
-    """Shift by up to 2 semitones, stretch by .9 to 1.1."""
-    del copy  # all alike
-    return augment.stretch_and_shift(
-        waveform, rate=rng.uniform(0.9, 1.1), semitones=rng.uniform(-2, 2)
-    )
 
 
 def build(shape: tuple[int, int], n_classes: int, params: Params) -> keras.Model:
@@ -64,36 +56,28 @@ def search(trial: optuna.Trial) -> dict[str, Any]:
     }
 
 
+FRONTEND = Frontend(
+    name="mfcc-mlp",
+    sample_rate=SAMPLE_RATE,
+    columns=columns(mfcc_mean=N_MFCC),
+    extract=extract,
+    duration=3.0,
+)
+
 RECIPE = Recipe(
     name="mfcc-mlp",
     source="Speech Emotion Classification",
-    sample_rate=SAMPLE_RATE,
-    duration=3.0,
-    labels=EMOTIONS,
-    features=N_MFCC,
-    columns=numbered(mfcc_mean=N_MFCC),
-    frames=1,
-    scale="frame",
-    version=1,
-    extract=extract,
-    augment=change,
+    frontend=FRONTEND,
+    augment=tempo_and_pitch,
     build=build,
-    defaults={
+    params={
         "dense1_units": 256,
         "dense2_units": 128,
         "dropout": 0.3,
-        "learning_rate": 1e-3,
-        "batch_size": 32,
-        "epochs": 100,
-        "patience": 20,
-        "copies": 0,
-        "class_weights": False,
-        "schedule": "constant",
-        "min_learning_rate": 0.0,
-        "plateau_factor": 0.5,
-        "plateau_patience": 5,
-        "mask_frames": 0,
-        "mask_columns": 0,
     },
     search=search,
+    train=TrainSettings(
+        patience=20,
+    ),
+    frames=1,
 )

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ser_cli.data.corpora import EMOTIONS
-from ser_cli.sound import augment, descriptors, features
-from ser_cli.sound.naming import numbered
-from ser_cli.types import Recipe
+from ser_cli.recipes import Recipe
+from ser_cli.sound import descriptors, features
+from ser_cli.sound.augment import noise, peak, stretch_and_shift
+from ser_cli.sound.frontend import Frontend, columns
+from ser_cli.types import TrainSettings
 
 if TYPE_CHECKING:
     import keras
     import optuna
-    from numpy.random import Generator
 
-    from ser_cli.types import Floats, Params
+    from ser_cli.types import Copy, Floats, Params
 
 SAMPLE_RATE = 16_000
 N_MFCC, N_MELS = 13, 48
@@ -70,19 +70,19 @@ def extract(waveform: Floats) -> Floats:
     return np.hstack(parts, dtype=np.float32)[None]
 
 
-def change(waveform: Floats, rng: Generator, copy: int) -> Floats:
+def augment(waveform: Floats, copy: Copy) -> Floats:
     """Stretch to a tempo of .9, shift by 2 semitones, or add noise of .5 % of the peak, in turn.
 
     The first three copies are the document's. Later ones do the same with another strength, drawn
     between its opposite and itself.
     """
-    strength = 1.0 if copy <= DOCUMENTED_COPIES else rng.uniform(-1, 1)
-    kind = (copy - 1) % DOCUMENTED_COPIES
+    strength = 1.0 if copy.number <= DOCUMENTED_COPIES else copy.rng.uniform(-1, 1)
+    kind = (copy.number - 1) % DOCUMENTED_COPIES
     if kind == 0:
-        return augment.stretch_and_shift(waveform, rate=1 - 0.1 * strength, semitones=0)
+        return stretch_and_shift(waveform, rate=1 - 0.1 * strength, semitones=0)
     if kind == 1:
-        return augment.stretch_and_shift(waveform, rate=1, semitones=2 * strength)
-    return augment.noise(waveform, rng, 0.005 * abs(strength) * augment.peak(waveform))
+        return stretch_and_shift(waveform, rate=1, semitones=2 * strength)
+    return noise(waveform, copy.rng, 0.005 * abs(strength) * peak(waveform))
 
 
 def build(shape: tuple[int, int], n_classes: int, params: Params) -> keras.Model:
@@ -116,14 +116,10 @@ def _mean_std(frames: Floats) -> Floats:
     return np.hstack([frames.mean(axis=0), frames.std(axis=0)])
 
 
-RECIPE = Recipe(
+FRONTEND = Frontend(
     name="stats-dense",
-    source="Emotion Classification on Speech Data",
     sample_rate=SAMPLE_RATE,
-    duration=3.5,
-    labels=EMOTIONS,
-    features=181,
-    columns=numbered(
+    columns=columns(
         **{f"{name}_{kind}": N_MFCC for name in ("mfcc", "mfcc_delta") for kind in ("mean", "std")},
         mel_mean=N_MELS,
         mel_std=N_MELS,
@@ -131,31 +127,29 @@ RECIPE = Recipe(
         chroma_mean=12,
         chroma_std=12,
     ),
-    frames=1,
-    scale="frame",
-    version=1,
     extract=extract,
-    augment=change,
+    duration=3.5,
+)
+
+RECIPE = Recipe(
+    name="stats-dense",
+    source="Emotion Classification on Speech Data",
+    frontend=FRONTEND,
+    augment=augment,
     build=build,
-    defaults={
+    params={
         "dense1_units": 512,
         "dense2_units": 256,
         "dense3_units": 128,
         "dense4_units": 64,
         "early_dropout": 0.3,
         "late_dropout": 0.2,
-        "learning_rate": 1e-3,
-        "batch_size": 64,
-        "epochs": 100,
-        "patience": 10,
-        "copies": DOCUMENTED_COPIES,
-        "class_weights": False,
-        "schedule": "plateau",
-        "min_learning_rate": 0.0,
-        "plateau_factor": 0.5,
-        "plateau_patience": 5,
-        "mask_frames": 0,
-        "mask_columns": 0,
     },
     search=search,
+    train=TrainSettings(
+        batch_size=64,
+        copies=DOCUMENTED_COPIES,
+        schedule="plateau",
+    ),
+    frames=1,
 )

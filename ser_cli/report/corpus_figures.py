@@ -11,7 +11,6 @@ import numpy as np
 from ser_cli.model.preprocess import LENGTH_PERCENTILE
 from ser_cli.report import plotting
 from ser_cli.report.plotting import BLACK, BLUE, GREY, ORANGE
-from ser_cli.sound import naming
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -110,11 +109,12 @@ def frame_lengths(lengths: Sequence[int], fixed: int | None = None) -> Figure:
     return figure
 
 
-def distributions(values: Mapping[str, Mapping[str, Doubles]]) -> Figure:
+def distributions(values: Mapping[str, Mapping[str, Doubles]], units: Mapping[str, str]) -> Figure:
     """Draw a panel for each family of features, and in it a box for each emotion.
 
     Args:
-        values: Family -> emotion -> one value a clip.
+        values: Family -> emotion -> one value per clip.
+        units: Of each family, "" where it has none.
     """
     emotions = len(next(iter(values.values())))
     columns = min(_PANELS_A_ROW, len(values))
@@ -124,25 +124,25 @@ def distributions(values: Mapping[str, Mapping[str, Doubles]]) -> Figure:
     for axes, (family, groups) in zip(grid, values.items(), strict=False):
         _boxes(axes, groups)
         axes.set_title(family, fontsize=10, loc="left")
-        axes.set_xlabel(naming.unit(family) or "value", fontsize=9)
+        axes.set_xlabel(units[family] or "value", fontsize=9)
         axes.tick_params(axis="x", labelsize=8)
         axes.locator_params(axis="x", nbins=5)
     for axes in grid[len(values) :]:
         axes.set_visible(False)
-    figure.supxlabel(f"a clip's mean over frames and rows of the family\n{_BOX_SAYS}", fontsize=9)
+    figure.supxlabel(f"mean per clip over frames and rows of the family\n{_BOX_SAYS}", fontsize=9)
     return figure
 
 
-def correlations(matrix: Doubles, rows: Sequence[str]) -> Figure:
+def correlations(matrix: Doubles, families: Sequence[str]) -> Figure:
     """Draw correlations (R, R), -1 to 1, family by family; hatched where none is defined.
 
     Args:
         matrix: NaN where a feature is constant.
-        rows: (R,) names; each family is named once, and a small one is drawn larger.
+        families: (R,) family of each row; one is named once, and a small one is drawn larger.
     """
-    families = [(name, len(list(same))) for name, same in groupby(map(naming.family, rows))]
-    edges, bounds = _spread([count for _, count in families])
-    side = max(6.2, 2.4 + 0.3 * len(families))
+    counts = [(name, len(list(same))) for name, same in groupby(families)]
+    edges, bounds = _spread([count for _, count in counts])
+    side = max(6.2, 2.4 + 0.3 * len(counts))
     figure, axes = plotting.panel(side + 0.9, side)
     axes.patch.set(hatch="///", edgecolor=GREY)  # shows through where there is no number
     # Of matplotlib's maps from blue to red the one with steps that look alike (Moreland 2009).
@@ -152,14 +152,14 @@ def correlations(matrix: Doubles, rows: Sequence[str]) -> Figure:
     for place in bounds[1:-1]:
         axes.axhline(place, color=BLACK, linewidth=0.6)
         axes.axvline(place, color=BLACK, linewidth=0.6)
-    names = [f"{name} ({count})" for name, count in families]
+    names = [f"{name} ({count})" for name, count in counts]
     middles = (bounds[:-1] + bounds[1:]) / 2
-    if len(families) > _MOST_SLANTED:
+    if len(counts) > _MOST_SLANTED:
         axes.set_xticks(middles, names, rotation=90)
     else:
         axes.set_xticks(middles, names, rotation=40, ha="right", rotation_mode="anchor")
     axes.set_yticks(middles, names)
-    axes.set(xlabel="family of features (how many)")
+    axes.set(xlabel="family of features (number of features)")
     axes.invert_yaxis()
     axes.grid(visible=False)
     figure.colorbar(image, ax=axes, fraction=0.04, pad=0.02, label=_correlation_label(matrix))
@@ -167,7 +167,7 @@ def correlations(matrix: Doubles, rows: Sequence[str]) -> Figure:
 
 
 def _correlation_label(matrix: Doubles) -> str:
-    hatched = "; hatched: a constant feature" if np.isnan(matrix).any() else ""
+    hatched = "; hatched: constant feature" if np.isnan(matrix).any() else ""
     return f"correlation of the clips' means (-1 to 1{hatched})"
 
 

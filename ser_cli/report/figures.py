@@ -72,9 +72,9 @@ def curves(history: Sequence[Mapping[str, float]], *, chosen: int | None = None)
     """Draw loss, accuracy and learning rate over the epochs.
 
     Args:
-        history: One row an epoch: epoch, loss, accuracy, and, where known, dev_loss,
+        history: One row per epoch: epoch, loss, accuracy, and, where known, dev_loss,
             dev_accuracy, dev_uar and learning_rate.
-        chosen: The epoch whose weights were kept; marked if given.
+        chosen: The epoch whose weights were saved; marked if given.
     """
     known = [panel for panel in _PANELS if any(_values(history, line[0]) for line in panel[2])]
     heights = [height for _, height, _ in known]
@@ -86,7 +86,7 @@ def curves(history: Sequence[Mapping[str, float]], *, chosen: int | None = None)
         if chosen is not None:
             axes.axvline(chosen, color=RED, linestyle="--", linewidth=1)
     if chosen is not None:
-        grid[0].plot([], [], color=RED, linestyle="--", linewidth=1, label=f"kept: {chosen}")
+        grid[0].plot([], [], color=RED, linestyle="--", linewidth=1, label=f"saved: {chosen}")
     for axes in grid:
         plotting.legend(axes, columns=4)
     grid[-1].set(xlabel="epoch")

@@ -1,4 +1,4 @@
-"""Predictions of files whose names carry RAVDESS labels -> a classification report."""
+"""Predictions of files whose names carry labels -> a classification report."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ser_cli.data.corpora.ravdess import parse
+from ser_cli.data import corpora
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ser_cli.types import Prediction
 
 
-class Tally:
+class FilenameLabels:
     """What is needed of each row to score them all at the end: some bytes a clip."""
 
     def __init__(self, classes: Sequence[str], read_parts: Callable[[], Mapping[str, str]]) -> None:
@@ -25,8 +25,8 @@ class Tally:
 
         Args:
             classes: Names of the rows' probabilities.
-            read_parts: Called once if it is needed: which clips, by RAVDESS's names, the model
-                has seen as train or dev.
+            read_parts: Called once if it is needed: part (train, dev, test) of the clips that
+                the model was trained with, by the names of their files.
         """
         self._classes = tuple(classes)
         self._read_parts = read_parts
@@ -36,13 +36,16 @@ class Tally:
         self._truth = array("B")
         self._shares = array("f")
         self._speakers: list[str] = []
+        self._corpora: set[str] = set()
 
     def add(self, row: Prediction) -> None:
         """Take a row; without a label the model knows, or with an error, it is left out."""
         stem = Path(row.file).stem
-        named = parse(stem)
-        if named is None or row.probabilities is None:
+        found = corpora.parse(stem)
+        if found is None or row.probabilities is None:
             return
+        corpus, named = found
+        self._corpora.add(corpus.name)
         if named["emotion"] not in self._classes:
             self._unknown[named["emotion"]] += 1
             return
@@ -51,7 +54,7 @@ class Tally:
         self._learned += self._parts.get(stem) in ("train", "dev")
         self._truth.append(self._classes.index(named["emotion"]))
         self._shares.extend(row.probabilities.tolist())
-        self._speakers.append(named["speaker"])
+        self._speakers.append(f"{corpus.name}/{named['speaker']}")
 
     def report(self) -> str:
         """Return a table of precision, recall and F1, or "" where no row was counted."""
@@ -66,9 +69,10 @@ class Tally:
             speakers=self._speakers,
         )
         count = len(self._truth)
-        lines = [f"{count} files are named as RAVDESS names them; against those labels:", ""]
+        names = " and ".join(sorted(self._corpora))
+        lines = [f"{count} files have labels in their names (as in {names}); scored on them:", ""]
         lines[:0] = [
-            f"{n} files of {emotion} left out: the model does not know it"
+            f"{n} files of {emotion} left out: the model does not know that emotion"
             for emotion, n in sorted(self._unknown.items())
         ]
         if self._learned:

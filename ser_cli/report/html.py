@@ -1,6 +1,6 @@
-"""The report as one HTML page that needs nothing beside it: no network, no script.
+"""The report as one HTML page that needs no other file: no network, no script.
 
-What it says and how it looks stands in report.html.jinja and report.css; here is what they show.
+Its wording and its looks are in report.html.jinja and report.css; here is what they show.
 Voices are personal data, so sound is linked; it is put into the page only on request.
 """
 
@@ -117,7 +117,7 @@ def render(content: PageContent, *, folder: Path | None = None, with_audio: bool
         report=content.report,
         headline=HEADLINE,
         pictures=_pictures(content),
-        # A division with a single group says nothing new.
+        # A division with a single group adds nothing new.
         subgroups={name: rows for name, rows in content.subgroups.items() if len(rows) > 1},
         worst=[(error, source(error.path)) for error in content.worst],
     )

@@ -1,4 +1,4 @@
-"""Truth and probabilities -> Report: how good the predictions are, and how sure that is.
+"""Truth and probabilities -> Report: how good the predictions are, and how certain that is.
 
 Every rate is a fraction in 0..1. N clips, C classes.
 """
@@ -83,7 +83,7 @@ class Report:
 
     @property
     def absent(self) -> tuple[str, ...]:
-        """Classes without a clip, of which no rate says anything."""
+        """Classes without a clip, for which no rate is defined."""
         return tuple(score.label for score in self.per_class if not score.support)
 
     @property

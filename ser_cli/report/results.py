@@ -1,4 +1,4 @@
-"""artifacts/results.csv: one row a finished run, written nowhere else."""
+"""artifacts/results.csv: one row per finished run, written nowhere else."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
+from typing import Any
 
+from ser_cli.data import protocols
 from ser_cli.data.store import write_csv, write_text
 from ser_cli.errors import DataError
 
@@ -36,7 +38,7 @@ class Row:
 
 
 COLUMNS = tuple(field.name for field in fields(Row))
-HISTORIES = "histories"  # a folder beside it
+HISTORIES = "histories"  # a folder next to it
 _KEY = COLUMNS[:6]
 
 
@@ -51,7 +53,7 @@ def read(path: Path) -> list[dict[str, str]]:
     with path.open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
     if rows and tuple(rows[0]) != COLUMNS:
-        raise DataError(f"{path} has other columns than {','.join(COLUMNS)}", hint="move it away")
+        raise DataError(f"{path} has columns other than {','.join(COLUMNS)}", hint="move it away")
     return rows
 
 
@@ -70,7 +72,7 @@ def add(path: Path, rows: Sequence[Row]) -> None:
 def write_histories(
     table: Path, named: Sequence[str], histories: Sequence[Sequence[Mapping[str, float]]]
 ) -> Path:
-    """Write the epochs of a run's folds into a folder beside results.csv, and return the file.
+    """Write the epochs of a run's folds into a folder next to results.csv, and return the file.
 
     Args:
         table: results.csv.
@@ -86,6 +88,14 @@ def write_histories(
     file = table.parent / HISTORIES / f"{name}.csv"
     write_csv(file, [["fold", *histories[0][0]], *rows])
     return file
+
+
+def as_record(row: Mapping[str, str]) -> dict[str, Any]:
+    """Return a row with its numbers as numbers, and whether its protocol leaks."""
+    kinds = {field.name: str(field.type) for field in fields(Row)}
+    convert = {"float": float, "int": int, "str": str}
+    values = {name: convert[kinds[name]](value) for name, value in row.items()}
+    return {**values, "leaky": protocols.is_leaky(row["protocol"])}
 
 
 def origin(settings_from: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 if TYPE_CHECKING:
-    from ser_cli.types import Prediction
+    from ser_cli.types import Failures, Prediction
 
 
 class Writer(Protocol):
@@ -60,3 +60,8 @@ def csv_writer(stream: TextIO, classes: Sequence[str]) -> Writer:
         stream.flush()
 
     return write
+
+
+def failures(failed: Failures) -> list[dict[str, str]]:
+    """Return files that could not be read as plain values, for JSON."""
+    return [{"file": str(path), "error": reason} for path, reason in failed]

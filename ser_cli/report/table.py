@@ -1,4 +1,4 @@
-"""Features as a table, a row a clip: one column a cell, feature by feature, and the label."""
+"""Features as a table: one row per clip, one column per cell, and the label."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ import numpy as np
 from ser_cli.data.store import atomic_write
 from ser_cli.errors import SerError, UsageError
 from ser_cli.model.preprocess import length, pad
-from ser_cli.sound import naming
+from ser_cli.sound.frontend import cells
 
 if TYPE_CHECKING:
-    from ser_cli.types import Clip, Floats, Recipe
+    from ser_cli.recipes import Recipe
+    from ser_cli.types import Clip, Floats
 
 LABEL = "label"
 
@@ -29,7 +30,7 @@ def check(path: Path) -> None:
         SerError: pyarrow is needed and not installed.
     """
     if path.suffix.lower() not in (".csv", ".parquet"):
-        raise UsageError(f"{path} is not named like a table", hint="end it in .csv or .parquet")
+        raise UsageError(f"{path} is not a table file name", hint="end it in .csv or .parquet")
     if path.suffix.lower() == ".parquet" and find_spec("pyarrow") is None:
         raise SerError(
             "Parquet needs pyarrow, which is not installed",
@@ -42,9 +43,8 @@ def write(
 ) -> tuple[int, int]:
     """Write the features of clips, padded or cut to one length, and their emotions.
 
-    The columns are named as in the reference system Speech Emotion Recognition: mfcc_0_0,
-    mfcc_0_1, ... (feature, number, frame), then label. Features of one frame have no number of a
-    frame.
+    The columns are mfcc_0_0, mfcc_0_1, ... (family, number, frame), then label. Features of one
+    frame have no number of a frame.
 
     Args:
         path: .csv (written clip by clip, nine digits: float32 reads back as it was) or .parquet.
@@ -61,7 +61,8 @@ def write(
     """
     check(path)
     frames = recipe.frames or length(features)
-    columns = recipe.columns if recipe.frames == 1 else naming.cells(recipe.columns, frames)
+    made = recipe.frontend.columns
+    columns = [column.name for column in (made if recipe.frames == 1 else cells(made, frames))]
     rows = (pad(clip, frames).T.ravel() for clip in features)
     labels = [clip.emotion for clip in clips]
     with atomic_write(path) as temporary:

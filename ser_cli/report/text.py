@@ -1,4 +1,4 @@
-"""A Report as plain text: the table people know, and the two text files beside it."""
+"""A Report as plain text: the table people know, and the two text files next to it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def metrics_text(report: Report) -> str:
     lines += [f"Micro F1: {report.micro_f1:.4f}", f"Calibration error (ECE): {report.ece:.4f}"]
     lines.append(f"Intervals: bootstrap over {report.resampled}")
     lines += ["", "F1 per class:", *(f"  {c.label}: {c.f1:.4f}" for c in report.per_class)]
-    lines += ["", "Accuracy per class (share of its clips labelled right):"]
+    lines += ["", "Accuracy per class (share of clips labelled correctly):"]
     lines += [f"  {c.label}: {c.accuracy:.4f}" for c in report.per_class]
     return "\n".join(lines) + "\n"
 

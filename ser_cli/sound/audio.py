@@ -1,7 +1,7 @@
 """Any audio file -> a mono float32 waveform at the rate that is asked for.
 
 A file is decoded in blocks, and of each block only its mono mix at the target rate is kept: a
-file of many hours needs the memory of its result, whatever its channels, rate or header say.
+file of many hours needs the memory of its result, whatever its channels, rate or header.
 """
 
 from __future__ import annotations
@@ -216,7 +216,7 @@ class _Mixer:
         import soxr
 
         self.rate, self.target, self.channel = rate, target, channel
-        self.count = 0  # samples a channel so far
+        self.count = 0  # samples per channel so far
         self.energies = np.zeros(channels)
         self.mix_energy = 0.0
         self._peak = 0.0

@@ -1,4 +1,4 @@
-"""From a waveform to another that says the same: what makes few speakers go further."""
+"""Changes to a waveform that keep its emotion: what makes a small corpus larger."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.random import Generator
 
-    from ser_cli.types import Floats
+    from ser_cli.types import Copy, Floats
 
 
 def noise(waveform: Floats, rng: Generator, amplitude: float) -> Floats:
@@ -45,6 +45,13 @@ def stretch_and_shift(waveform: Floats, *, rate: float, semitones: float) -> Flo
     return np.asarray(shifted, dtype=np.float32)
 
 
+def tempo_and_pitch(waveform: Floats, copy: Copy) -> Floats:
+    """Stretch to a tempo of .9 to 1.1 and shift the pitch by up to 2 semitones."""
+    return stretch_and_shift(
+        waveform, rate=copy.rng.uniform(0.9, 1.1), semitones=copy.rng.uniform(-2, 2)
+    )
+
+
 def speed(waveform: Floats, rate: float) -> Floats:
     """Play faster (rate above 1) or slower, as a tape does: tempo and pitch move together.
 
@@ -59,7 +66,7 @@ def speed(waveform: Floats, rate: float) -> Floats:
 def shift(waveform: Floats, samples: int) -> Floats:
     """Move in time, later where `samples` is above 0; what leaves at one end enters at the other.
 
-    Nothing that was said is lost, and the length stays.
+    No speech is lost, and the length stays.
     """
     return np.roll(waveform, samples)
 

@@ -33,7 +33,7 @@ class UndecodableError(Exception):
 
 @dataclass
 class Stream:
-    """A file that is being decoded: blocks (n, channels), and seconds it says it holds."""
+    """A file that is being decoded: blocks (n, channels), and the seconds its header states."""
 
     rate: int
     channels: int

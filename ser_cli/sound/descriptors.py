@@ -1,4 +1,4 @@
-"""One number a frame: how loud, how often the waveform changes sign, where its spectrum lies.
+"""One number per frame: how loud, how often the waveform changes sign, where its spectrum lies.
 
 As in features.py, with whose frames these line up, the definitions are librosa 0.11's.
 """

@@ -1,6 +1,6 @@
 """From a waveform to frames of features: pure functions over ONE shared spectrum.
 
-The definitions are librosa 0.11's (its defaults, unless an argument says otherwise), so that
+The definitions are librosa 0.11's (its defaults, unless an argument changes them), so that
 a recipe written down with librosa means the same here; the tests hold them to librosa. What
 differs is the work: one transform serves all features, filterbanks are built once, and the
 frames come first, (T, ...), which is how the networks take them.
@@ -102,7 +102,7 @@ def mfcc(mel: Floats, n_mfcc: int) -> Floats:
 def delta(features: Floats, order: int = 1) -> Floats:
     """Return the local derivative along time, (T, F), by Savitzky and Golay over 9 frames.
 
-    A polynomial of degree `order` is fitted, so its derivative is one number a window; the four
+    A polynomial of degree `order` is fitted, so its derivative is one number per window; the four
     frames at either end, which have no window of their own, take their neighbour's.
 
     Raises:

@@ -38,14 +38,34 @@ def find(paths: Iterable[str | Path]) -> Iterator[Found]:
             yield from _matching(path)
 
 
+def audio_files(folder: Path) -> tuple[Path, ...]:
+    """List the sound files below a folder by file name, then path: the same on every machine."""
+    return tuple(
+        sorted(walk(folder), key=lambda path: (path.name, path.relative_to(folder).as_posix()))
+    )
+
+
+def walk(folder: str | Path, closed: list[OSError] | None = None) -> Iterator[Path]:
+    """Yield the sound files below a folder, sorted folder by folder.
+
+    Hidden files and folders, the "._x.wav" shadows that macOS leaves among them, are passed over.
+
+    Args:
+        folder: Where to look.
+        closed: Is told of the folders that cannot be read.
+    """
+    tell = closed.append if closed is not None else None
+    for place, folders, files in os.walk(folder, onerror=tell):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(place, name) for name in sorted(filter(_is_audio, files)))
+
+
 def _below(folder: str) -> Iterator[Found]:
     closed: list[OSError] = []
     empty = True
-    for place, folders, files in os.walk(folder, onerror=closed.append):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(filter(_is_audio, files)):
-            empty = False
-            yield Found(str(Path(place) / name))
+    for path in walk(folder, closed):
+        empty = False
+        yield Found(str(path))
     for error in closed:
         yield Found(str(error.filename), f"the folder cannot be read ({error.strerror})")
     if empty and not closed:
@@ -63,7 +83,7 @@ def _matching(pattern: str) -> Iterator[Found]:
         else:
             yield Found(match)
     if not folders and not files:
-        yield Found(pattern, "nothing that is audio matches this")
+        yield Found(pattern, "no audio file matches this")
 
 
 def _is_audio(name: str) -> bool:

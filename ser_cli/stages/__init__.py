@@ -1,1 +1,1 @@
-"""One file a command: each joins the steps below and returns a result."""
+"""One file per command: each joins the steps below and returns a result."""

@@ -1,4 +1,4 @@
-"""`ser download-ravdess`: bring the corpus here, verify every clip, remember where it is."""
+"""Bring a corpus here, verify every clip, remember where it is."""
 
 from __future__ import annotations
 
@@ -9,14 +9,19 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from ser_cli.data.corpora import ravdess
+from ser_cli.data import corpora
 from ser_cli.data.fetch import fetch
 from ser_cli.data.store import atomic_write, cache_dir, remember, remembered, write_text
 from ser_cli.data.unpack import unpack
-from ser_cli.errors import DataError, FetchError
-from ser_cli.types import Progress
+from ser_cli.data.verification import Archive, Source, Verification, verify
+from ser_cli.errors import DataError, FetchError, UsageError
+
+if TYPE_CHECKING:
+    from ser_cli.jobs.clips import DownloadUsualJob
+    from ser_cli.types import Progress
 
 # Archives and half-done work lie in a hidden folder, which no corpus looks into.
 _WORK = ".download"
@@ -27,7 +32,7 @@ class DownloadResult:
     """Where the verified corpus lies.
 
     Attributes:
-        folder: Holds the clips; `--data ravdess` finds it from now on.
+        folder: Holds the clips; `--data NAME` finds it from now on.
         ok: Clips verified.
         skipped: Nothing had to be brought: all of it was there.
         licence: What the user must keep to.
@@ -37,158 +42,170 @@ class DownloadResult:
     folder: Path
     ok: int
     skipped: bool
-    licence: str = ravdess.LICENCE
-    citation: str = ravdess.CITATION
+    licence: str
+    citation: str
 
 
-def download_ravdess(
-    dest: Path | None = None,
-    *,
-    subset: ravdess.Subset = "all",
-    source: str | None = None,
-    progress: Progress | None = None,
-) -> DownloadResult:
-    """Make RAVDESS available, from Zenodo or from a copy; what is there already stays.
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """What is to be brought: the corpus, its part (None is all of it), and who is told."""
 
-    Whatever the source, each clip's samples are compared with the index. Interrupted, it goes
-    on where it stopped when it is called again.
+    name: str
+    source: Source
+    part: str | None
+    given: str | None
+    progress: Progress | None
+
+
+def download(job: DownloadUsualJob, *, progress: Progress | None = None) -> DownloadResult:
+    """Make a corpus available, from its publisher or from a copy; what is there already stays.
+
+    Whatever the source, each clip's samples are compared with the index. Interrupted, it resumes
+    when it is called again.
 
     Args:
-        dest: Where to put the clips; by default SER_RAVDESS_DIR, else a folder in the cache. A
-            source folder that holds clips is used in place unless dest is given.
-        subset: Which part of the corpus.
-        source: A folder of clips or of the archives, one archive, the address of one, or a
-            mirror's address to which the archives' names are added. None is Zenodo.
+        job: The corpus; where to put the clips (by default the folder that its variable names,
+            else one in the cache); which part; and where to take it from: a folder of clips or
+            of the archives, one archive, the address of one, or a mirror's address to which the
+            archives' names are added. A folder that holds clips is used in place unless the job
+            names a destination.
         progress: Told (done, total or 0, note); the notes "fetching NAME" (bytes), "unpacking
             NAME" (entries) and "verifying" (clips) tell the phase, any other why it waits.
 
     Raises:
+        UsageError: The corpus cannot be fetched, or has no such part.
         DataError: Clips are missing or wrong after all, or the source is not there.
         FetchError: The download failed.
         SerError: The disk has too little space.
     """
-    folder = _folder(dest, source, subset, progress)
-    found = _verify(folder, subset, progress)
+    task, corpus = _task(job, progress), corpora.get(job.name)
+    folder = _folder(task, job.dest)
+    found = _verify(task, folder)
     lacking = frozenset(found.missing + found.wrong)
     unfit: set[str] = set()
     if lacking:
         try:
-            for supply in _supplies(source, lacking):
-                unfit |= _bring(supply, folder, lacking, progress)
+            for supply in _supplies(task, lacking):
+                unfit |= _bring(task, supply, folder, lacking)
         except OSError as error:
             raise DataError(f"{folder} cannot be used: {error}", hint="choose --dest") from error
         shutil.rmtree(folder / _WORK, ignore_errors=True)
-        found = _verify(folder, subset, progress)
+        found = _verify(task, folder)
     if found.missing or found.wrong:
-        raise _incomplete(folder, found, unfit, source)
-    remember(ravdess.NAME, str(folder))
-    return DownloadResult(folder, found.ok, skipped=not lacking)
+        raise _incomplete(task, folder, found, unfit)
+    remember(job.name, str(folder))
+    return DownloadResult(
+        folder, found.ok, not lacking, licence=corpus.licence, citation=corpus.citation
+    )
 
 
-def _folder(
-    dest: Path | None, source: str | None, subset: ravdess.Subset, progress: Progress | None
-) -> Path:
+def _task(job: DownloadUsualJob, progress: Progress | None) -> _Task:
+    source = corpora.get(job.name).source
+    if source is None:
+        raise UsageError(f"{job.name} cannot be fetched", hint="give it with --data FOLDER")
+    if job.subset != "all" and job.subset not in source.archives:
+        raise UsageError(
+            f"{job.name} has no part {job.subset!r}", hint=f"there is {', '.join(source.archives)}"
+        )
+    part = None if job.subset == "all" else job.subset
+    return _Task(job.name, source, part, job.source, progress)
+
+
+def _folder(task: _Task, dest: Path | None) -> Path:
     """Decide where the clips are, or are to be."""
     if dest is not None:
         return dest.resolve()
-    if source is not None and _is_copy(source):
-        return Path(source).resolve()
-    if named := os.environ.get("SER_RAVDESS_DIR"):
+    if task.given is not None and _is_copy(task):
+        return Path(task.given).resolve()
+    if named := os.environ.get(task.source.variable):
         return Path(named).resolve()
-    own = (cache_dir() / ravdess.NAME).resolve()
+    own = (cache_dir() / task.name).resolve()
     # What was used in place and is not whole any more is the user's: it is not filled up.
-    before = Path(remembered(ravdess.NAME) or own)
-    found = _verify(before, subset, progress)
+    before = Path(remembered(task.name) or own)
+    found = _verify(task, before)
     return own if found.missing or found.wrong else before
 
 
-def _is_copy(source: str) -> bool:
+def _is_copy(task: _Task) -> bool:
     """Tell whether this is a folder of clips, with no archives that might hold more of them."""
-    return not _archives(Path(source)) and bool(ravdess.clip_paths(Path(source)))
+    folder = Path(str(task.given))
+    return not _archives(task, folder) and bool(task.source.paths(folder))
 
 
-def _archives(folder: Path) -> list[Path]:
+def _archives(task: _Task, folder: Path) -> list[Path]:
     """Find the published archives in a folder, also under the names browsers give to copies."""
-    stems = [Path(archive.name).stem for archive in ravdess.ARCHIVES.values()]
+    stems = [Path(archive.name).stem for archive in task.source.archives.values()]
     return sorted(path for stem in stems for path in folder.glob(f"{stem}*.zip"))
 
 
-def _supplies(source: str | None, lacking: Collection[str]) -> list[Path | ravdess.Archive]:
+def _supplies(task: _Task, lacking: Collection[str]) -> list[Path | Archive]:
     """List the folders and archives that may hold what is lacking.
 
-    Only Zenodo's own archives must have the published MD5; of others the index decides.
+    Only the publisher's own archives must have the published MD5; of others the index decides.
     """
-    channels = {fields["channel"] for name in lacking if (fields := ravdess.parse(name))}
-    wanted = [ravdess.ARCHIVES[channel] for channel in sorted(channels)]
-    if source is None:
+    parts = sorted({part for name in lacking if (part := task.source.part(name))})
+    wanted = [task.source.archives[part] for part in parts]
+    if task.given is None:
         return [*wanted]
-    if "://" in source:
-        if (path := urlsplit(source).path).lower().endswith(".zip"):
-            return [ravdess.Archive(Path(path).name, source)]
-        base = source.rstrip("/")
-        return [ravdess.Archive(archive.name, f"{base}/{archive.name}") for archive in wanted]
-    local = Path(source)
+    if "://" in task.given:
+        if (path := urlsplit(task.given).path).lower().endswith(".zip"):
+            return [Archive(Path(path).name, task.given)]
+        base = task.given.rstrip("/")
+        return [Archive(archive.name, f"{base}/{archive.name}") for archive in wanted]
+    local = Path(task.given)
     if local.is_file():
         return [local]
-    found = [*_archives(local), *([local] if ravdess.clip_paths(local) else [])]
+    found = [*_archives(task, local), *([local] if task.source.paths(local) else [])]
     if not found:
         raise DataError(
-            f"{source} is no archive, and no folder with RAVDESS's clips or archives",
+            f"{local} is neither an archive nor a folder of clips or archives of {task.name}",
             hint=f"expected there: {', '.join(archive.name for archive in wanted)}; without "
-            "--from they are fetched from Zenodo",
+            "--from they are fetched from their publisher",
         )
     return [*found]
 
 
 def _bring(
-    supply: Path | ravdess.Archive,
-    folder: Path,
-    lacking: Collection[str],
-    progress: Progress | None,
+    task: _Task, supply: Path | Archive, folder: Path, lacking: Collection[str]
 ) -> frozenset[str]:
     """Put a supply's clips into the folder where they are lacking; return those not as published.
 
     A fetched archive is deleted once it is unpacked, or found to be none; a user's own stays.
     """
-    if isinstance(supply, ravdess.Archive):
+    if isinstance(supply, Archive):
         archive = folder / _WORK / supply.name
         if not archive.is_file():
-            fetch(supply.url, archive, size=supply.size, md5=supply.md5, progress=progress)
+            fetch(supply.url, archive, size=supply.size, md5=supply.md5, progress=task.progress)
         try:
-            unfit = _bring(archive, folder, lacking, progress)
+            unfit = _bring(task, archive, folder, lacking)
         except FetchError:
             archive.unlink()
             raise
         archive.unlink()
         return unfit
     if supply.is_dir():
-        return _place(supply, folder, lacking, progress, move=False)
+        return _place(task, supply, folder, lacking, move=False)
     unpacked = folder / _WORK / "unpacked"
     shutil.rmtree(unpacked, ignore_errors=True)
     try:
-        unpack(supply, unpacked, progress=progress)
-        return _place(unpacked, folder, lacking, progress, move=True)
+        unpack(supply, unpacked, progress=task.progress)
+        return _place(task, unpacked, folder, lacking, move=True)
     finally:
         shutil.rmtree(unpacked, ignore_errors=True)
 
 
 def _place(
-    source: Path,
-    folder: Path,
-    lacking: Collection[str],
-    progress: Progress | None,
-    *,
-    move: bool,
+    task: _Task, given: Path, folder: Path, lacking: Collection[str], *, move: bool
 ) -> frozenset[str]:
     """Copy or move the lacking clips that are as published; return the names of those not."""
-    offered, here = ravdess.clip_paths(source), ravdess.clip_paths(folder)
-    unfit = ravdess.verify(source, progress, trusted=offered.keys() - lacking).wrong
+    offered, here = task.source.paths(given), task.source.paths(folder)
+    trusted = offered.keys() - lacking
+    unfit = verify(task.source, given, task.progress, trusted=trusted).wrong
     for name, path in offered.items():
-        fields = ravdess.parse(name)
-        if fields is None or name not in lacking or name in unfit:
+        if name not in lacking or name in unfit:
             continue
         old = here.get(name)
-        home = old.parent if old else folder / fields["channel"] / f"Actor_{fields['speaker']}"
+        home = old.parent if old else folder / task.source.home(name)
         with atomic_write(home / path.name) as temporary:
             if move:
                 path.replace(temporary)
@@ -199,27 +216,25 @@ def _place(
     return frozenset(unfit)
 
 
-def _verify(
-    folder: Path, subset: ravdess.Subset, progress: Progress | None
-) -> ravdess.Verification:
+def _verify(task: _Task, folder: Path) -> Verification:
     """Compare the folder with the index, reading only what changed since it was found right."""
     record = cache_dir() / "verified" / f"{sha256(str(folder).encode()).hexdigest()[:16]}.json"
-    stamps = _stamps(folder)
+    stamps = _stamps(task.source, folder)
     known = _read(record)
     trusted = {name for name, stamp in stamps.items() if known.get(name) == stamp}
-    found = ravdess.verify(folder, progress, subset=subset, trusted=trusted)
-    right = trusted.union(ravdess.index(subset)).difference(found.missing, found.wrong)
+    found = verify(task.source, folder, task.progress, part=task.part, trusted=trusted)
+    right = trusted.union(task.source.digests(task.part)).difference(found.missing, found.wrong)
     fresh = {name: stamps[name] for name in sorted(right)}
     if fresh != known:
         write_text(record, json.dumps(fresh))
     return found
 
 
-def _stamps(folder: Path) -> dict[str, list[str | int]]:
+def _stamps(source: Source, folder: Path) -> dict[str, list[str | int]]:
     """Return clip name -> path, bytes and time of change, by which a changed file is noticed."""
     return {
         name: [str(path), path.stat().st_size, path.stat().st_mtime_ns]
-        for name, path in ravdess.clip_paths(folder).items()
+        for name, path in source.paths(folder).items()
     }
 
 
@@ -231,22 +246,22 @@ def _read(record: Path) -> dict[str, list[str | int]]:
 
 
 def _incomplete(
-    folder: Path, found: ravdess.Verification, unfit: Collection[str], source: str | None
+    task: _Task, folder: Path, found: Verification, unfit: Collection[str]
 ) -> DataError:
     """Name what is missing and what is wrong, and the next step."""
     wrong = sorted({*found.wrong, *(name for name in found.missing if name in unfit)})
     missing = [name for name in found.missing if name not in unfit]
-    said = [
+    counts = [
         _count(names, what) for names, what in ((missing, "missing"), (wrong, "wrong")) if names
     ]
     hint = "run the same command again"
-    if source is not None:
-        hint = "run `ser download-ravdess` without --from to fetch from Zenodo what is lacking"
+    if task.given is not None:
+        hint = f"run `ser download {task.name}` without --from to fetch what is missing"
         hint += f" (with --dest {folder} into this folder)"
-    for channel in ("speech", "song"):
-        if not any(ravdess.in_subset(name, channel) for name in missing + wrong) and found.ok:
-            hint += f"; its {channel} is complete: --subset {channel} takes that alone"
-    return DataError(f"RAVDESS in {folder} is not complete: {' and '.join(said)}", hint=hint)
+    for part in task.source.archives:
+        if found.ok and not any(task.source.part(name) == part for name in missing + wrong):
+            hint += f"; its {part} is complete: --subset {part} takes only that"
+    return DataError(f"{task.name} in {folder} is not complete: {' and '.join(counts)}", hint=hint)
 
 
 def _count(names: list[str], what: str) -> str:

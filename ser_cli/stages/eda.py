@@ -16,12 +16,17 @@ from ser_cli.data.store import write_csv
 from ser_cli.errors import DataError, UsageError
 from ser_cli.model.preprocess import LENGTH_PERCENTILE
 from ser_cli.report import corpus_figures, plotting
-from ser_cli.sound import audio, naming
+from ser_cli.report import rows as report_rows
+from ser_cli.sound import audio
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ser_cli.types import Clip, Floats, Progress, Recipe
+    from ser_cli.data.cache import Features
+    from ser_cli.jobs.clips import EdaJob
+    from ser_cli.recipes import Recipe
+    from ser_cli.sound.frontend import Column
+    from ser_cli.types import Clip, Failures, Progress
 
     Doubles = NDArray[np.float64]
 
@@ -37,7 +42,7 @@ MFCC_MEANS = "mean_features_mfcc.csv"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Survey:
+class CorpusSummary:
     """What was found about the clips that can be read.
 
     Attributes:
@@ -46,7 +51,7 @@ class Survey:
         seconds: (N,) as the files' headers state it.
         rates: (N,) sample rate of each file in Hz.
         frames: (N,) frames of features.
-        rows: R names of features; see `sound.naming`.
+        rows: R rows of features, the first column of each.
         means: (N, R) mean of each over the frames of a clip.
         failed: Path and reason of the clips that could not be read.
     """
@@ -56,9 +61,9 @@ class Survey:
     seconds: Doubles
     rates: NDArray[np.int64]
     frames: NDArray[np.int64]
-    rows: tuple[str, ...]
+    rows: tuple[Column, ...]
     means: Doubles
-    failed: tuple[tuple[Path, str], ...]
+    failed: Failures
 
     @property
     def emotions(self) -> tuple[str, ...]:
@@ -71,48 +76,42 @@ class Survey:
         return {emotion: values[labels == emotion] for emotion in self.emotions}
 
 
-def survey(
-    data: str,
-    *,
-    recipe: str = recipes.DEFAULT,
-    jobs: int = -1,
-    progress: Progress | None = None,
-) -> Survey:
+def survey(job: EdaJob, *, progress: Progress | None = None) -> CorpusSummary:
     """Look at every clip of a corpus: its file's header, and its features.
 
     Args:
-        data: What `corpora.load` takes.
-        recipe: Whose features.
-        jobs: Worker processes; -1 is one a core.
+        job: Which corpora, and whose features.
         progress: Told of features.
 
     Raises:
         DataError: There is no such corpus, or no clip of it can be read.
         UsageError: There is no such recipe.
     """
-    system, clips = recipes.get(recipe), corpora.load(data)
-    made = cache.extract(clips, system, jobs=jobs, progress=progress)
+    system, clips = recipes.get(job.recipe), corpora.load(*job.corpora)
+    made = cache.extract(clips, system.frontend, jobs=job.jobs, progress=progress)
     if not made.clips:
         path, reason = made.failed[0]
         raise DataError(
-            f"no clip of {data} can be read; the first is {path}: {reason}",
+            f"no clip of {corpora.describe(job.corpora)} can be read; the first is {path}: "
+            f"{reason}",
             hint="check that the files play",
         )
     rates, seconds = zip(*(audio.measure(clip.path) for clip in made.clips), strict=True)
-    return Survey(
+    columns = system.frontend.columns
+    return CorpusSummary(
         recipe=system,
         clips=made.clips,
         seconds=np.array(seconds, np.float64),
         rates=np.array(rates, np.int64),
         frames=np.array([len(features) for features in made.features], np.int64),
-        rows=tuple(dict.fromkeys(map(naming.row, system.columns))),
-        means=_means(made.features, system.columns),
+        rows=tuple({column.row: column for column in reversed(columns)}.values())[::-1],
+        means=_means(made.features, columns),
         failed=made.failed,
     )
 
 
 def write(
-    found: Survey, folder: Path = FOLDER, *, bar_plot: Path | None = None
+    found: CorpusSummary, folder: Path = FOLDER, *, bar_plot: Path | None = None
 ) -> tuple[Path, ...]:
     """Write all tables and pictures, and return their paths.
 
@@ -135,8 +134,10 @@ def write(
     figures = (
         corpus_figures.durations(found.by_emotion(found.seconds)),
         corpus_figures.frame_lengths(found.frames.tolist(), found.recipe.frames),
-        corpus_figures.distributions(_families(found)),
-        corpus_figures.correlations(correlations(found.means), found.rows),
+        corpus_figures.distributions(
+            _families(found), {row.family: row.unit for row in found.rows}
+        ),
+        corpus_figures.correlations(correlations(found.means), [row.family for row in found.rows]),
     )
     pictures = {chart: corpus_figures.class_counts({"clips": counts(found)})}
     pictures |= {folder / name: figure for name, figure in zip(PICTURES, figures, strict=True)}
@@ -154,20 +155,20 @@ def check(folder: Path, bar_plot: Path | None) -> Path:
     path = bar_plot or folder / BAR_PLOT
     if path.suffix.lower() not in plotting.SUFFIXES:
         raise UsageError(
-            f"{path} is not named like a picture", hint="end it in " + ", ".join(plotting.SUFFIXES)
+            f"{path} is not a picture file name", hint="end it in " + ", ".join(plotting.SUFFIXES)
         )
     if path.resolve() in {(folder / name).resolve() for name in PICTURES}:
-        raise UsageError(f"{path} is another of the pictures", hint="name the bar plot otherwise")
+        raise UsageError(f"{path} is already another picture", hint="rename the bar plot")
     return path
 
 
-def counts(found: Survey) -> dict[str, int]:
+def counts(found: CorpusSummary) -> dict[str, int]:
     """Return the number of clips of each emotion, sorted by name."""
     return dict(sorted(Counter(clip.emotion for clip in found.clips).items()))
 
 
-def summary(found: Survey) -> tuple[tuple[str, float | str, str], ...]:
-    """Return what eda_summary.csv says: measure, value and unit."""
+def summary(found: CorpusSummary) -> tuple[tuple[str, float | str, str], ...]:
+    """Return the contents of eda_summary.csv: measure, value and unit."""
     speakers = {clip.speaker for clip in found.clips}
     rates = sorted(Counter(found.rates.tolist()).items())
     known = len(speakers) if corpora.has_speakers(found.clips) else "unknown"
@@ -180,15 +181,15 @@ def summary(found: Survey) -> tuple[tuple[str, float | str, str], ...]:
         ("duration_total", round(float(found.seconds.sum()), 2), "s"),
         *_spread("duration", found.seconds, "s"),
         ("recipe", found.recipe.name, ""),
-        ("recipe_sample_rate", found.recipe.sample_rate, "Hz"),
-        ("recipe_features", found.recipe.features, "a frame"),
+        ("recipe_sample_rate", found.recipe.frontend.sample_rate, "Hz"),
+        ("recipe_features", found.recipe.frontend.width, "per frame"),
         *_spread("frames", found.frames, "frames"),
         ("frames_95th_percentile", int(np.percentile(found.frames, LENGTH_PERCENTILE)), "frames"),
     )
 
 
-def notes(found: Survey) -> tuple[str, ...]:
-    """Say what is missing that one would look for."""
+def notes(found: CorpusSummary) -> tuple[str, ...]:
+    """Report what is missing that one would look for."""
     lines = []
     if len(found.emotions) < 2:
         lines.append(f"all clips are {found.emotions[0]!r}: there is nothing to compare them with")
@@ -199,12 +200,12 @@ def notes(found: Survey) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def as_record(found: Survey, written: Sequence[Path]) -> dict[str, Any]:
+def as_record(found: CorpusSummary, written: Sequence[Path]) -> dict[str, Any]:
     """Return the findings as plain values, for JSON."""
     return {
         **{measure: value for measure, value, _ in summary(found)},
         "clips": counts(found),
-        "failed": [{"file": str(path), "error": reason} for path, reason in found.failed],
+        "failed": report_rows.failures(found.failed),
         "notes": list(notes(found)),
         "written": [str(path) for path in written],
     }
@@ -221,10 +222,10 @@ def correlations(means: Doubles) -> Doubles:
     return matrix
 
 
-def _means(features: Sequence[Floats], columns: Sequence[str]) -> Doubles:
+def _means(features: Features, columns: Sequence[Column]) -> Doubles:
     """Return the mean of each row over the frames of each clip: (N, R)."""
     frames = np.stack([clip.mean(axis=0, dtype=np.float64) for clip in features])
-    return _grouped(frames, [naming.row(column) for column in columns])
+    return _grouped(frames, [column.row for column in columns])
 
 
 def _grouped(values: Doubles, names: Sequence[str]) -> Doubles:
@@ -236,8 +237,9 @@ def _grouped(values: Doubles, names: Sequence[str]) -> Doubles:
     return sums / np.bincount(at)
 
 
-def _families(found: Survey) -> dict[str, dict[str, Doubles]]:
-    names = [naming.family(row) for row in found.rows]
+def _families(found: CorpusSummary) -> dict[str, dict[str, Doubles]]:
+    """Return family -> emotion -> one value per clip."""
+    names = [row.family for row in found.rows]
     values = _grouped(found.means, names)
     return {family: found.by_emotion(values[:, k]) for k, family in enumerate(dict.fromkeys(names))}
 
@@ -251,21 +253,21 @@ def _spread(
         yield f"{name}_{statistic}", round(float(compute(values)), 4), unit
 
 
-def _label_rows(found: Survey) -> Iterator[tuple[object, ...]]:
+def _label_rows(found: CorpusSummary) -> Iterator[tuple[object, ...]]:
     yield "emotion", "clips", "share", "mean_duration_s"
     for emotion, seconds in found.by_emotion(found.seconds).items():
         share = len(seconds) / len(found.clips)
         yield emotion, len(seconds), f"{share:.4f}", f"{seconds.mean():.3f}"
 
 
-def _mean_rows(found: Survey) -> list[tuple[object, ...]]:
+def _mean_rows(found: CorpusSummary) -> list[tuple[object, ...]]:
     """Return the mean MFCC of each emotion, each clip counting once."""
     chosen = _mfcc(found)
-    head = ("emotion", *(found.rows[k] for k in chosen))
+    head = ("emotion", *(found.rows[k].row for k in chosen))
     groups = found.by_emotion(found.means[:, chosen]).items()
     return [head, *((name, *(f"{v:.6g}" for v in part.mean(axis=0))) for name, part in groups)]
 
 
-def _mfcc(found: Survey) -> list[int]:
+def _mfcc(found: CorpusSummary) -> list[int]:
     """Return the places of MFCC and what is derived from them."""
-    return [k for k, row in enumerate(found.rows) if row.startswith("mfcc_")]
+    return [k for k, row in enumerate(found.rows) if row.row.startswith("mfcc_")]

@@ -2,93 +2,91 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ser_cli import recipes
 from ser_cli.data import corpora
+from ser_cli.data.labels import normalise_label
 from ser_cli.errors import ArtifactsError, UsageError
-from ser_cli.model import artifacts, network, sklearn_files
-from ser_cli.stages.evaluate import Evaluation, learned_from, score
+from ser_cli.model import artifacts, sklearn_files
+from ser_cli.model.network import Network, OnnxNetwork
+from ser_cli.model.pipeline import Pipeline
+from ser_cli.report.scoring import learned_from, score
 
 if TYPE_CHECKING:
-    from ser_cli.types import Preprocessor, Progress, Recipe
+    from ser_cli.jobs.training import EvaluateJob
+    from ser_cli.recipes import Recipe
+    from ser_cli.report.evaluation import Evaluation
+    from ser_cli.types import Preprocessor, Progress
 
 
-@dataclass(frozen=True, slots=True)
-class Files:
-    """A trained system without its folder.
+def evaluate(job: EvaluateJob, *, progress: Progress | None = None) -> Evaluation:
+    """Score the files of a trained system on all clips of a corpus.
 
-    Attributes:
-        model: .onnx or .keras.
-        scaler: scaler.pkl.
-        encoder: label_encoder.pkl.
-        max_len: max_len.npy; None where the recipe fixes the length.
-    """
-
-    model: Path
-    scaler: Path
-    encoder: Path
-    max_len: Path | None = None
-
-
-def evaluate(
-    files: Files,
-    data: str,
-    *,
-    recipe: str = recipes.DEFAULT,
-    jobs: int = -1,
-    progress: Progress | None = None,
-) -> Evaluation:
-    """Score files of a trained system on all clips of a corpus.
+    Its probabilities are not calibrated: no file states how.
 
     Args:
-        files: The system. Its probabilities are not calibrated: no file says how.
-        data: What `corpora.load` takes.
-        recipe: Makes its features.
-        jobs: Processes that extract features.
+        job: The files, the data, and the recipe that makes the features.
         progress: Told of features.
 
     Raises:
-        ArtifactsError: A file is missing, damaged, not to be trusted, or fits not the others.
+        ArtifactsError: A file is missing, damaged, not to be trusted, or does not fit the others.
         UsageError: The length is neither given nor fixed, or the model is no network.
         DataError: No clip can be scored.
     """
-    system = recipes.get(recipe)
-    preprocessor = _preprocessor(files, system)
-    predict = network.load(files.model, preprocessor, features=system.features)
-    clips = corpora.load(data)
-    scored = score(clips, system, preprocessor.classes, predict, jobs=jobs, progress=progress)
-    folder = files.model.parent
+    assert job.model
+    system = recipes.get(job.recipe)
+    preprocessor = _preprocessor(job, system)
+    folder = job.model.parent
+    pipeline = Pipeline(system.frontend, preprocessor, _network(job.model))
+    clips = corpora.load(*job.data)
+    scored = score(clips, pipeline, progress=progress)
     known = artifacts.is_complete(folder)
     learned = learned_from(clips, artifacts.read_split(folder)) if known else ()
-    unknown = () if known else ("which clips the model has learned from is not known",)
+    unknown = () if known else ("it is not known which clips the model was trained on",)
     return replace(
         scored,
-        title=f"{recipe} ({files.model})",
-        protocol=f"all clips of {data}",
+        title=f"{job.recipe} ({job.model})",
+        protocol=f"all clips of {corpora.describe(job.data)}",
         audit=learned,
         leaky=bool(learned),
         notes=(*scored.notes, *unknown, "the probabilities are not calibrated"),
     )
 
 
-def _preprocessor(files: Files, recipe: Recipe) -> Preprocessor:
-    length = files.max_len or recipe.frames
+def _network(path: Path) -> Network:
+    """Return a network that no manifest vouches for."""
+    kind = path.suffix.lower()
+    if kind not in (".onnx", ".keras"):
+        raise UsageError(
+            f"{path} is not a network that can be run here", hint="name a .onnx or a .keras file"
+        )
+    if not path.is_file():
+        raise ArtifactsError(f"{path}: no such file", hint="train one: ser train")
+    if kind == ".onnx":
+        return OnnxNetwork(path)
+    from ser_cli.export import keras_network
+
+    return keras_network.load(path)
+
+
+def _preprocessor(job: EvaluateJob, recipe: Recipe) -> Preprocessor:
+    assert job.scaler and job.encoder
+    length = job.max_len or recipe.frames
     if length is None:
         raise UsageError(
-            f"the length of a clip is learned in {recipe.name}, and --model does not say it",
+            f"{recipe.name} learns the length of its clips, and --model does not state it",
             hint="--max-len FOLDER/max_len.npy",
         )
-    read = sklearn_files.read(files.scaler, files.encoder, length)
-    expected = {
-        "frame": recipe.features, "cell": recipe.features * read.max_len, "none": 0
-    }[recipe.scale]  # fmt: skip
+    read = sklearn_files.read(job.scaler, job.encoder, length)
+    width = recipe.frontend.width
+    expected = {"frame": width, "cell": width * read.max_len, "none": 0}[recipe.scale]
     if len(read.mean) != expected:
         raise ArtifactsError(
-            f"{files.scaler} scales {len(read.mean)} values, and {recipe.name} has {expected}",
-            hint="name the recipe and the length it was trained with: --recipe, --max-len",
+            f"{job.scaler} scales {len(read.mean)} values, but {recipe.name} has {expected}",
+            hint="give the recipe and the length it was trained with: --recipe, --max-len",
         )
-    # Other systems write "fear" or "surprise".
-    return replace(read, classes=tuple(map(corpora.normalise_label, read.classes)))
+    # Other programs write "fear" or "surprise".
+    return replace(read, classes=tuple(map(normalise_label, read.classes)))

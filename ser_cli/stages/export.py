@@ -16,21 +16,21 @@ from ser_cli import recipes
 from ser_cli.data import cache, corpora
 from ser_cli.data.store import atomic_write
 from ser_cli.errors import ArtifactsError, DataError, UsageError
-from ser_cli.export import formats, parity
-from ser_cli.export.onnx import load_onnx
-from ser_cli.model import artifacts, network, preprocess
+from ser_cli.jobs.export import QUANTIZED
+from ser_cli.model import artifacts, preprocess
+from ser_cli.model.network import OnnxNetwork
+from ser_cli.report import rows
 from ser_cli.sound.audio import EXTENSIONS
 from ser_cli.sound.files import find
-from ser_cli.training import trainer
 from ser_cli.types import Clip
 
 if TYPE_CHECKING:
-    import keras
-
-    from ser_cli.export.formats import Format
-    from ser_cli.export.parity import Parity, Run
+    from ser_cli.export.formats import Target
+    from ser_cli.export.keras_network import KerasNetwork
+    from ser_cli.export.parity import Parity
+    from ser_cli.jobs.export import ExportJob
     from ser_cli.model.artifacts import Artifacts
-    from ser_cli.types import Progress
+    from ser_cli.types import Failures, Progress
 
 CHECKED = 200  # clips, at most: of RAVDESS every speaker in every emotion
 
@@ -38,7 +38,7 @@ _SAVED_MODEL = {"saved_model.pb", "fingerprint.pb", "variables", "assets"}
 
 
 @dataclass(frozen=True, slots=True)
-class Exported:
+class ExportResult:
     """A file that passed the check, and what its user should know.
 
     Attributes:
@@ -61,72 +61,70 @@ class Exported:
     shape: tuple[int, int]
     parity: Parity
     learned: int
-    failed: tuple[tuple[Path, str], ...]
+    failed: Failures
 
 
 def export(
-    name: str,
+    job: ExportJob,
     *,
-    quantize: str | None = None,
-    folder: Path | None = None,
-    recipe: str = recipes.DEFAULT,
-    out: Path | None = None,
-    data: str | None = None,
-    jobs: int = -1,
     progress: Progress | None = None,
     say: Callable[[str], None] = lambda _: None,
-) -> Exported:
-    """Write a trained network in another format, if it says on real clips what it should.
+) -> ExportResult:
+    """Write a trained network in another format, if it labels real clips as it should.
 
     float32 and fp16 must not change a single label, int8 at most 2 %.
 
     Args:
-        name: One of `formats.FORMATS`.
-        quantize: One of the format's; None is float32.
-        folder: Artifacts folder; see `artifacts.resolve`.
-        recipe: Whose artifacts, where no folder is given.
-        out: File, or folder of a SavedModel; None is named after the recipe, in the current one.
-        data: Clips to check on: what `corpora.load` takes, or any recordings; None is RAVDESS.
-        jobs: Processes that extract features.
+        job: What of, as what, where to, and which clips to check on: what `corpora.load` takes,
+            or any recordings.
         progress: Told of features.
         say: Told what a user should know while it runs.
 
     Raises:
-        UsageError: There is no such format or quantization, or `out` is not to be replaced.
+        UsageError: The format is not quantized so, or what is there is not to be replaced.
         DataError: There are no clips to check on.
         ArtifactsError: The folder cannot be exported, or the check failed: nothing was written.
     """
-    kind = formats.get(name, quantize)
+    if job.quantize and job.format not in QUANTIZED:
+        raise UsageError(
+            f"{job.format} is not quantized with {job.quantize}",
+            hint=f"--format {' or '.join(QUANTIZED)}",
+        )
     trained = artifacts.load(
-        artifacts.resolve(folder, recipe=recipe), verify=(*artifacts.NEEDED, artifacts.KERAS)
+        artifacts.resolve(job.folder, recipe=job.recipe),
+        verify=(*artifacts.NEEDED, artifacts.KERAS),
     )
-    target = _target(out, kind, trained.recipe, quantize)
-    clips = balanced(_clips(data), CHECKED)
+    clips = balanced(_clips(job.data), CHECKED)
     say(f"model: {trained.folder}")
-    model = _network(trained, needed=kind.from_keras)
-    system = recipes.get(trained.recipe)
-    made = cache.extract(clips, system, jobs=jobs, progress=progress)
+    from ser_cli.export import formats, parity
+
+    kind = formats.get(job.format)
+    target = _target(job.out, kind, trained.recipe, job.quantize)
+    network = _network(trained, needed=kind.from_keras)
+    frontend = recipes.get(trained.recipe).frontend.within(trained.folder)
+    made = cache.extract(clips, frontend, progress=progress)
     if not made.clips:
-        raise DataError("none of the clips can be read", hint="look with: ser extract --data DIR")
+        raise DataError("none of the clips can be read", hint="see why: ser extract --data DIR")
     x = preprocess.transform(made.features, trained.preprocessor)
     with _replacing(target, kind) as temporary:
-        kind.write(trained, model, temporary, quantize)
-        compared = parity.compare(_original(trained, model), kind.load(temporary), x)
-        parity.require(compared, name, quantize)
-    return Exported(
+        kind.write(trained, network and network.model, temporary, job.quantize)
+        original = network or OnnxNetwork(trained.onnx)
+        compared = parity.compare(original, kind.load(temporary), x)
+        parity.require(compared, job.format, job.quantize)
+    return ExportResult(
         file=target,
-        format=name,
-        quantize=quantize,
-        source=trained.folder / (artifacts.ONNX if model is None else artifacts.KERAS),
+        format=job.format,
+        quantize=job.quantize,
+        source=trained.folder / (artifacts.KERAS if network else artifacts.ONNX),
         trained=trained,
-        shape=(trained.preprocessor.max_len, system.features),
+        shape=(trained.preprocessor.max_len, frontend.width),
         parity=compared,
         learned=_learned(made.clips, trained),
         failed=made.failed,
     )
 
 
-def as_record(exported: Exported) -> dict[str, Any]:
+def as_record(exported: ExportResult) -> dict[str, Any]:
     """Return the result as plain values, for JSON."""
     trained, compared = exported.trained, exported.parity
     return {
@@ -146,7 +144,7 @@ def as_record(exported: Exported) -> dict[str, Any]:
         "input": ["N", *exported.shape],
         "outputs": list(trained.preprocessor.classes),
         "temperature": trained.temperature,
-        "failed": [{"file": str(path), "error": reason} for path, reason in exported.failed],
+        "failed": rows.failures(exported.failed),
     }
 
 
@@ -171,7 +169,7 @@ def balanced(clips: Sequence[Clip], count: int) -> tuple[Clip, ...]:
     return tuple(clips[number] for number in chosen)
 
 
-def _target(out: Path | None, kind: Format, recipe: str, quantize: str | None) -> Path:
+def _target(out: Path | None, kind: Target, recipe: str, quantize: str | None) -> Path:
     """Return where to write; nothing is replaced but an export of the same format."""
     default = "-".join(filter(None, (recipe, quantize))) + (kind.suffix or "-saved-model")
     target = out or Path(default)
@@ -179,17 +177,17 @@ def _target(out: Path | None, kind: Format, recipe: str, quantize: str | None) -
         target = target / default
     if kind.suffix and target.suffix.lower() != kind.suffix:
         raise UsageError(
-            f"{target} is not named like what it would hold",
+            f"{target} does not have the extension of its format",
             hint=f"--out {target.with_suffix(kind.suffix)}",
         )
     if not kind.suffix and not _may_become_saved_model(target):
         raise UsageError(
-            f"{target} is there and is no SavedModel: it is not replaced", hint=f"--out {default}"
+            f"{target} exists and is not a SavedModel: it is not replaced", hint=f"--out {default}"
         )
     if (target.parent / artifacts.MANIFEST).exists():
         raise UsageError(
-            f"{target.parent} holds a trained model and is sealed: it is not written to",
-            hint="name another folder: --out FOLDER/" + target.name,
+            f"{target.parent} holds a trained model and is sealed: it cannot be changed",
+            hint="choose another folder: --out FOLDER/" + target.name,
         )
     return target
 
@@ -200,24 +198,24 @@ def _may_become_saved_model(folder: Path) -> bool:
     return folder.is_dir() and {path.name for path in folder.iterdir()} <= _SAVED_MODEL
 
 
-def _clips(data: str | None) -> tuple[Clip, ...]:
+def _clips(data: tuple[str, ...]) -> tuple[Clip, ...]:
     """Return labelled clips, or any recordings, since the comparison needs no labels."""
     try:
-        return corpora.load(data or "ravdess")
+        return corpora.load(*(data or (corpora.DEFAULT,)))
     except DataError as error:
-        if data is None:
+        if not data:
             raise DataError(
                 f"an export is checked on real clips, and there are none: {error}",
-                hint="ser download-ravdess; or name recordings of your own: --data FOLDER",
+                hint=f"ser download {corpora.DEFAULT}; or recordings of your own: --data FOLDER",
             ) from error
-        found = [Path(item.file) for item in find([data]) if not item.error]
+        found = [Path(item.file) for item in find(data) if not item.error]
         sounds = tuple(Clip(path) for path in found if path.suffix.lower() in EXTENSIONS)
         if not sounds:
             raise
         return sounds
 
 
-def _network(trained: Artifacts, *, needed: bool) -> keras.Model | None:
+def _network(trained: Artifacts, *, needed: bool) -> KerasNetwork | None:
     """Return the Keras network; None where the folder holds ONNX alone, which may do."""
     path = trained.folder / artifacts.KERAS
     if path.name not in trained.manifest["files"]:
@@ -227,13 +225,9 @@ def _network(trained: Artifacts, *, needed: bool) -> keras.Model | None:
             f"{trained.folder} holds no {path.name}, which this format is made from",
             hint=f"train one: ser train --recipe {trained.recipe}; or: ser export --format onnx",
         )
-    return network.load_keras(path)
+    from ser_cli.export import keras_network
 
-
-def _original(trained: Artifacts, model: keras.Model | None) -> Run:
-    if model is None:
-        return load_onnx(trained.onnx)
-    return lambda x: trainer.probabilities(model, x)
+    return keras_network.load(path)
 
 
 def _learned(clips: Sequence[Clip], trained: Artifacts) -> int:
@@ -242,7 +236,7 @@ def _learned(clips: Sequence[Clip], trained: Artifacts) -> int:
 
 
 @contextmanager
-def _replacing(target: Path, kind: Format) -> Iterator[Path]:
+def _replacing(target: Path, kind: Target) -> Iterator[Path]:
     """Yield a path for what takes the target's place if the block succeeds, file or folder."""
     if kind.suffix:
         with atomic_write(target) as temporary:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 from ser_cli import recipes
-from ser_cli.data import cache, select
+from ser_cli.data import cache, corpora, select
 from ser_cli.errors import DataError
-from ser_cli.report import table as feature_table
-from ser_cli.types import Progress
+from ser_cli.report import rows, table
+
+if TYPE_CHECKING:
+    from ser_cli.jobs.clips import ExtractJob
+    from ser_cli.types import Failures, Progress
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class ExtractResult:
     """What `extract` did: numbers of clips, frames and failures, and rows and columns written."""
 
     recipe: str
@@ -21,52 +24,50 @@ class Summary:
     computed: int
     frames: int
     features: int
-    failed: tuple[tuple[Path, str], ...]
+    failed: Failures
     table: tuple[int, int] | None = None
 
 
-def extract(
-    data: str,
-    *,
-    recipe: str = recipes.DEFAULT,
-    selection: select.Selection = select.ALL,
-    copies: int = 0,
-    seed: int = 0,
-    table: Path | None = None,
-    jobs: int = -1,
-    progress: Progress | None = None,
-) -> Summary:
-    """Extract the features of every clip, and of `copies` augmented copies of each.
+def extract(job: ExtractJob, *, progress: Progress | None = None) -> ExtractResult:
+    """Extract the features of every clip, and of augmented copies of each.
 
     Args:
-        data: What `corpora.load` takes.
-        recipe: Its name.
-        selection: Which clips.
-        copies: Augmented copies of each clip.
-        seed: Of the copies, and of the selection.
-        table: .csv or .parquet to write the features of the recordings to, without the copies.
-        jobs: Worker processes; -1 is one a core.
+        job: What of, and where a table of them goes.
         progress: Told how many of the missing ones are done.
 
     Raises:
         SerError: There is no such corpus or recipe, no clip for a table, or no such table.
     """
-    if table:
-        feature_table.check(table)
-    system, clips = recipes.get(recipe), select.load(data, selection, seed=seed)
+    if job.table:
+        table.check(job.table)
+    system = recipes.get(job.recipe)
+    clips = select.choose(corpora.load(*job.corpora), job.selection, seed=job.seed)
     made = [
-        cache.extract(clips, system, copy=copy, seed=seed, jobs=jobs, progress=progress)
-        for copy in range(copies + 1)
+        cache.extract(
+            clips,
+            system.frontend,
+            augment=system.augment,
+            copy=copy,
+            seed=job.seed,
+            jobs=job.jobs,
+            progress=progress,
+        )
+        for copy in range(job.copies + 1)
     ]
     plain = made[0]
-    if table and not plain.clips:
-        raise DataError("no clip can be read, so there is no table", hint="look without --table")
-    return Summary(
-        recipe=recipe,
+    if job.table and not plain.clips:
+        raise DataError("no clip can be read, so there is no table", hint="run it without --table")
+    return ExtractResult(
+        recipe=job.recipe,
         clips=len(plain.clips),
         computed=sum(part.computed for part in made),
         frames=sum(len(features) for features in plain.features),
-        features=system.features,
+        features=system.frontend.width,
         failed=plain.failed,
-        table=feature_table.write(table, plain.clips, plain.features, system) if table else None,
+        table=table.write(job.table, plain.clips, plain.features, system) if job.table else None,
     )
+
+
+def as_record(result: ExtractResult) -> dict[str, Any]:
+    """Return the result as plain values, for JSON."""
+    return {**asdict(result), "failed": rows.failures(result.failed)}

@@ -5,21 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ser_cli import recipes
-from ser_cli.data.corpora import EMOTIONS
-from ser_cli.training import trainer
+from ser_cli.data.labels import EMOTIONS
 
 ANY_FRAMES = 128  # stands in where the length is learned: no layer's size depends on it then
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class RecipeSummary:
     """A recipe in numbers.
 
     Attributes:
         name: What `--recipe` takes.
         source: The document it comes from.
         sample_rate: Hz.
-        duration: Seconds that are heard at once, None where the clips decide.
+        duration: Seconds that the network takes at once, None where it depends on the clips.
         frames: T of its input (T, F), None where it is learned from the clips.
         features: F.
         parameters: Of its network for eight emotions, trained ones and running statistics.
@@ -34,22 +33,25 @@ class Summary:
     parameters: int
 
 
-def describe() -> tuple[Summary, ...]:
+def describe() -> tuple[RecipeSummary, ...]:
     """Return all recipes, sorted by name; their networks are built to be counted."""
+    from ser_cli.training import trainer
+
     trainer.prepare(0)
     return tuple(map(_summary, recipes.names()))
 
 
-def _summary(name: str) -> Summary:
+def _summary(name: str) -> RecipeSummary:
     recipe = recipes.get(name)
-    shape = (recipe.frames or ANY_FRAMES, recipe.features)
-    network = recipe.build(shape, len(EMOTIONS), recipe.defaults)
-    return Summary(
+    frontend = recipe.frontend
+    shape = (recipe.frames or ANY_FRAMES, frontend.width)
+    network = recipe.build(shape, len(EMOTIONS), recipe.params)
+    return RecipeSummary(
         name=name,
         source=recipe.source,
-        sample_rate=recipe.sample_rate,
-        duration=recipe.duration,
+        sample_rate=frontend.sample_rate,
+        duration=frontend.duration,
         frames=recipe.frames,
-        features=recipe.features,
+        features=frontend.width,
         parameters=network.count_params(),
     )

@@ -3,71 +3,33 @@
 from __future__ import annotations
 
 import hashlib
-import multiprocessing
 import time
-import uuid
-from dataclasses import dataclass, field, replace
-from functools import partial
-from multiprocessing.connection import wait
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
-from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from ser_cli import recipes
+from ser_cli import recipes, workers
 from ser_cli.data import corpora, parts, select, splits
+from ser_cli.data.splits import Split
 from ser_cli.data.store import write_text
-from ser_cli.errors import DataError, UsageError
-from ser_cli.model import artifacts, memory
-from ser_cli.report import trials as study_report
-from ser_cli.stages import train
-from ser_cli.training import dataset, settings, studies, trainer
+from ser_cli.errors import DataError
+from ser_cli.jobs.training import SearchSplit
+from ser_cli.model import artifacts
+from ser_cli.report import trials as trials_report
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    import keras
     import optuna
 
     from ser_cli.data.parts import Count
-    from ser_cli.types import Dataset, Params, Progress, Recipe
-
-
-METRICS = {"uar": "dev_uar", "accuracy": "dev_accuracy"}
-SEARCH_SPLITS = ("speaker", "random")
-POLL_S = 2.0
+    from ser_cli.jobs.training import TuneJob
+    from ser_cli.training.search import Search
+    from ser_cli.types import Progress
 
 
 @dataclass(frozen=True, slots=True)
-class Search:
-    """What a study is about: two calls with equal fields go on with the same study.
-
-    Attributes:
-        data: What `corpora.load` takes.
-        recipe: Its name.
-        split: "speaker" for folds by speaker, "random" for one random split, as the reference
-            notebook has it.
-        folds: How many, for "speaker".
-        metric: "uar" or "accuracy", of dev, the best epoch's.
-        epochs: At most, per fold.
-        copies: Augmented copies of each training clip: none, since each doubles the time. What
-            is best without them is taken for best with them.
-        seed: Of sampler, splits and trainings.
-        selection: Which clips, and which more than once.
-    """
-
-    data: str
-    recipe: str = recipes.DEFAULT
-    split: str = "speaker"
-    folds: int = 3
-    metric: str = "uar"
-    epochs: int = 10
-    copies: int = 0
-    seed: int = 0
-    selection: select.Selection = select.ALL
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
+class TuneResult:
     """The state of a study after `tune`: its best trial, what was written, dev of each fold."""
 
     study: str
@@ -76,247 +38,182 @@ class Found:
     best_value: float
     best_params: dict[str, Any]
     file: Path
-    parts: dict[str, dict[str, Count]] = field(default_factory=dict)
+    parts: dict[str, dict[str, Count]]
 
 
-def tune(
-    search: Search,
-    *,
-    trials: int = 50,
-    timeout: float | None = None,
-    storage: str | None = None,
-    folder: Path | None = None,
-    workers: int = 1,
-    jobs: int = -1,
-    progress: Progress | None = None,
-) -> Found:
+def tune(job: TuneJob, *, progress: Progress | None = None) -> TuneResult:
     """Run a study until it has so many finished trials in all, and write what it found.
 
+    Complete and pruned trials count, those of earlier calls too; one that a killed process left
+    running does not.
+
     Args:
-        search: The study.
-        trials: Complete and pruned ones count, those of earlier calls too; a trial that a
-            killed process left running does not.
-        timeout: Seconds after which no new trial begins.
-        storage: Optuna storage URL; None is an SQLite file in the cache folder.
-        folder: Where best_hyperparameters.json, table and plots go; None: ./artifacts/<recipe>.
-        workers: Processes that run trials side by side, one thread each.
-        jobs: Processes that extract features.
-        progress: Told finished trials and the best so far.
+        job: The study. Two calls whose fields are equal, but for how long and with how many
+            workers, resume the same study.
+        progress: Told of features, then finished trials and the best so far.
 
     Raises:
         SerError: The corpus or the options are wrong, or no trial was completed.
     """
-    _check(search)
-    folder = folder or artifacts.default_folder(search.recipe)
-    folds = load_folds(search, jobs=jobs, progress=progress)
-    name = study_name(search, folds)
-    url = storage or studies.storage(name)
-    study = studies.create(name, url, seed=search.seed)
-    left = trials - len(study_report.finished(study))
+    folder = job.folder or artifacts.default_folder(job.recipe)
+    folds = fold_splits(job)
+
+    from ser_cli.training import search, studies
+
+    name = study_name(job, folds)
+    url = job.storage or studies.storage(name)
+    study = studies.create(name, url, seed=job.seed)
+    wanted = search.Search(
+        recipe=job.recipe,
+        folds=folds,
+        metric=f"dev_{job.metric}",
+        epochs=job.epochs,
+        copies=job.copies,
+        oversample=job.selection.oversample,
+        seed=job.seed,
+    )
+    # In this process first: the others find all features in the cache.
+    search.load(wanted, jobs=job.workers, progress=progress)
     try:
-        _search(
-            search,
-            name,
-            url,
-            folds,
-            trials=trials,
-            timeout=timeout,
-            workers=max(1, min(workers, left)),
-            progress=progress,
-        )
+        _run(job, wanted, study, url, progress)
     finally:
-        if study_report.finished(study):
-            study_report.write(study, folder)
-    return replace(_write_best(study, search, folder), parts=parts.of_folds(folds))
+        if trials_report.finished(study):
+            trials_report.write(study, folder)
+    return _result(job, study, folds, folder)
 
 
-def load_folds(
-    search: Search, *, jobs: int = -1, progress: Progress | None = None
-) -> tuple[Dataset, ...]:
-    """Return the padded, scaled data of each fold; no fold has a test part."""
-    system = recipes.get(search.recipe)
-    clips = splits.tunable(select.load(search.data, search.selection, seed=search.seed))
-    if search.split == "random":
-        whole = splits.random_split(clips, search.seed)
-        folds: tuple[splits.Split, ...] = (splits.Split(whole.train, whole.dev, (), leaky=True),)
-    else:
-        folds = splits.tuning_folds(clips, search.folds)
-    read = partial(dataset.load, copies=search.copies, oversample=search.selection.oversample)
-    loaded = [read(fold, system, seed=search.seed, jobs=jobs, progress=progress) for fold in folds]
-    for sounds in loaded:  # some clips may not be readable
-        parts.checked(sounds.split)
-    # One length for all folds, so that one network fits them.
-    frames = max(dataset.frames(sounds, system) for sounds in loaded)
-    return tuple(dataset.assemble(sounds, system, frames=frames) for sounds in loaded)
+def fold_splits(job: TuneJob) -> tuple[Split, ...]:
+    """Return the folds of a study; none has a test part.
+
+    Raises:
+        SerError: The corpus or the options are wrong, or a part would lack an emotion.
+    """
+    clips = select.choose(corpora.load(*job.corpora), job.selection, seed=job.seed)
+    clips = splits.tunable(clips)
+    if job.split == SearchSplit.random:
+        whole = splits.random_split(clips, job.seed)
+        return (Split(whole.train, whole.dev, (), leaky=True),)
+    return splits.tuning_folds(clips, job.folds)
 
 
-def study_name(search: Search, folds: tuple[Dataset, ...]) -> str:
-    """Return a name that two searches share only if they would try the same things."""
-    place = "" if search.data in corpora.names() else str(Path(search.data).resolve())
-    digest = hashlib.sha256(place.encode()).hexdigest()[:6] + "-" if place else ""
-    clips = sum(len(fold.train.y) + len(fold.dev.y) for fold in folds)
-    way = f"{search.split}{len(folds)}" if search.split == "speaker" else search.split
-    way += "" if splits.dealt_in_turn([fold.dev.clips for fold in folds]) else "-by-emotion"
-    copies = f"-copies{search.copies}" if search.copies else ""
-    selected = "".join("-" + words.replace(" ", "_") for words in search.selection.words())
-    version = recipes.get(search.recipe).version
+def study_name(job: TuneJob, folds: tuple[Split, ...]) -> str:
+    """Return a name that two jobs share only if they would try the same things."""
+    places = [str(Path(item).resolve()) for item in job.corpora if item not in corpora.names()]
+    digest = hashlib.sha256("\n".join(places).encode()).hexdigest()[:6] + "-" if places else ""
+    data = "+".join(Path(item).stem for item in job.corpora)
+    learned = [
+        fold.train + select.repeats(fold.train, job.selection.oversample, seed=job.seed)
+        for fold in folds
+    ]
+    clips = sum(len(train) * (1 + job.copies) for train in learned)
+    clips += sum(len(fold.dev) for fold in folds)
+    way = f"{job.split}{len(folds)}" if job.split == SearchSplit.speaker else str(job.split)
+    way += "" if splits.dealt_in_turn([fold.dev for fold in folds]) else "-by-emotion"
+    copies = f"-copies{job.copies}" if job.copies else ""
+    selected = "".join("-" + words.replace(" ", "_") for words in job.selection.describe())
+    version = recipes.get(job.recipe).frontend.version
     return (
-        f"{search.recipe}-v{version}-{Path(search.data).stem}{digest}{clips}-{way}"
-        f"-{search.metric}-epochs{search.epochs}{copies}{selected}-seed{search.seed}"
+        f"{job.recipe}-v{version}-{data}{digest}{clips}-{way}"
+        f"-{job.metric}-epochs{job.epochs}{copies}{selected}-seed{job.seed}"
     )
 
 
-def objective(trial: optuna.Trial, search: Search, folds: tuple[Dataset, ...]) -> float:
-    """Return the mean dev score of a trial's settings over the folds, or prune it.
-
-    Pruning looks after every epoch, at the mean of the finished folds' best epochs and the best
-    so far of the running one.
-    """
-    import optuna
-
-    system = recipes.get(search.recipe)
-    chosen = {**system.defaults, "epochs": search.epochs, **system.search(trial)}
-    network = _networks(system, chosen, search.seed)
-    scores: list[float] = []
-    for number, fold in enumerate(folds):
-        best = 0.0
-
-        def watch(row: dict[str, float], number: int = number) -> None:
-            nonlocal best
-            best = max(best, row[METRICS[search.metric]])
-            step = number * search.epochs + int(row["epoch"])
-            trial.report(fmean([*scores, best]), step)
-            if trial.should_prune():
-                raise optuna.TrialPruned
-
-        trainer.fit(network(fold), fold.train, fold.dev, chosen, seed=search.seed, on_epoch=watch)
-        scores.append(best)
-    trial.set_user_attr("folds", scores)
-    return fmean(scores)
+def as_record(result: TuneResult) -> dict[str, Any]:
+    """Return the result as plain values, for JSON."""
+    return {
+        "study": result.study,
+        "finished": result.finished,
+        "pruned": result.pruned,
+        "best_value": result.best_value,
+        "best_params": result.best_params,
+        "file": str(result.file),
+        "parts": parts.plain(result.parts),
+    }
 
 
-def _networks(system: Recipe, chosen: Params, seed: int) -> Callable[[Dataset], keras.Model]:
-    """Return what gives a fold its untrained network.
-
-    It is built for the first fold and set back for the others: that TensorFlow compiles a
-    network takes as long as some epochs on a small corpus.
-    """
-    built: dict[tuple[int, ...], tuple[keras.Model, trainer.State]] = {}
-
-    def network(fold: Dataset) -> keras.Model:
-        shape = (*fold.train.x.shape[1:], len(fold.preprocessor.classes))
-        if shape in built:
-            model, untrained = built[shape]
-            trainer.set_back(model, untrained)
-            return model
-        model = train.build(fold, system, chosen, seed=seed)
-        built[shape] = model, trainer.compiled(model, chosen)
-        return model
-
-    return network
-
-
-def _search(
-    search: Search,
-    name: str,
-    url: str,
-    folds: tuple[Dataset, ...],
-    *,
-    trials: int,
-    timeout: float | None,
-    workers: int,
-    progress: Progress | None,
+def _run(
+    job: TuneJob, wanted: Search, study: optuna.Study, url: str, progress: Progress | None
 ) -> None:
-    run = uuid.uuid4().hex
-    if workers == 1:
-        _work(search, name, url, trials, timeout, run, 0, folds, progress)
-        return
-    context = multiprocessing.get_context("spawn")
-    processes = [
-        context.Process(
-            target=_work, args=(search, name, url, trials, timeout, run, number), daemon=True
-        )
-        for number in range(workers)
-    ]
-    for process in processes:
-        process.start()
-    study = studies.create(name, url, seed=search.seed)
-    while alive := [process.sentinel for process in processes if process.is_alive()]:
-        wait(alive, POLL_S)
-        _tell(study, trials, progress)
-    if any(process.exitcode for process in processes):
-        raise DataError("a worker of the search died", hint="the same command goes on with it")
+    """Run one trial per item; a trial is begun only while there is time and need."""
+    done = len(trials_report.finished(study))
+    deadline = None if job.timeout is None else time.monotonic() + job.timeout
+    side_by_side = max(1, min(job.workers, job.trials - done))
+    task = partial(_trial, wanted, study.study_name, url, 0 if side_by_side == 1 else 1)
+    outcomes = workers.run(
+        workers.one_by_one(task),
+        _while_wanted(range(done, job.trials), study, job.trials, deadline),
+        workers=side_by_side,
+        ahead=0,
+        ordered=False,
+        trains=True,
+    )
+    for outcome in outcomes:
+        if outcome.error:
+            raise DataError(
+                f"a trial failed: {outcome.error}",
+                hint="the same command resumes; --workers 1 needs less memory",
+            )
+        _tell(study, job.trials, progress)
 
 
-def _work(
-    search: Search,
-    name: str,
-    url: str,
-    trials: int,
-    timeout: float | None,
-    run: str,
-    worker: int,
-    folds: tuple[Dataset, ...] = (),
-    progress: Progress | None = None,
-) -> None:
-    """Run trials until there are enough; in a process of its own, the folds come from the cache."""
-    alone = bool(folds)
-    memory.keep()
-    trainer.prepare(search.seed, threads=0 if alone else 1)
-    folds = folds or load_folds(search, jobs=1)
-    deadline = None if timeout is None else time.monotonic() + timeout
-    study = studies.create(name, url, seed=search.seed + worker)
-
-    def attempt(trial: optuna.Trial) -> float:
-        trial.set_user_attr("run", run)
-        return objective(trial, search, folds)
-
-    while not _enough(study, trials, run) and (deadline is None or time.monotonic() < deadline):
-        study.optimize(attempt, n_trials=1)
-        if alone:
-            _tell(study, trials, progress)
+def _while_wanted(
+    numbers: range, study: optuna.Study, trials: int, deadline: float | None
+) -> Iterator[int]:
+    """Yield numbers of trials while there is time, and no other command has finished enough."""
+    for number in numbers:
+        late = deadline is not None and time.monotonic() >= deadline
+        if late or len(trials_report.finished(study)) >= trials:
+            return
+        yield number
 
 
-def _enough(study: optuna.Study, trials: int, run: str) -> bool:
-    from optuna.trial import TrialState
+def _trial(wanted: Search, name: str, url: str, threads: int, number: int) -> None:
+    """Run one trial, in whatever process; its data and study are kept for the next."""
+    from ser_cli.training import search
 
-    running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-    beside = len([trial for trial in running if trial.user_attrs.get("run") == run])
-    return len(study_report.finished(study)) + beside >= trials
+    study = _study(name, url, wanted.seed + number if threads else wanted.seed)
+    search.prepare(wanted, threads)
+    study.optimize(partial(search.objective, wanted), n_trials=1)
+
+
+@lru_cache(maxsize=1)
+def _study(name: str, url: str, seed: int) -> optuna.Study:
+    from ser_cli.training import studies
+
+    return studies.create(name, url, seed=seed)
 
 
 def _tell(study: optuna.Study, trials: int, progress: Progress | None) -> None:
     if progress is None:
         return
-    finished = study_report.finished(study)
+    finished = trials_report.finished(study)
     values = [t.value for t in finished if t.state.name == "COMPLETE" and t.value is not None]
     best = f"best {100 * max(values):.1f} %" if values else "none complete yet"
     progress(len(finished), trials, best)
 
 
-def _write_best(study: optuna.Study, search: Search, folder: Path) -> Found:
-    finished = study_report.finished(study)
+def _result(
+    job: TuneJob, study: optuna.Study, folds: tuple[Split, ...], folder: Path
+) -> TuneResult:
+    from ser_cli.training import settings
+
+    finished = trials_report.finished(study)
     complete = [trial for trial in finished if trial.state.name == "COMPLETE"]
     if not complete:
         raise DataError(
             f"the study {study.study_name} has no complete trial yet",
-            hint="give it more time: the same command goes on with it",
+            hint="give it more time: the same command resumes it",
         )
-    best = study.best_trial
+    params = dict(study.best_trial.params)
     file = folder / artifacts.HYPERPARAMETERS
-    write_text(file, settings.to_json(best.params, settings_from=f"study {study.study_name}"))
-    return Found(
+    write_text(file, settings.to_json(params, settings_from=f"study {study.study_name}"))
+    emotions = sorted({clip.emotion for fold in folds for clip in fold.train + fold.dev})
+    return TuneResult(
         study=study.study_name,
         finished=len(finished),
         pruned=len(finished) - len(complete),
         best_value=study.best_value,
-        best_params=dict(best.params),
+        best_params=params,
         file=file,
+        parts=parts.of_folds([fold.dev for fold in folds], emotions),
     )
-
-
-def _check(search: Search) -> None:
-    checks = (("metric", search.metric, METRICS), ("split", search.split, SEARCH_SPLITS))
-    for kind, name, known in checks:
-        if name not in known:
-            raise UsageError(f"there is no {kind} {name!r}", hint="known: " + ", ".join(known))

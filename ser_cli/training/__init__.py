@@ -1,1 +1,3 @@
-"""From features to a trained network: TensorFlow from here on."""
+"""From the features of a split to a trained network. Here, as in export/, TensorFlow is loaded."""
+
+import ser_cli.export  # noqa: F401 - loads TensorFlow without its noise

@@ -1,57 +1,132 @@
-"""A split of clips -> their features -> the padded, scaled tensors a network trains on."""
+"""A split of clips -> their features -> the padded, scaled batches a network learns from."""
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
+from ser_cli import workers
 from ser_cli.data import cache, select
+from ser_cli.data.cache import HELD_BYTES, Features
 from ser_cli.data.splits import Split
 from ser_cli.errors import DataError
 from ser_cli.model import preprocess
-from ser_cli.types import Batch, Clip, Dataset, Progress
+from ser_cli.recipes import Recipe
+from ser_cli.types import Clip, Failures, Preprocessor, Progress
 
 if TYPE_CHECKING:
-    from ser_cli.types import Floats, Preprocessor, Recipe
+    from ser_cli.types import Floats
+
+
+class Part:
+    """Clips to learn from or to be judged by: `clips`, `features` (t, F) and `y` (N,) int64."""
+
+    def __init__(
+        self, clips: Sequence[Clip], features: Features, preprocessor: Preprocessor
+    ) -> None:
+        """Take clips and the features of each."""
+        self.clips, self.features = tuple(clips), features
+        self.y: NDArray[np.int64] = preprocess.encode(
+            [clip.emotion for clip in clips], preprocessor.classes
+        )
+        self._preprocessor = preprocessor
+        self._inputs: Floats | None = None
+
+    def inputs(self, places: NDArray[np.int64]) -> Floats:
+        """Return the input (n, T, F) of chosen clips.
+
+        All inputs of a small corpus are made once and kept; those of a large one are made anew
+        from the features in the cache, batch by batch.
+        """
+        if self._inputs is None and self._is_small():
+            self._inputs = preprocess.transform(self.features, self._preprocessor)
+        if self._inputs is not None:
+            return self._inputs[places]
+        return preprocess.transform(self.features.select(places.tolist()), self._preprocessor)
+
+    def _is_small(self) -> bool:
+        if not self.features.held:
+            return False
+        size = 4 * self._preprocessor.max_len * self.features[0].shape[1]
+        return bool(len(self.clips) * size <= HELD_BYTES)
 
 
 @dataclass(frozen=True, slots=True)
-class Sounds:
+class Dataset:
+    """The parts a network is trained and chosen on; all that is learned of them, of `train`."""
+
+    train: Part
+    dev: Part
+    preprocessor: Preprocessor
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """T and F of a network's input, and C of its output."""
+        width = self.train.features[0].shape[1]
+        return self.preprocessor.max_len, width, len(self.preprocessor.classes)
+
+
+@dataclass(frozen=True, slots=True)
+class SplitFeatures:
     """The readable clips of a split and their features.
 
     Attributes:
         split: Its three parts, without the clips that could not be read.
-        features: (t, F) of every clip, by path.
-        copies: Augmented copies of the training clips.
+        clips: All of them.
+        features: Of each of `clips`.
+        copies: Augmented copies of the training clips: which clip, and its features.
         failed: Path and reason of the clips left out.
         repeats: Training clips that are learned from once more, copies and all.
     """
 
     split: Split
-    features: dict[Path, Floats]
-    copies: tuple[tuple[Clip, Floats], ...]
-    failed: tuple[tuple[Path, str], ...]
+    clips: tuple[Clip, ...]
+    features: Features
+    copies: tuple[tuple[Clip, ...], Features]
+    failed: Failures
     repeats: tuple[Clip, ...] = ()
+
+    def of(self, clips: Sequence[Clip]) -> Features:
+        """Return the features of some of the clips."""
+        at = {clip.path: place for place, clip in enumerate(self.clips)}
+        return self.features.select([at[clip.path] for clip in clips])
+
+    def learned_from(self) -> tuple[tuple[Clip, ...], Features]:
+        """Return all that a network learns from: training clips, repeats and copies."""
+        once = self.split.train + self.repeats
+        clips, features = self.copies
+        return once + clips, self.of(once) + features
 
     def class_counts(self) -> tuple[dict[str, int], dict[str, int]]:
         """Count the training clips of each emotion as recorded, and with repeats and copies."""
         before = Counter(clip.emotion for clip in self.split.train)
-        after = before + Counter(clip.emotion for clip in self.repeats)
-        after += Counter(clip.emotion for clip, _ in self.copies)
-        return dict(before), dict(after)
+        return dict(before), dict(Counter(clip.emotion for clip in self.learned_from()[0]))
 
-    def fingerprint(self) -> str:
-        """Return a digest of what is learned from: sounds, labels, parts and repeats."""
-        digest = hashlib.sha256()
-        parts = (self.split.train, self.split.dev, self.split.test)
-        for part in (*parts, self.repeats) if self.repeats else parts:
-            for clip in part:
-                digest.update(clip.emotion.encode() + self.features[clip.path].tobytes())
-            digest.update(b"|")
-        return digest.hexdigest()[:16]
+    def digests(self) -> dict[Path, bytes]:
+        """Return a digest of each clip's features, which are equal for equal sounds only."""
+        return {
+            clip.path: hashlib.sha256(features.tobytes()).digest()
+            for clip, features in zip(self.clips, self.features, strict=True)
+        }
+
+
+def fingerprint(sounds: SplitFeatures, digests: dict[Path, bytes]) -> str:
+    """Return a digest of what is learned from: sounds, labels, parts and repeats."""
+    digest = hashlib.sha256()
+    split = sounds.split
+    for part in (split.train, split.dev, split.test, sounds.repeats):
+        for clip in part:
+            digest.update(clip.emotion.encode() + digests[clip.path])
+        digest.update(b"|")
+    return digest.hexdigest()[:16]
 
 
 def load(
@@ -61,44 +136,44 @@ def load(
     copies: int,
     seed: int,
     oversample: tuple[str, ...] = (),
-    jobs: int = -1,
+    jobs: int = workers.CORES,
     progress: Progress | None = None,
-) -> Sounds:
+) -> SplitFeatures:
     """Extract the features of all clips of a split and of the copies of its training clips.
 
-    Emotions to oversample have their training clips repeated, as `select.repeats` says.
+    Emotions to oversample have their training clips repeated, as `select.repeats` decides.
 
     Raises:
         DataError: No training clip can be read.
     """
-
-    def extracted(clips: tuple[Clip, ...], copy: int) -> cache.Extracted:
-        return cache.extract(clips, recipe, copy=copy, seed=seed, jobs=jobs, progress=progress)
-
-    plain = extracted(split.train + split.dev + split.test, 0)
-    features = {c.path: f for c, f in zip(plain.clips, plain.features, strict=True)}
+    extract = partial(cache.extract, frontend=recipe.frontend, jobs=jobs, progress=progress)
+    plain = extract(split.train + split.dev + split.test)
+    readable = {clip.path for clip in plain.clips}
     train, dev, test = (
-        tuple(clip for clip in part if clip.path in features)
+        tuple(clip for clip in part if clip.path in readable)
         for part in (split.train, split.dev, split.test)
     )
     if not train:
-        raise DataError("no training clip can be read", hint="look with: ser extract")
+        raise DataError("no training clip can be read", hint="see why: ser extract")
     repeats = select.repeats(train, oversample, seed=seed)
-    copied: list[tuple[Clip, Floats]] = []
+    copied: tuple[Clip, ...] = ()
+    features = Features(())
     for number in range(1, copies + 1):
-        made = extracted(train + repeats, number)
-        copied += zip(made.clips, made.features, strict=True)
-    readable = replace(split, train=train, dev=dev, test=test)
-    return Sounds(readable, features, tuple(copied), plain.failed, repeats)
+        made = extract(train + repeats, augment=recipe.augment, copy=number, seed=seed)
+        copied, features = copied + made.clips, features + made.features
+    whole = replace(split, train=train, dev=dev, test=test)
+    return SplitFeatures(
+        whole, plain.clips, plain.features, (copied, features), plain.failed, repeats
+    )
 
 
-def frames(sounds: Sounds, recipe: Recipe) -> int:
+def frames(sounds: SplitFeatures, recipe: Recipe) -> int:
     """Return T of a network's input: the recipe's, or learned from the training part."""
-    return recipe.frames or preprocess.length([features for _, features in _train(sounds)])
+    return recipe.frames or preprocess.length(sounds.learned_from()[1])
 
 
-def assemble(sounds: Sounds, recipe: Recipe, *, frames: int | None = None) -> Dataset:
-    """Pad and scale a split; everything that is learned is learned from its training part.
+def assemble(sounds: SplitFeatures, recipe: Recipe, *, frames: int | None = None) -> Dataset:
+    """Learn length and scaling from the training part, and set up what is trained on.
 
     Args:
         sounds: The split and its features.
@@ -108,28 +183,15 @@ def assemble(sounds: Sounds, recipe: Recipe, *, frames: int | None = None) -> Da
     Raises:
         DataError: A dev or test clip has an emotion that no training clip has.
     """
-    split = sounds.split
-    train = _train(sounds)
+    clips, features = sounds.learned_from()
     fitted = preprocess.fit(
-        [features for _, features in train],
+        features,
         scale=recipe.scale,
         frames=frames or recipe.frames,
-        classes=sorted({clip.emotion for clip in split.train}),
+        classes=sorted({clip.emotion for clip in clips}),
     )
-    dev, test = ([(c, sounds.features[c.path]) for c in part] for part in (split.dev, split.test))
+    dev, test = sounds.split.dev, sounds.split.test
+    preprocess.encode([clip.emotion for clip in test], fitted.classes)
     return Dataset(
-        _batch(train, fitted), _batch(dev, fitted), _batch(test, fitted), preprocessor=fitted
-    )
-
-
-def _train(sounds: Sounds) -> list[tuple[Clip, Floats]]:
-    heard = sounds.split.train + sounds.repeats
-    return [(clip, sounds.features[clip.path]) for clip in heard] + list(sounds.copies)
-
-
-def _batch(clips: list[tuple[Clip, Floats]], preprocessor: Preprocessor) -> Batch:
-    return Batch(
-        x=preprocess.transform([features for _, features in clips], preprocessor),
-        y=preprocess.encode([clip.emotion for clip, _ in clips], preprocessor.classes),
-        clips=tuple(clip for clip, _ in clips),
+        Part(clips, features, fitted), Part(dev, sounds.of(dev), fitted), preprocessor=fitted
     )

@@ -4,45 +4,73 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ser_cli.errors import ArtifactsError
+from ser_cli.types import TrainSettings
 
 if TYPE_CHECKING:
-    from ser_cli.types import Params, Recipe
+    from ser_cli.recipes import Recipe
+
+_OF_TRAINING = frozenset(field.name for field in fields(TrainSettings))
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings of a training.
+
+    Attributes:
+        params: Of the network.
+        train: Of the training.
+        origin: "defaults", or what the file states they came from, and what the user changed.
+    """
+
+    params: Mapping[str, Any]
+    train: TrainSettings
+    origin: str = "defaults"
+
+    def flat(self) -> dict[str, Any]:
+        """Return all of them by name, as files hold them; what is not set is left out."""
+        trained = {name: value for name, value in asdict(self.train).items() if value is not None}
+        return {**self.params, **trained}
+
+    def but(self, changes: Mapping[str, Any]) -> Settings:
+        """Return them with some changed, whichever of the two they belong to."""
+        train = {name: value for name, value in changes.items() if name in _OF_TRAINING}
+        params = {name: value for name, value in changes.items() if name not in _OF_TRAINING}
+        return replace(self, params={**self.params, **params}, train=replace(self.train, **train))
 
 
 def resolve(
-    recipe: Recipe, file: Path | None, overrides: Mapping[str, Any]
-) -> tuple[dict[str, Any], str]:
+    recipe: Recipe, file: Path | None = None, overrides: Mapping[str, Any] | None = None
+) -> Settings:
     """Return all settings of a training and their origin.
 
     Args:
         recipe: Its defaults are the ground.
-        file: best_hyperparameters.json of `ser tune`, or of the reference notebook; None for none.
-        overrides: What the user asked for by option; wins.
-
-    Returns:
-        The settings, and "defaults", or the origin that the file names.
+        file: best_hyperparameters.json of `ser tune`, or of the reference notebook.
+        overrides: What the user asked for by option; wins. None values are ignored.
 
     Raises:
         ArtifactsError: The file cannot be read or sets what the recipe does not know.
     """
-    settings, origin = dict(recipe.defaults), "defaults"
+    settings = Settings(recipe.params, recipe.train)
     if file is not None:
         tuned = _read(file)
         origin = str(tuned.pop("settings_from", file.name))
-        _refuse_unknown(tuned, recipe, file)
-        settings |= tuned
-    given = {name: value for name, value in overrides.items() if value is not None}
-    if given:
-        origin += " with " + ", ".join(f"{name}={value}" for name, value in given.items())
-    return settings | given, origin
+        _refuse_unknown(tuned, settings, recipe, file)
+        settings = replace(settings.but(tuned), origin=origin)
+    given = {name: value for name, value in (overrides or {}).items() if value is not None}
+    if not given:
+        return settings
+    changed = ", ".join(f"{name}={value}" for name, value in given.items())
+    return replace(settings.but(given), origin=f"{settings.origin} with {changed}")
 
 
-def to_json(settings: Params, *, settings_from: str) -> str:
-    """Return a best_hyperparameters.json: flat, as the reference notebook's is, with its origin."""
+def to_json(settings: Mapping[str, Any], *, settings_from: str) -> str:
+    """Return a best_hyperparameters.json: flat, and with its origin."""
     return json.dumps({**settings, "settings_from": settings_from}, indent=2) + "\n"
 
 
@@ -56,10 +84,14 @@ def _read(file: Path) -> dict[str, Any]:
     return tuned
 
 
-def _refuse_unknown(tuned: Mapping[str, Any], recipe: Recipe, file: Path) -> None:
-    unknown = sorted(tuned.keys() - recipe.defaults.keys())
+def _refuse_unknown(
+    tuned: Mapping[str, Any], settings: Settings, recipe: Recipe, file: Path
+) -> None:
+    # The length of a clip is no recipe's setting: an option chooses it.
+    known = settings.params.keys() | (_OF_TRAINING - {"max_len"})
+    unknown = sorted(tuned.keys() - known)
     if unknown:
         raise ArtifactsError(
             f"{file} sets {', '.join(unknown)}, which the recipe {recipe.name} does not know",
-            hint="known: " + ", ".join(recipe.defaults),
+            hint="known: " + ", ".join(settings.flat()),
         )

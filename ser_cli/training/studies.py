@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import optuna
 
 STARTUP_TRIALS = 10  # drawn at random, before the sampler has something to learn from
-# After 3, 9 and 27 epochs over all folds, only the best third so far goes on. Simulated on twice
+# After 3, 9 and 27 epochs over all folds, only the best third so far continues. Simulated on twice
 # 20 unpruned trials over 240 clips of RAVDESS, this found the best of them for 38 % of the
 # epochs. Earlier rungs (2, 6, 18) lost 2.4 points of dev UAR. A quarter at 3 and 12 lost up to
 # 1 there, and 2.9 in a real study of that size.

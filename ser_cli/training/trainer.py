@@ -4,35 +4,37 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import keras
 import numpy as np
+import tensorflow as tf
+from keras import losses, ops, optimizers
+from numpy.typing import NDArray
 
 from ser_cli.data.store import atomic_write
+from ser_cli.export.keras_network import KerasNetwork
 from ser_cli.sound.augment import mask
+from ser_cli.training import fast_lstm
+from ser_cli.training.dataset import Dataset, Part
 from ser_cli.training.schedule import learning_rate
+from ser_cli.types import TrainSettings
 
 if TYPE_CHECKING:
-    import keras
-    from numpy.typing import NDArray
+    from ser_cli.types import Floats
 
-    from ser_cli.types import Batch, Floats, Params
-
-    Epoch = dict[str, float]
-    State = list[NDArray[Any]]  # of weights, optimizer and dropout's generators
-
-DEV_BATCH = 64  # more would be no faster, and mfcc-cnn1d took half as much memory again
+Epoch = dict[str, float]
+State = list[NDArray[Any]]  # of weights, optimizer and dropout's generators
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """What a training left: an entry an epoch, and the epoch (from 1) whose weights were kept.
+    """What a training left: an entry per epoch, and the epoch (from 1) whose weights were kept.
 
     `seconds` counts all its pieces, however often it was cut off.
     """
@@ -44,38 +46,32 @@ class Fit:
 
 def fit(
     model: keras.Model,
-    train: Batch,
-    dev: Batch | None,
-    settings: Params,
+    data: Dataset,
+    settings: TrainSettings,
     *,
     seed: int,
     checkpoint: Path | None = None,
     on_epoch: Callable[[Epoch], None] | None = None,
 ) -> Fit:
-    """Train a network and leave in it the weights of its best epoch on dev.
+    """Train a network and leave in it the weights of its best epoch on dev (highest UAR).
 
-    Without dev the last epoch is kept.
+    Without dev clips the last epoch is kept.
 
     Args:
-        model: Softmax output; compiled here unless it is.
-        train: Clips to learn from.
-        dev: Clips to choose the epoch by (highest UAR), or None.
-        settings: epochs, patience, batch_size, class_weights (whether classes weigh the same
-            however many clips they have), mask_frames, mask_columns, and what
-            `schedule.learning_rate` takes.
+        model: From `compiled`.
+        data: Clips to learn from, and to choose the epoch by.
+        settings: Of the training.
         seed: Of order, masks and mixtures; dropout takes keras's own seed.
-        checkpoint: File that is written after every epoch and continued from if present.
+        checkpoint: File that is written after every epoch and resumed from if present.
         on_epoch: Told each finished epoch; what it raises ends the training.
     """
-    if not model.compiled:
-        compiled(model, settings)
-    state = _State(model, checkpoint)
-    while not _finished(state.history, settings, has_dev=dev is not None):
+    state, has_dev = _State(model, checkpoint), len(data.dev.y) > 0
+    while not _finished(state.history, settings, has_dev=has_dev):
         rate = learning_rate(settings, state.history)
         epoch = len(state.history) + 1
-        row = _train_epoch(model, train, settings, seed=seed, epoch=epoch, rate=rate)
-        if dev is not None:
-            row |= _dev_scores(model, dev)
+        row = _train_epoch(model, data.train, settings, seed=seed, epoch=epoch, rate=rate)
+        if has_dev:
+            row |= _dev_scores(model, data)
         state.add(row)
         if on_epoch:
             on_epoch(row)
@@ -84,39 +80,35 @@ def fit(
     return Fit(tuple(state.history), best, state.seconds())
 
 
-def compiled(model: keras.Model, settings: Params) -> State:
-    """Give a network its loss and optimizer, and return what it must be set back to."""
-    from keras import losses, ops, optimizers
-
+def compiled(model: keras.Model, settings: TrainSettings) -> keras.Model:
+    """Return the network ready to be trained: with loss and optimizer, and fast on a processor."""
+    model = fast_lstm.speed_up(model)
     model.compile(
-        optimizer=optimizers.Adam(settings["learning_rate"]),
+        optimizer=optimizers.Adam(settings.learning_rate),
         loss=losses.SparseCategoricalCrossentropy(),
     )
     model.optimizer.build(model.trainable_variables)
+    return model
+
+
+def state(model: keras.Model) -> State:
+    """Return a copy of all that training changes, to set the network back to."""
     return [np.array(ops.convert_to_numpy(variable)) for variable in _variables(model)]
 
 
 def set_back(model: keras.Model, state: State) -> None:
-    """Make a network what it was when `compiled` returned this state."""
+    """Make a network what it was when `state` was called."""
     for variable, value in zip(_variables(model), state, strict=True):
         variable.assign(value)
 
 
 def prepare(seed: int, threads: int = 0) -> None:
-    """Make TensorFlow quiet, repeatable and no greedier than asked; call it before `build`.
+    """Make TensorFlow repeatable and no greedier than asked; call it before a network is built.
 
     Args:
         seed: Of initial weights and dropout.
         threads: 0 for all cores. It cannot change once TensorFlow has computed something.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with silent_stderr():
-        import keras
-        import tensorflow as tf
-
-        tf.config.get_visible_devices()
-    # It warns of every new network that a study or a fold builds.
-    tf.get_logger().setLevel("ERROR")
     with contextlib.suppress(RuntimeError):
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
@@ -131,46 +123,47 @@ def best_epoch(history: list[Epoch]) -> int:
     return 1 + max(range(len(history)), key=lambda i: history[i]["dev_uar"])
 
 
-def probabilities(model: keras.Model, x: Floats) -> Floats:
-    """Return softmax outputs (N, C) of features (N, T, F), in bounded batches."""
-    parts = [model.predict_on_batch(x[at : at + DEV_BATCH]) for at in range(0, len(x), DEV_BATCH)]
-    return np.concatenate(parts)
-
-
 def class_weights(y: NDArray[np.int64], n_classes: int) -> Floats:
-    """Return a weight a class (C,), inverse to its share, so that they average 1 over clips."""
+    """Return a weight per class (C,), inverse to its share, so that they average 1 over clips."""
     counts = np.bincount(y, minlength=n_classes)
     present = np.count_nonzero(counts)
     return (len(y) / (present * np.maximum(counts, 1))).astype(np.float32)
 
 
 def _train_epoch(
-    model: keras.Model, train: Batch, settings: Params, *, seed: int, epoch: int, rate: float
+    model: keras.Model,
+    train: Part,
+    settings: TrainSettings,
+    *,
+    seed: int,
+    epoch: int,
+    rate: float,
 ) -> Epoch:
     rng = np.random.default_rng([seed, epoch])
     weights = np.ones(len(train.y), np.float32)
-    if settings["class_weights"]:
+    if settings.class_weights:
         weights = class_weights(train.y, model.output_shape[-1])[train.y]
     model.optimizer.learning_rate = rate
-    order, size, total = rng.permutation(len(train.y)), settings["batch_size"], 0.0
+    order, size, total = rng.permutation(len(train.y)), settings.batch_size, 0.0
     for at in range(0, len(order), size):
         chosen = order[at : at + size]
         x = mask(
-            train.x[chosen],
+            train.inputs(chosen),
             rng,
-            frames=settings["mask_frames"],
-            columns=settings["mask_columns"],
+            frames=settings.mask_frames,
+            columns=settings.mask_columns,
         )
         loss = model.train_on_batch(x, train.y[chosen], sample_weight=weights[chosen])
         total += float(loss) * len(chosen)
     return {"epoch": epoch, "learning_rate": rate, "loss": total / len(order)}
 
 
-def _dev_scores(model: keras.Model, dev: Batch) -> Epoch:
-    outputs = probabilities(model, dev.x)
-    right = outputs.argmax(axis=1) == dev.y
-    recalls = [right[dev.y == label].mean() for label in np.unique(dev.y)]
-    likelihood = np.maximum(outputs[np.arange(len(dev.y)), dev.y], 1e-7)
+def _dev_scores(model: keras.Model, data: Dataset) -> Epoch:
+    truth = data.dev.y
+    outputs = KerasNetwork(model).probabilities(data.dev.features, data.preprocessor)
+    right = outputs.argmax(axis=1) == truth
+    recalls = [right[truth == label].mean() for label in np.unique(truth)]
+    likelihood = np.maximum(outputs[np.arange(len(truth)), truth], 1e-7)
     return {
         "dev_loss": float(-np.log(likelihood).mean()),
         "dev_accuracy": float(right.mean()),
@@ -178,31 +171,15 @@ def _dev_scores(model: keras.Model, dev: Batch) -> Epoch:
     }
 
 
-def _finished(history: list[Epoch], settings: Params, *, has_dev: bool) -> bool:
-    if len(history) >= settings["epochs"]:
+def _finished(history: list[Epoch], settings: TrainSettings, *, has_dev: bool) -> bool:
+    if len(history) >= settings.epochs:
         return True
-    return has_dev and bool(history) and len(history) - best_epoch(history) >= settings["patience"]
+    return has_dev and bool(history) and len(history) - best_epoch(history) >= settings.patience
 
 
 def _variables(model: keras.Model) -> list[Any]:
     """Return all that training changes, dropout's generators among it."""
     return [*model.variables, *model.optimizer.variables]
-
-
-@contextlib.contextmanager
-def silent_stderr() -> Iterator[None]:
-    """Keep libraries from writing to the file descriptor behind Python's back.
-
-    TensorFlow tells of absent graphics cards before it reads its own log level.
-    """
-    kept, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(null, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(null)
 
 
 class _State:
@@ -242,7 +219,7 @@ class _State:
             np.savez(temporary, **arrays)
 
     def _read(self, checkpoint: Path) -> None:
-        """Go on from a checkpoint; with one that is damaged, begin anew."""
+        """Resume from a checkpoint; with one that is damaged, begin anew."""
         variables, n_weights = _variables(self._model), len(self._model.get_weights())
         try:
             with np.load(checkpoint, allow_pickle=False) as saved:

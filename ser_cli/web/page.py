@@ -1,7 +1,7 @@
 """The web page of `ser app`. Nothing imports this file; Streamlit runs it for every visitor.
 
 From top to bottom, again after each click: what a visitor has uploaded is labelled once and
-kept in the visitor's own session. On a host that runs `streamlit run`, point it at this file, or
+stored in the visitor's own session. On a host that runs `streamlit run`, point it at this file, or
 at one of two lines: `from ser_cli.web.page import main` and `main()`.
 """
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 import ser_cli
+from ser_cli import process
 from ser_cli.errors import SerError
 from ser_cli.report.rows import as_record, csv_writer
 from ser_cli.sound.audio import EXTENSIONS
@@ -33,7 +34,7 @@ TITLE = "Speech emotion recognition"
 NOTICE = """
 **This page infers emotions from voices by machine** (an emotion recognition system, EU AI Act
 Art. 50(3)). A label is a guess about how a voice sounds, not about what a person feels, and it
-is often wrong. Upload only voices whose owners know of it.
+is often wrong. Upload only voices of people who know about it.
 
 **Recordings stay in this server's memory.** They are written to no disk, sent to nobody, and
 forgotten soon after you close the page.
@@ -42,10 +43,10 @@ FLAGS = {
     "short": "It is shorter than half a second.",
     "silent": "It is silent.",
     "clipped": "It is overloaded.",
-    "antiphase": "Its channels cancel each other: only the loudest one was heard.",
-    "non-finite": "It holds numbers that are no sound.",
-    "truncated": "It ends before its header says.",
-    "long": "It is longer than the network hears at once: an average over windows.",
+    "antiphase": "Its channels cancel each other: only the loudest one was used.",
+    "non-finite": "It holds samples that are not finite numbers.",
+    "truncated": "It ends earlier than its header states.",
+    "long": "It is longer than the network's input: the result is an average over windows.",
 }
 
 
@@ -53,7 +54,7 @@ def main() -> None:
     """Draw the page."""
     st.set_page_config(page_title=TITLE, layout="centered")
     _keep_uploads_off_the_disk()
-    stage.return_memory()
+    process.return_memory()
     st.title(TITLE)
     st.info(NOTICE, icon=":material/info:")
     folder = _chosen_model()
@@ -128,7 +129,7 @@ def _show(uploads: Sequence[UploadedFile], rows: Sequence[Prediction], model: Mo
                 _file(upload, row, model)
     if len(rows) > 1:
         st.header("All files")
-        _chart(charts.counts(stage.counts(rows, model.classes)), "Files of each emotion")
+        _chart(charts.counts(stage.counts(rows, model.classes)), "Files per emotion")
     _table(rows, model)
 
 
@@ -166,7 +167,7 @@ def _sketch(upload: UploadedFile, model: Model) -> Sketch:
     """Draw a recording once, for as long as the uploads stay the same."""
     drawn: dict[str, Sketch] = st.session_state["drawn"]
     if upload.file_id not in drawn:
-        drawn[upload.file_id] = stage.draw(upload, model.recipe.sample_rate)
+        drawn[upload.file_id] = stage.draw(upload, model.frontend.sample_rate)
     return drawn[upload.file_id]
 
 

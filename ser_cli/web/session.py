@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -25,12 +24,18 @@ PACKAGED = "packaged with ser"
 UPLOAD_MB = 10  # a file; ten of them, opened, fit into the 1 GB of the free hosts
 PLAYED_MB = 2  # more is played as it was decoded, where that is less
 
-_MMAP_THRESHOLD = -3  # the name of a number in glibc's malloc.h
-_LARGE = 2**20  # bytes
-
-# What is played as it is; anything else browsers get as it was decoded, an .mp4 because a video
-# would be sent to be heard.
-PLAYED = {suffix: kind for suffix, kind in audio.MEDIA_TYPES.items() if suffix != ".mp4"}
+# What browsers play as it is; anything else they get as it was decoded.
+PLAYED = {
+    ".wav": "audio/wav",
+    ".flac": "audio/flac",
+    ".mp3": "audio/mpeg",
+    ".ogg": "audio/ogg",
+    ".oga": "audio/ogg",
+    ".opus": "audio/ogg",
+    ".m4a": "audio/mp4",
+    ".aac": "audio/aac",
+    ".webm": "audio/webm",
+}
 
 
 def folders() -> dict[str, Path]:
@@ -67,8 +72,8 @@ def seal(folder: Path) -> bytes:
 def label(uploads: Sequence[BinaryIO], model: Model) -> list[Prediction]:
     """Return the rows `ser predict` gives for the same files in the same order.
 
-    All at once, also where one upload was added to others: which files go through the network
-    together decides the last digit.
+    All at once, also where one upload was added to others: the last digit of a probability
+    depends on which files go through the network together.
     """
     return [row for rows in model.label(uploads, model.plan()) for row in rows]
 
@@ -106,7 +111,7 @@ def shares(row: Prediction, classes: Sequence[str]) -> Mapping[str, float]:
 def played_as(name: str, size: int, decoded_size: int) -> str | None:
     """Return the media type of a file to be played as it is, None of one that is not.
 
-    A server holds what a browser has asked for and not yet heard, several times over.
+    A server holds what a browser has asked for and not yet played, several times over.
 
     Args:
         name: Of the file.
@@ -121,18 +126,6 @@ def played_as(name: str, size: int, decoded_size: int) -> str | None:
 def plain(text: str) -> str:
     """Return Markdown that shows the text as it is: file names come from strangers."""
     return re.sub(r"([!-/:-@[-`{-~])", r"\\\1", " ".join(text.split()))
-
-
-def return_memory() -> bool:
-    """Let large arrays go back to the system as soon as they are freed; return whether it can.
-
-    Otherwise glibc keeps them, some for each thread that has run: with ten recordings of 10 MB
-    a server needed 910 MB instead of 690. Other C libraries have no such switch.
-    """
-    try:
-        return bool(ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, _LARGE))
-    except (AttributeError, OSError, TypeError):
-        return False
 
 
 def _usual() -> list[Path]:

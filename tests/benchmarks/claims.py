@@ -47,9 +47,9 @@ class Claim:
 
 FIRST, LAST = "Speech Emotion Classification", "Speech Emotion Recognition"
 CLAIMS = (
-    Claim("mfcc-mlp", FIRST, "not said"),  # "did not meet the required accuracy"
-    Claim("logmel-cnn", FIRST, "not said", 0.7726),
-    Claim("mfcc-cnn1d", "Emotion Detection from Speech", "not said", 0.9393),
+    Claim("mfcc-mlp", FIRST, "not stated"),  # "did not meet the required accuracy"
+    Claim("logmel-cnn", FIRST, "not stated", 0.7726),
+    Claim("mfcc-cnn1d", "Emotion Detection from Speech", "not stated", 0.9393),
     Claim("cnn-bilstm", "Emotion classifier prediction project", "random 70/15/15", 0.801),
     Claim(
         "stats-dense",
@@ -66,7 +66,7 @@ RECIPES = tuple(dict.fromkeys(claim.recipe for claim in CLAIMS))
 
 def named(clips: Selection) -> str:
     """Name speech and song of a choice of clips as results.csv does."""
-    return ", ".join([POOLED, *clips.words()])
+    return clips.of(POOLED)
 
 
 def lines(
@@ -104,7 +104,7 @@ def _lines(claim: Claim, rows: Sequence[Row]) -> Iterator[tuple[str, ...]]:
         yield (
             claim.recipe,
             claim.document,
-            ", ".join(claim.clips.words()) or "all",
+            ", ".join(claim.clips.describe()) or "all",
             claim.split,
             f"{100 * claim.accuracy:.1f}" if claim.accuracy else "no number",
             *(scores.get((settings, *which), "-") for which in measured),

@@ -25,8 +25,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import soundfile
 
-from ser_cli.data.corpora import EMOTIONS, audio_files, ravdess
+from ser_cli.data import corpora
+from ser_cli.data.labels import EMOTIONS
 from ser_cli.sound import audio
+from ser_cli.sound.files import audio_files
 
 if TYPE_CHECKING:
     from ser_cli.types import Floats
@@ -45,8 +47,9 @@ def voices(source: Path | None) -> Iterator[Voice]:
     Actors 21 to 24 of RAVDESS are left out, as everywhere but in the last check.
     """
     files = list(audio_files(source)) if source else []
+    ravdess = corpora.get("ravdess")
     known = [(path, ravdess.parse(path.stem) or {}) for path in files]
-    usable = [(p, n) for p, n in known if n.get("speaker") not in ravdess.UNTOUCHED_SPEAKERS]
+    usable = [(p, n) for p, n in known if n.get("speaker") not in ravdess.held_out]
     if source and not usable:
         sys.exit(f"{source} holds no recordings")
     random.Random(0).shuffle(usable)
@@ -95,11 +98,9 @@ def clips(folder: Path, source: Path | None, count: int) -> None:
     """
     from ser_cli import recipes
     from ser_cli.model.artifacts import default_folder
-    from ser_cli.recipes.cnn_bilstm import SAMPLE_RATE
-    from ser_cli.sound.features import HOP_LENGTH
 
     frames = int(np.load(default_folder(recipes.DEFAULT) / "max_len.npy"))
-    longest = int((frames * HOP_LENGTH - 1) / SAMPLE_RATE * RATE)
+    longest = int(recipes.get(recipes.DEFAULT).frontend.context(frames) * RATE)
     for number, (wave, _, _) in enumerate(islice(voices(source), count)):
         _write(folder, number, wave[:longest])
 
@@ -133,19 +134,21 @@ def model(folder: Path, source: Path | None) -> None:
 
     Its temperature is 1, so that its probabilities are those of the usual script.
     """
+    from ser_cli.jobs.training import Split, TrainJob
     from ser_cli.model import artifacts
     from ser_cli.stages.train import train
 
     del source
-    overrides = {"epochs": EPOCHS, "copies": 0}
-    train(
-        str(Path("corpus", "clips.csv")),
+    job = TrainJob(
+        data=(str(Path("corpus", "clips.csv")),),
         folder=folder,
-        split="none",
+        split=Split.none,
         params=artifacts.packaged() / artifacts.HYPERPARAMETERS,
-        overrides=overrides,
+        epochs=EPOCHS,
+        copies=0,
         temperature=1.0,
     )
+    train(job)
 
 
 KINDS: dict[str, Callable[[Path, Path | None], None]] = {

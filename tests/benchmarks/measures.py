@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib.metadata import entry_points
 from pathlib import Path
 from statistics import median
@@ -31,6 +32,13 @@ def one_clip(bench: Bench) -> list[Result]:
         Result("one-clip", _seconds(a), _seconds(b), notes),
         Result("one-clip-memory", _megabytes(a), _megabytes(b)),
     ]
+
+
+def one_clip_csv(bench: Bench) -> list[Result]:
+    """The same with an option: the rows go to a file."""
+    model, clip = bench.model(), bench.made("clips-100") / "00000.wav"
+    a, b, notes = _predictions(bench, clip, model, csv=bench.work / "one-clip.csv")
+    return [Result("one-clip-csv", _seconds(a), _seconds(b), notes)]
 
 
 def hundred_clips(bench: Bench) -> list[Result]:
@@ -146,6 +154,7 @@ MEASURES: tuple[tuple[tuple[str, ...], Callable[[Bench], list[Result]]], ...] = 
     (("help",), help_text),
     (("features",), features),
     (("one-clip", "one-clip-memory"), one_clip),
+    (("one-clip-csv",), one_clip_csv),
     (("hundred-clips",), hundred_clips),
     (("warm",), warm),
     (("workers",), workers),
@@ -157,13 +166,22 @@ MEASURES: tuple[tuple[tuple[str, ...], Callable[[Bench], list[Result]]], ...] = 
 
 
 def _predictions(
-    bench: Bench, path: Path, model: Path
+    bench: Bench, path: Path, model: Path, csv: Path | None = None
 ) -> tuple[list[Run], list[Run], dict[str, float]]:
-    """Run the usual script and `ser predict` in turn and compare what they say every time."""
+    """Run the usual script and `ser predict` in turn and compare what they say every time.
+
+    Without `csv` the rows of `ser` go to its stdout.
+    """
     script = bench.script("usual.py")
+    options = ("--csv", csv) if csv else ()
+
+    def predict() -> Run:
+        done = bench.run(ser(), "predict", path, *options)
+        return replace(done, out=csv.read_text(encoding="utf-8")) if csv else done
+
     a, b = alternate(
         lambda: bench.run(sys.executable, script, path, "--model", model),
-        lambda: bench.run(ser(), "predict", path),
+        predict,
         bench.repeats,
         bench.tell,
     )

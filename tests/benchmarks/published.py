@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from benchmarks.tables import markdown
-from ser_cli.data.protocols import PROTOCOLS
+from ser_cli.data import protocols
 from ser_cli.report.results import origin
 
 HEAD = ("protocol", "test clips", "settings", "UAR (95 % interval)", "WAR", "macro F1", "ECE")
@@ -14,14 +14,14 @@ RATES = ("uar", "low", "high", "war", "macro_f1", "ece")
 
 def table(rows: Sequence[dict[str, str]]) -> str:
     """Return rows as Markdown, in percent: speaker-independent protocols first."""
-    ranked = sorted(rows, key=lambda row: PROTOCOLS[row["protocol"]].leaky)
+    ranked = sorted(rows, key=lambda row: protocols.is_leaky(row["protocol"]))
     return markdown(HEAD, list(map(_cells, ranked)))
 
 
 def _cells(row: dict[str, str]) -> tuple[str, ...]:
     rate = {name: f"{100 * float(row[name]):.1f}" for name in RATES}
     return (
-        f"`{row['protocol']}`{' (leaky)' if PROTOCOLS[row['protocol']].leaky else ''}",
+        f"`{row['protocol']}`{' (leaky)' if protocols.is_leaky(row['protocol']) else ''}",
         row["data"],
         origin(row["settings_from"]),
         f"**{rate['uar']}** ({rate['low']} to {rate['high']})",

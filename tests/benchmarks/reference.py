@@ -25,11 +25,12 @@ if __package__ != "benchmarks":  # started by its path
 from benchmarks.claims import CLAIMS, HEAD, PROTOCOLS, RANDOM, RECIPES, UNSEEN, lines, named
 from benchmarks.tables import aligned
 from ser_cli.data import corpora
-from ser_cli.data.corpora import ravdess
 from ser_cli.data.select import ALL, Selection
 from ser_cli.errors import SerError
 from ser_cli.report import results
+from ser_cli.types import Clip
 
+CORPUS = "ravdess"  # which all documents are about
 TABLE = Path("artifacts") / "results.csv"  # where `ser evaluate --protocol` writes
 
 
@@ -132,16 +133,23 @@ def main(arguments: Sequence[str]) -> int:
     """Do what the options say and return the exit code."""
     chosen, complete = options(arguments), True
     if not chosen.show:
-        _refuse_incomplete(chosen.data or ravdess.NAME)
+        _refuse_incomplete(chosen.data or CORPUS)
         complete = fill(runs(chosen), chosen.workers)
     claims = [claim for claim in CLAIMS if claim.recipe in chosen.recipe]
     print(aligned([HEAD, *lines(results.read(TABLE), claims, seed=chosen.seed)]), end="")
     return int(not complete)
 
 
+def missing_from(clips: Sequence[Clip]) -> int:
+    """Return how many clips of the corpus are not among these."""
+    source = corpora.get(CORPUS).source
+    assert source
+    return len(source.digests().keys() - {clip.path.stem for clip in clips})
+
+
 def _refuse_incomplete(data: str) -> None:
     try:
-        missing = ravdess.missing_from(corpora.load(data))
+        missing = missing_from(corpora.load(data))
     except SerError as error:
         sys.exit(f"{error}\n  try: {error.hint}")
     if missing:

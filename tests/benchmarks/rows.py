@@ -35,6 +35,15 @@ class Row:
 USUAL = "usual script"
 ROWS = (
     Row("one-clip", "one clip, cold process", USUAL, "`ser predict`", "s", 18, 30),
+    Row(
+        "one-clip-csv",
+        "one clip with options, cold process",
+        USUAL,
+        "`ser predict --csv`",
+        "s",
+        24,
+        30,
+    ),
     Row("one-clip-memory", "one clip, peak memory", USUAL, "`ser predict`", "MB", 6, 11),
     Row("hundred-clips", "100 clips, cold process", USUAL, "`ser predict`", "s", 13, 20),
     Row("features", "features of a clip, one core", "librosa", "`ser`", "ms", 3, 4.5),

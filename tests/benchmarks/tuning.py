@@ -20,10 +20,11 @@ from typing import TYPE_CHECKING, Any
 
 import optuna
 
-from ser_cli import recipes
-from ser_cli.model import memory
-from ser_cli.stages import train, tune
-from ser_cli.training import trainer
+from ser_cli import process, recipes, workers
+from ser_cli.jobs.training import TuneJob
+from ser_cli.stages import tune
+from ser_cli.training import search, session, settings, trainer
+from ser_cli.training.session import Work
 
 if TYPE_CHECKING:
     from ser_cli.types import Params
@@ -31,36 +32,45 @@ if TYPE_CHECKING:
 TRIALS, EPOCHS = 20, 10
 
 
-def study(search: tune.Search, folder: Path) -> dict[str, Any]:
+def study(job: TuneJob, folder: Path) -> dict[str, Any]:
     """Run a study as the command does."""
     os.environ["SER_CACHE_DIR"] = str(folder / "cache")  # empty: what came before helps nobody
     start = time.perf_counter()
-    found = tune.tune(
-        search, trials=TRIALS, storage=_storage(folder), folder=folder, workers=os.cpu_count() or 1
-    )
+    found = tune.tune(job)
     seconds = time.perf_counter() - start
     return {"seconds": seconds, "best": found.best_value, "scores": _scores(_read(folder))}
 
 
-def replay(search: tune.Search, folder: Path) -> dict[str, Any]:
+def replay(job: TuneJob, folder: Path) -> dict[str, Any]:
     """Run the same trials without cache and pruning."""
-    settings = [trial.params for trial in _read(folder).trials]
+    suggested = [trial.params for trial in _read(folder).trials]
     start = time.perf_counter()
-    memory.keep()
-    trainer.prepare(search.seed)
-    scores = {number: _score(search, params) for number, params in enumerate(settings)}
+    process.prepare()
+    trainer.prepare(job.seed)
+    scores = {number: _score(job, params) for number, params in enumerate(suggested)}
     seconds = time.perf_counter() - start
     return {"seconds": seconds, "best": max(scores.values()), "scores": scores}
 
 
-def _score(search: tune.Search, params: Params) -> float:
+def _score(job: TuneJob, params: Params) -> float:
     """Return the mean over folds of the best epoch's dev UAR."""
-    recipe = recipes.get(search.recipe)
-    chosen = {**recipe.defaults, "epochs": search.epochs, **params}
+    chosen = settings.resolve(recipes.get(job.recipe)).but({"epochs": job.epochs, **params})
+    work = Work(job.recipe, chosen, job.seed)
+    wanted = search.Search(
+        recipe=job.recipe,
+        folds=tune.fold_splits(job),
+        metric=f"dev_{job.metric}",
+        epochs=job.epochs,
+        seed=job.seed,
+    )
+    search._loaded.clear()
     with TemporaryDirectory() as empty:
         os.environ["SER_CACHE_DIR"] = empty
-        folds = tune.load_folds(search)
-    fits = [train.run(fold, recipe, chosen, seed=search.seed).fit for fold in folds]
+        folds = search.load(wanted, jobs=job.workers)
+        fits = [
+            trainer.fit(session.build(fold, work), fold, chosen.train, seed=job.seed)
+            for fold in folds
+        ]
     return fmean(max(row["dev_uar"] for row in fit.history) for fit in fits)
 
 
@@ -81,8 +91,15 @@ def main() -> None:
     kind, table, folder = sys.argv[1:]
     Path(folder).mkdir(exist_ok=True)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    search = tune.Search(data=table, epochs=EPOCHS)
-    print(json.dumps({"study": study, "replay": replay}[kind](search, Path(folder))))
+    job = TuneJob(
+        data=(table,),
+        trials=TRIALS,
+        epochs=EPOCHS,
+        folder=Path(folder),
+        storage=_storage(Path(folder)),
+        workers=workers.CORES,
+    )
+    print(json.dumps({"study": study, "replay": replay}[kind](job, Path(folder))))
 
 
 if __name__ == "__main__":

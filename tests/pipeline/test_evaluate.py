@@ -7,18 +7,33 @@ import shutil
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import fake
 import numpy as np
-from command import EMOTIONS, ser, succeed, tone
+from command import EMOTIONS, Result, ser, succeed, tone
 from corpus import by_folder, read_rows, rows_of
 
 from ser_cli.report import results
 
+SHAPE = {"protocol": str, "data": str, "leaky": bool} | dict.fromkeys(
+    ("uar", "low", "high", "war", "macro_f1", "weighted_f1", "ece"), float
+)
+
+
+def scores_of(done: Result) -> dict[str, Any]:
+    """Return what `--json` printed, whose results are alike for whatever was scored."""
+    scores: dict[str, Any] = json.loads(done.out)
+    assert isinstance(scores["title"], str)
+    for result in scores["results"]:
+        for name, kind in SHAPE.items():
+            assert isinstance(result[name], kind), name
+    return scores
+
 
 def test_it_learned(trained: Path) -> None:
-    scores = json.loads(succeed("evaluate", "--artifacts", trained, "--json").out)
-    assert scores["reports"]["all"]["uar"] >= 0.75  # chance is 0.25
+    (report,) = scores_of(succeed("evaluate", "--artifacts", trained, "--json"))["results"]
+    assert report["data"] == "all" and report["uar"] >= 0.75  # chance is 0.25
 
 
 def test_nothing_held_out_is_said(table: Path, home: Path) -> None:
@@ -39,13 +54,13 @@ def test_nothing_held_out_is_said(table: Path, home: Path) -> None:
     done = succeed("evaluate", "--artifacts", "whole")
     assert "emobox6" in done.out and "66.7 (60.0-70.0)" in done.out
     assert "nothing is held out" in done.err
-    (row,) = json.loads(succeed("evaluate", "--artifacts", "whole", "--json").out)
-    assert row["uar"] == "0.6667"
+    (row,) = scores_of(succeed("evaluate", "--artifacts", "whole", "--json"))["results"]
+    assert (row["uar"], row["seed"], row["protocol"]) == (0.6667, 0, "emobox6")
     # With its own settings among them, those of others say nothing of it.
     own = replace(fake.ROW, settings_from=manifest["settings_from"], uar=0.5)
     results.add(home / "shipped" / "results.csv", [own])
-    (row,) = json.loads(succeed("evaluate", "--artifacts", "whole", "--json").out)
-    assert row["uar"] == "0.5000"
+    (row,) = scores_of(succeed("evaluate", "--artifacts", "whole", "--json"))["results"]
+    assert row["uar"] == 0.5
     # On a corpus of which it has learned every clip, it says so.
     done = succeed("evaluate", "--artifacts", "whole", "--data", table)
     assert "48 of 48 clips were training data of this model" in done.err and "LEAKY" in done.out
@@ -74,12 +89,13 @@ def test_the_report_lies_beside_the_model_by_default(trained: Path) -> None:
 
 def test_evaluate_scores_the_held_out_clips_alone(trained: Path, table: Path) -> None:
     for data in ((), ("--data", table)):
-        scores = json.loads(succeed("evaluate", "--artifacts", trained, "--json", *data).out)
-        assert scores["leaky"] is False and scores["audit"] == []
-        report = scores["reports"]["all"]
+        scores = scores_of(succeed("evaluate", "--artifacts", trained, "--json", *data))
+        (report,) = scores["results"]
+        assert report["leaky"] is False and scores["audit"] == []
         assert report["n"] == 8 and sum(map(sum, report["confusion"])) == 8
         assert report["labels"] == sorted(EMOTIONS)
         low, high = report["intervals"]["uar"]
+        assert [low, high] == [report["low"], report["high"]]
         assert 0 <= low <= report["uar"] <= high <= 1
 
 
@@ -93,8 +109,8 @@ def test_evaluate_knows_its_clips_when_they_have_moved(
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, target)
     command = ("evaluate", "--artifacts", trained, "--json", "--data", tmp_path / "sorted")
-    scores = json.loads(succeed(*command).out)
-    assert scores["reports"]["all"]["n"] == 8 and scores["leaky"] is False
+    (report,) = scores_of(succeed(*command))["results"]
+    assert report["n"] == 8 and report["leaky"] is False
 
 
 def test_evaluate_on_other_recordings(trained: Path, tmp_path: Path) -> None:
@@ -102,13 +118,43 @@ def test_evaluate_on_other_recordings(trained: Path, tmp_path: Path) -> None:
         for name in ("a-0", "b-9"):  # names that the training knows, of other sounds
             tone(tmp_path / emotion / f"{name}.wav", hertz, seed=1000 + number)
     done = succeed("evaluate", "--artifacts", trained, "--data", tmp_path)
-    assert "2 clips of disgust left out: the model does not know it" in done.err
+    assert "2 clips of disgust left out: the model does not know that emotion" in done.err
     assert "training data" not in done.err and "LEAKY" not in done.out
-    scores = json.loads(
-        succeed("evaluate", "--artifacts", trained, "--data", tmp_path, "--json").out
-    )
-    assert scores["reports"]["all"]["n"] == 8
-    assert scores["reports"]["all"]["uar"] >= 0.75
+    command = ("evaluate", "--artifacts", trained, "--data", tmp_path, "--json")
+    (report,) = scores_of(succeed(*command))["results"]
+    assert report["n"] == 8 and report["uar"] >= 0.75
+
+
+def test_a_corpus_without_a_class_is_scored_and_named(trained: Path, tmp_path: Path) -> None:
+    for emotion in ("sad", "angry"):
+        for number in range(2):
+            tone(tmp_path / "in" / emotion / f"{number}.wav", EMOTIONS[emotion], seed=number)
+    command = ("evaluate", "--artifacts", trained, "--data", tmp_path / "in")
+    done = succeed(*command, "--report", "--out", tmp_path / "out")
+    assert "all: no clip is calm or happy; UAR is over the 2 of 4 classes that occur" in done.err
+    shown = " ".join(done.out.split())
+    assert "- UAR over the 2 of 4 classes that occur" in shown and "2 of 4 \u2502" in shown
+    assert "Not all classes" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    words = (tmp_path / "out" / "test_metrics.txt").read_text(encoding="utf-8")
+    assert "UAR (mean recall) over the 2 of 4 classes that occur" in words
+    done = succeed(*command, "--json")
+    assert "no clip is calm or happy" in done.err
+    scores = scores_of(done)
+    (report,) = scores["results"]
+    assert (report["uar_classes"], report["uar_labels"]) == (2, ["angry", "sad"])
+    assert scores["parts"]["test"]["sad"] == {"clips": 2, "speakers": None}
+    assert scores["parts"]["test"]["calm"] == {"clips": 0, "speakers": 0}
+
+
+def test_evaluate_shows_clips_and_speakers(trained: Path) -> None:
+    done = succeed("evaluate", "--artifacts", trained)
+    assert "clips (speakers)" in done.out and done.out.count("2 (1)") == 4
+    assert "classes that occur" not in done.out + done.err and "UAR over" not in done.out
+    scores = scores_of(succeed("evaluate", "--artifacts", trained, "--json"))
+    assert scores["parts"] == {
+        "test": {key: {"clips": 2, "speakers": 1} for key in sorted(EMOTIONS)}
+    }
+    assert scores["results"][0]["uar_classes"] == 4
 
 
 def test_evaluate_goes_on_after_a_broken_file(trained: Path, tmp_path: Path) -> None:
@@ -140,8 +186,7 @@ def test_a_folder_by_emotion_all_the_way(home: Path) -> None:
     # Four emotions have a 01.wav each: the held-out ones are told by more than their name.
     done = succeed("evaluate", "--artifacts", folder)
     assert "LEAKY: not speaker-independent" in done.out
-    scores = json.loads(succeed("evaluate", "--artifacts", folder, "--json").out)
-    report = scores["reports"]["all"]
+    (report,) = scores_of(succeed("evaluate", "--artifacts", folder, "--json"))["results"]
     held_out = Counter(row["emotion"] for row in split_rows if row["split"] == "test")
     assert {k: v["support"] for k, v in report["per_class"].items()} == held_out
     assert report["n"] == 8

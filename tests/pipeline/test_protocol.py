@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import fake
 import numpy as np
@@ -12,10 +15,18 @@ import pytest
 from command import ser, succeed
 from corpus import by_actor, read_rows
 
+from ser_cli import process, recipes
 from ser_cli.data import splits
+from ser_cli.data.corpora import ravdess
+from ser_cli.jobs.training import EvaluateJob
+from ser_cli.process import prepare
 from ser_cli.report import results
 from ser_cli.stages import protocol as protocol_stage
-from ser_cli.stages import train as train_stage
+from ser_cli.training import session
+
+if TYPE_CHECKING:
+    from ser_cli.data.corpora import Corpus
+    from ser_cli.types import Clip
 
 
 def test_a_protocol_writes_its_rows_once(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -39,24 +50,84 @@ def test_a_protocol_writes_its_rows_once(home: Path, monkeypatch: pytest.MonkeyP
     def refuse(*_: Any, **__: Any) -> None:
         raise AssertionError("a fold that was trained is trained again")
 
-    monkeypatch.setattr(train_stage, "run", refuse)
+    monkeypatch.setattr(session, "train_one", refuse)
     again = succeed(*command, "--epochs", 1, "--workers", 1, "--json")
-    scores = json.loads(again.out)["reports"]
-    assert [scores[part]["n"] for part in ("speech+song", "speech", "song")] == [16, 8, 8]
+    scores = json.loads(again.out)["results"]
+    assert [(score["data"], score["n"]) for score in scores] == [
+        ("speech+song", 16),
+        ("speech", 8),
+        ("song", 8),
+    ]
+    assert all(score["leaky"] is False for score in scores)
     assert [row["uar"] for row in read_rows(Path("artifacts/results.csv"))] == [
         row["uar"] for row in rows
     ]
     # Other settings, another seed, other clips: nothing that is kept answers for these.
-    for choice in (("--per-class", 39), ("--oversample", "calm")):
-        with pytest.raises(AssertionError, match="trained again"):
-            ser(*command, "--epochs", 1, "--workers", 1, *choice)
     fewer = by_actor(home / "fewer")
     (fewer / "Actor_01" / "03-01-02-01-01-01-01.wav").unlink()
-    for changed in (("--epochs", 2), ("--epochs", 1, "--seed", 1)):
-        with pytest.raises(AssertionError, match="trained again"):
-            ser(*command, *changed, "--workers", 1)
-    with pytest.raises(AssertionError, match="trained again"):
-        ser(*command, "--epochs", 1, "--workers", 1, "--data", fewer)
+    others: list[tuple[object, ...]] = [
+        ("--epochs", 1, "--per-class", 39),
+        ("--epochs", 1, "--oversample", "calm"),
+        ("--epochs", 2),
+        ("--epochs", 1, "--seed", 1),
+    ]
+    asked = [(*command, *other) for other in others]
+    asked.append((*command[:3], "--data", fewer, *command[5:], "--epochs", 1))
+    for words in asked:
+        done = ser(*words, "--workers", 1)
+        assert done.code == 1 and "trained again" in done.err, words
+
+
+def test_what_another_front_end_heard_is_not_kept(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = EvaluateJob(protocol="actors21-24", data=(str(by_actor(home / "actors")),))
+    kept = {*protocol_stage.plan(job).files()}
+    assert {*protocol_stage.plan(job).files()} == kept
+    usual = recipes.get(recipes.DEFAULT)
+    other = replace(usual, frontend=replace(usual.frontend, extract=fake.extract))
+    monkeypatch.setattr(recipes, "get", lambda name: other)
+    assert not {*protocol_stage.plan(job).files()} & kept
+
+
+LOADS = "TEST_LOADS"  # names a file with a line for each process, and each load of the corpus
+
+
+def prepare_and_count() -> None:
+    """Stand in for `process.prepare`, which every process that trains begins with."""
+    prepare()
+    _note("process")
+    ravdess.CORPUS = _counted()
+
+
+def _counted() -> Corpus:
+    def load(data: str) -> tuple[Clip, ...]:
+        _note("load")
+        return ravdess.load(data)
+
+    return replace(ravdess.CORPUS, load=load)
+
+
+def _note(what: str) -> None:
+    with Path(os.environ[LOADS]).open("a") as lines:
+        lines.write(what + "\n")
+
+
+@pytest.mark.parametrize("side_by_side", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_the_corpus_is_loaded_once(
+    home: Path, monkeypatch: pytest.MonkeyPatch, side_by_side: int
+) -> None:
+    data = by_actor(home / "spoken", channels=("01",))
+    monkeypatch.setenv(LOADS, str(home / "loads"))
+    monkeypatch.setattr(ravdess, "CORPUS", ravdess.CORPUS)  # what is put there is taken away
+    monkeypatch.setattr(process, "prepare", prepare_and_count)  # workers get it by its name
+    command = ("evaluate", "--protocol", "emobox6", "--recipe", "mfcc-mlp", "--data", data)
+    done = succeed(*command, "--epochs", 1, "--workers", side_by_side)
+    assert "emobox6" in done.out
+    assert [row["epochs"] for row in read_rows(Path("artifacts/results.csv"))] == ["1;1;1;1;1;1"]
+    noted = Counter((home / "loads").read_text().split())
+    assert noted["load"] == 1
+    assert noted["process"] == (1 if side_by_side == 1 else 3)  # this one, and two workers
 
 
 def test_a_choice_of_clips_marks_its_rows(home: Path) -> None:
@@ -66,8 +137,10 @@ def test_a_choice_of_clips_marks_its_rows(home: Path) -> None:
     results.add(table, [fake.ROW])
     kept = read_rows(table)
     done = succeed(*command, "--epochs", 1, "--workers", 1, "--per-class", 40, "--json")
-    tested = json.loads(done.out)["reports"]["speech+song"]["n"]
-    assert tested < 16  # test clips are drawn as training clips are
+    whole = json.loads(done.out)["results"][0]
+    assert (
+        whole["data"] == "speech+song" and whole["n"] < 16
+    )  # test clips are drawn as training clips are
     rows = read_rows(table)
     assert rows[:1] == kept
     assert [row["data"] for row in rows[1:]] == [
@@ -77,11 +150,21 @@ def test_a_choice_of_clips_marks_its_rows(home: Path) -> None:
 
 def test_a_protocol_needs_ravdess_with_all_it_reports(table: Path, home: Path) -> None:
     done = ser("evaluate", "--protocol", "emobox6", "--data", table)
-    assert done.code == 1 and "made of RAVDESS's actors" in done.err
+    assert done.code == 1 and "splits the corpus ravdess, not" in done.err
     # Without songs there is no row for songs: said before hours of training, not after.
     spoken = by_actor(home / "spoken", channels=("01",))
     done = ser("evaluate", "--protocol", "actors21-24", "--data", spoken, "--params", "tiny.json")
-    assert done.code == 1 and "song" in done.err and "ser download-ravdess" in done.err
+    assert done.code == 1 and "song" in done.err and "ser download ravdess" in done.err
+
+
+def test_a_fold_chooses_by_all_emotions(home: Path) -> None:
+    data = by_actor(home / "uncalm")
+    for clip in data.rglob("03-*-02-*"):
+        if clip.parent.name in {f"Actor_{actor}" for actor in range(17, 21)}:
+            clip.unlink()
+    done = ser("evaluate", "--protocol", "actors21-24", "--data", data, "--params", "tiny.json")
+    assert done.code == 1 and "dev has no clip of calm" in done.err
+    assert "try: fetch all of it: ser download ravdess, or --exclude calm" in done.err
 
 
 def test_a_fold_that_leaks_is_refused(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,11 +185,11 @@ def test_folds_side_by_side_are_the_folds_one_by_one(home: Path) -> None:
         table = work / "results.csv"
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("SER_CACHE_DIR", str((home / work).resolve()))
-            work_of = protocol_stage.plan(
-                "luna5", str(data), params=Path("tiny.json"), overrides={"epochs": 2}
+            run = protocol_stage.plan(
+                EvaluateJob(protocol="luna5", data=(str(data),), params=Path("tiny.json"), epochs=2)
             )
-            protocol_stage.train_folds(work_of, workers=workers)
-            scored = protocol_stage.score(work_of, table=table)
+            protocol_stage.train_folds(run, side_by_side=workers)
+            scored = protocol_stage.score(run, table=table)
         made.append(scored)
         (row,) = read_rows(table)
         assert row["epochs"].count(";") == 4 and row["data"] == "speech, 2358 missing"

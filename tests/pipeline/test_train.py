@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import shutil
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,9 +16,11 @@ from command import EMOTIONS, TINY, Result, ser, succeed
 from corpus import read_rows
 
 from ser_cli import recipes
-from ser_cli.commands.options import follow_up
+from ser_cli.commands.console import follow_up
+from ser_cli.jobs.training import TrainJob
 from ser_cli.model import artifacts
 from ser_cli.training import trainer
+from ser_cli.training.settings import resolve
 
 if TYPE_CHECKING:
     import keras
@@ -60,6 +61,8 @@ def test_train_says_what_it_did(training: Result, trained: Path) -> None:
     assert training.out.splitlines()[-1].endswith(f": {trained.name}")
     assert "epoch " in training.out and "dev UAR" in training.out
     assert "next: ser evaluate" in training.err
+    shown = [" ".join(line.split()) for line in training.out.splitlines()]
+    assert "\u2502 angry \u2502 8 (4) \u2502 8 \u2502 2 (1) \u2502 2 (1) \u2502" in shown
 
 
 def test_train_writes_everything(trained: Path) -> None:
@@ -81,8 +84,8 @@ def test_the_manifest_seals_what_is_there(trained: Path, table: Path) -> None:
         content = (trained / name).read_bytes()
         assert stated["bytes"] == len(content)
         assert stated["sha256"] == hashlib.sha256(content).hexdigest()
-    assert manifest["recipe"] == "cnn-bilstm" and manifest["data"] == str(table)
-    assert manifest["settings"] == {**recipes.get("cnn-bilstm").defaults, **TINY}
+    assert manifest["recipe"] == "cnn-bilstm" and manifest["data"] == [str(table)]
+    assert manifest["settings"] == {**resolve(recipes.get("cnn-bilstm")).flat(), **TINY}
     assert manifest["settings_from"] == "tiny.json" and manifest["split"] == "auto"
     assert manifest["clips"] == {"train": 32, "dev": 8, "test": 8}
     assert manifest["leaky"] is False and 0.25 <= manifest["temperature"] <= 10
@@ -145,7 +148,7 @@ def test_a_killed_training_goes_on_and_ends_the_same(
 
     monkeypatch.setattr(trainer, "_dev_scores", scores)
     resumed = succeed(*command)
-    assert "going on where an interrupted training stopped" in resumed.err
+    assert "resuming an interrupted training" in resumed.err
     # Killed and resumed, or in one go: the seed decides.
     assert same(weights_of(Path("again")), weights_of(trained))
     assert (Path("again") / "history.csv").read_bytes() == (trained / "history.csv").read_bytes()
@@ -153,23 +156,58 @@ def test_a_killed_training_goes_on_and_ends_the_same(
 
 
 def test_a_table_names_its_own_split(table: Path, home: Path) -> None:
-    lines = table.read_text(encoding="utf-8").splitlines()
-    parts = {"a": "test", "b": "validation"}
-    marked = [f"{lines[0]},split", *(f"{x},{parts.get(x[-1], 'train')}" for x in lines[1:])]
-    shutil.copytree(table.parent, home / "corpus")
-    other = home / "corpus" / "marked.csv"
-    other.write_text("\n".join(marked), encoding="utf-8")
+    data = in_parts(table, home / "marked.csv", {"a": "test", "b": "validation"})
     command = ("--artifacts", "marked", "--params", "tiny.json", "--epochs", 1)
-    succeed("train", "--data", other, *command)
+    succeed("train", "--data", data, *command)
     rows = read_rows(Path("marked/split.csv"))
-    assert {row["speaker"] for row in rows if row["split"] == "test"} == {"a"}
-    assert {row["speaker"] for row in rows if row["split"] == "dev"} == {"b"}
+    assert {row["speaker"] for row in rows if row["split"] == "test"} == {"marked.csv/a"}
+    assert {row["speaker"] for row in rows if row["split"] == "dev"} == {"marked.csv/b"}
+    # Where its training part is of one speaker, dev is taken from that one.
+    known = in_parts(table, home / "known.csv", {"a": "test", "b": "none"})
+    rows_of_one = [x for x in known.read_text(encoding="utf-8").splitlines() if "none" not in x]
+    voice = [re.sub(r",[c-f],train", ",c,train", x) for x in rows_of_one]
+    known.write_text("\n".join(voice), encoding="utf-8")
+    done = succeed("train", "--data", known, *command)
+    assert "speakers of dev may be in training too" in done.err
+    assert "not speaker-independent" not in done.err  # test does not
+
+
+def in_parts(table: Path, copy: Path, parts: dict[str, str], *, without: str = "") -> Path:
+    """Write the table with parts by speaker; speaker b does not say one of the emotions."""
+    lines = table.read_text(encoding="utf-8").splitlines()
+    kept = [x for x in lines[1:] if not (x.endswith(",b") and f",{without}," in x)]
+    rows = [f"{table.parent}/{x},{parts.get(x[-1], 'train')}" for x in kept]
+    copy.write_text("\n".join([f"{lines[0]},split", *rows]), encoding="utf-8")
+    return copy
+
+
+def test_a_table_whose_dev_lacks_an_emotion_is_told_so(table: Path, home: Path) -> None:
+    data = in_parts(table, home / "gap.csv", {"a": "test", "b": "dev"}, without="sad")
+    command = ("--data", data, "--artifacts", "gap", "--params", "tiny.json", "--epochs", 1)
+    done = succeed("train", *command)
+    assert "dev has no clip of sad: UAR there is over the other emotions alone" in done.err
+    assert "kept, dev UAR over the 3 of 4 classes that occur " in done.out
+    scores = Path("gap/val_metrics.txt").read_text(encoding="utf-8").splitlines()
+    assert "Classes without a clip: sad" in scores
+
+
+def test_an_automatic_split_lacks_no_emotion(table: Path, home: Path) -> None:
+    few = ("--exclude", "calm", "--exclude", "happy")
+    lonely = in_parts(table, home / "lonely.csv", {}, without="sad")
+    rows = lonely.read_text(encoding="utf-8").splitlines()
+    heard = [x.rpartition(",")[0] for x in rows if ",sad," not in x or x.split(",")[2] == "a"]
+    lonely.write_text("\n".join(heard), encoding="utf-8")
+    done = ser("train", "--data", lonely, "--artifacts", "lonely", *few)
+    assert done.code == 1 and "no clip of sad (in total: 2 clips of sad by 1 speaker)" in done.err
+    assert "--split random, or --exclude sad" in done.err and not Path("lonely").exists()
+    done = ser("tune", "--data", lonely, "--workers", 1, "--trials", 1)
+    assert done.code == 1 and "no clip of sad" in done.err and "fewer --folds" in done.err
 
 
 def test_the_shipped_model_is_not_overwritten(table: Path, home: Path) -> None:
     command = ("train", "--data", table, "--artifacts", home / "shipped", "--params", "tiny.json")
     done = ser(*command)
-    assert done.code == 1 and "is not overwritten" in done.err
+    assert done.code == 1 and "must not be overwritten" in done.err
 
 
 def test_a_folder_that_is_a_file(table: Path) -> None:
@@ -187,7 +225,8 @@ def test_clips_are_chosen_before_they_are_split(table: Path, home: Path) -> None
     rows = read_rows(home / "chosen" / "split.csv")
     assert Counter(row["emotion"] for row in rows) == {"angry": 8, "calm": 8, "happy": 8}
     learned = Counter(row["emotion"] for row in rows if row["split"] == "train")
-    calm = f"calm \u2502 {learned['calm']} \u2502 {2 * max(learned.values())} \u2502"
+    who = {row["speaker"] for row in rows if (row["split"], row["emotion"]) == ("train", "calm")}
+    calm = f"calm \u2502 {learned['calm']} ({len(who)}) \u2502 {2 * max(learned.values())} \u2502"
     assert calm in re.sub(" +", " ", table_of)
     manifest = json.loads((home / "chosen" / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["selection"] == ["no sad", "at most 8 a class", "calm oversampled"]
@@ -222,6 +261,8 @@ def test_the_length_of_a_clip_can_be_chosen(table: Path, training: Result) -> No
 
 def test_what_comes_next_is_for_the_same_model(training: Result, home: Path) -> None:
     assert training.err.endswith("next: ser evaluate --artifacts trained --report\n")
-    given = follow_up("train", recipe="mfcc-mlp", folder=None, data="my clips")
+    given = follow_up("train", job=TrainJob(recipe="mfcc-mlp", data=("my clips",)), data=True)
     assert given == "ser train --data 'my clips' --recipe mfcc-mlp"
-    assert follow_up("train", recipe=recipes.DEFAULT, folder=None) == "ser train"
+    assert follow_up("train", job=TrainJob(data=("a", "b"))) == "ser train"
+    both = follow_up("train", job=TrainJob(data=("a", "b")), data=True)
+    assert both == "ser train --data a --data b"

@@ -1,40 +1,70 @@
-"""Corpora: where labelled clips come from. One file a corpus, found by its presence here.
+"""Corpora: where labelled clips come from. One file per corpus, found by its presence here.
 
-A corpus module has NAME, ABOUT, LICENCE and CITATION, `matches(data)` and `load(data)`, where
-data is what a user gives to `--data`: the corpus's name or a path. GENERIC = True marks the
-layouts (any folder, say) that are tried after the corpora which know their own files.
+A corpus module defines CORPUS. Whatever is known of a corpus alone, its names, labels, licence,
+archives, published splits and held-out speakers, stands in its file and nowhere else.
 """
 
 from __future__ import annotations
 
-import os
 import pkgutil
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from ser_cli.errors import DataError, UsageError
-from ser_cli.types import Clip
 
-EMOTIONS = ("angry", "calm", "disgust", "fearful", "happy", "neutral", "sad", "surprised")
+if TYPE_CHECKING:
+    from ser_cli.data.protocols import Protocol
+    from ser_cli.data.verification import Source
+    from ser_cli.types import Clip
 
-# Spellings met in the reference systems and in other corpora's file names (TESS writes "ps").
-_SPELLINGS = {
-    "anger": "angry",
-    "calmness": "calm",
-    "disgusted": "disgust",
-    "fear": "fearful",
-    "afraid": "fearful",
-    "happiness": "happy",
-    "joy": "happy",
-    "neutrality": "neutral",
-    "sadness": "sad",
-    "surprise": "surprised",
-    "ps": "surprised",
-    "pleasant surprise": "surprised",
-    "pleasant surprised": "surprised",
-}
+DEFAULT = "ravdess"  # what --data is by default
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """One corpus, or one way in which people keep clips of their own.
+
+    Attributes:
+        name: What `--data` takes, where the corpus can be found by its name.
+        about: One line for people.
+        matches: Tells whether a path that the user gave holds this corpus.
+        load: What the user gave -> its clips, ordered alike on every machine; speakers as the
+            corpus names them.
+        parse: A file name without its extension -> what it states about the clip (emotion, speaker
+            and other facts), None where it is none of this corpus's names.
+        generic: Whether it is tried after the corpora that know their own files.
+        licence: What a user must keep to.
+        citation: What to name.
+        held_out: Speakers on whom settings and ideas are never chosen.
+        protocols: Published ways to split it.
+        usual_protocol: The one by which it is split when nothing else is asked for.
+        source: Where it can be fetched from, and how a copy is verified.
+    """
+
+    name: str
+    about: str
+    matches: Callable[[str], bool]
+    load: Callable[[str], tuple[Clip, ...]]
+    parse: Callable[[str], Mapping[str, str] | None] = lambda name: None
+    generic: bool = False
+    licence: str = "your own"
+    citation: str = ""
+    held_out: tuple[str, ...] = ()
+    protocols: tuple[Protocol, ...] = ()
+    usual_protocol: str = ""
+    source: Source | None = None
+
+    def usual(self, clips: Sequence[Clip]) -> Protocol | None:
+        """Return the usual protocol, if clips of all held-out speakers are there."""
+        speakers = {clip.speaker for clip in clips}
+        complete = {f"{self.name}/{name}" for name in self.held_out} <= speakers
+        found = [p for p in self.protocols if p.name == self.usual_protocol]
+        return found[0] if found and complete else None
 
 
 def names() -> tuple[str, ...]:
@@ -42,53 +72,80 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(found.name for found in pkgutil.iter_modules(__path__)))
 
 
-def get(name: str) -> ModuleType:
-    """Import the corpus of this name.
+def get(name: str) -> Corpus:
+    """Return the corpus of this name.
 
     Raises:
         UsageError: No corpus has this name.
     """
     if name not in names():
         raise UsageError(f"there is no corpus {name!r}", hint=f"known: {', '.join(names())}")
-    return import_module(f"{__name__}.{name}")
+    corpus: Corpus = import_module(f"{__name__}.{name}").CORPUS
+    return corpus
 
 
-def load(data: str) -> tuple[Clip, ...]:
-    """Return the clips of a corpus, a folder or a table, in the same order on every machine.
+def known() -> tuple[Corpus, ...]:
+    """Return all corpora, those that know their own files first."""
+    found = (module.CORPUS for module in _modules(tuple(__path__)))
+    return tuple(sorted(found, key=lambda corpus: corpus.generic))
+
+
+@lru_cache(maxsize=4)
+def _modules(folders: tuple[str, ...]) -> tuple[ModuleType, ...]:
+    """Look through the folders once: it is asked for every file of a prediction."""
+    return tuple(import_module(f"{__name__}.{name}") for name in names())
+
+
+def load(*data: str) -> tuple[Clip, ...]:
+    """Return the clips of one corpus or several, in the same order on every machine.
+
+    Speakers are qualified by what they come from ("ravdess/01"), so that two corpora which both
+    have a speaker "1" have two speakers. A clip that several of them hold is taken once.
 
     Args:
-        data: A corpus's name, or a path that one of the corpora recognises.
+        data: Each a corpus's name, or a path that one of the corpora recognises.
 
     Raises:
-        DataError: Nothing is there, nothing recognises it, or it holds no clips.
+        DataError: Nothing is there, nothing recognises it, it holds no clips, or two of them
+            label one file differently.
     """
-    if data in names():
-        clips: tuple[Clip, ...] = get(data).load(data)
-        return clips
-    if not Path(data).exists():
-        raise DataError(
-            f"there is no corpus and no file or folder {data!r}",
-            hint="fetch RAVDESS with `ser download-ravdess`, then use --data ravdess; "
-            "or give a folder with one sub-folder an emotion, or a CSV table",
-        )
-    for module in sorted(map(get, names()), key=lambda m: getattr(m, "GENERIC", False)):
-        if module.matches(data):
-            clips = module.load(data)
-            return clips
-    raise DataError(
-        f"{data} is neither a folder of clips nor a CSV table of them",
-        hint="give a folder, or a CSV file with the columns file,emotion[,speaker,split]",
-    )
+    homes: dict[str, str] = {}
+    joined: dict[Path, Clip] = {}
+    copies: set[tuple[str, str]] = set()
+    for item in data:
+        corpus = _find(item)
+        home = homes.setdefault(item, _home(corpus, item, homes.values()))
+        for clip in corpus.load(item):
+            speaker = f"{home}/{clip.speaker}" if clip.speaker else ""
+            named = replace(clip, corpus=home, speaker=speaker)
+            # A corpus knows its clips by their names: a second copy of it adds none.
+            name = (home, clip.path.stem)
+            if name in copies:
+                continue
+            copies |= set() if corpus.generic else {name}
+            path = clip.path.resolve() if len(data) > 1 else clip.path
+            first = joined.setdefault(path, named)
+            for one, other in ((first.emotion, named.emotion), (first.split, named.split)):
+                if one != other:
+                    raise DataError(
+                        f"{clip.path} is {one or 'in no part'} in {first.corpus} and "
+                        f"{other or 'in no part'} in {home}",
+                        hint="leave one of the two out, or correct its labels",
+                    )
+    return tuple(joined.values())
 
 
-def normalise_label(text: str) -> str:
-    """Return the one spelling of an emotion; a label that is not known is only tidied.
+def describe(data: Sequence[str]) -> str:
+    """Return what the user gave as one text, for messages and tables."""
+    return " + ".join(data)
 
-    >>> normalise_label(" Fear "), normalise_label("pleasant_surprise"), normalise_label("Bored")
-    ('fearful', 'surprised', 'bored')
-    """
-    label = " ".join(text.replace("_", " ").lower().split())
-    return _SPELLINGS.get(label, label)
+
+def parse(name: str) -> tuple[Corpus, Mapping[str, str]] | None:
+    """Return which corpus gives files such names (without extension), and what the name states."""
+    for corpus in known():
+        if (facts := corpus.parse(name)) is not None:
+            return corpus, facts
+    return None
 
 
 def has_speakers(clips: Sequence[Clip]) -> bool:
@@ -96,19 +153,35 @@ def has_speakers(clips: Sequence[Clip]) -> bool:
     return bool(clips) and all(clip.speaker for clip in clips)
 
 
-def audio_files(folder: Path) -> tuple[Path, ...]:
-    """List the sound files below a folder by file name, then path: the same on every machine.
+def held_out(clips: Sequence[Clip]) -> set[str]:
+    """Return those speakers of the clips on whom their corpora let no settings be chosen."""
+    homes = {clip.corpus for clip in clips} & {*names()}
+    return {f"{home}/{name}" for home in homes for name in get(home).held_out}
 
-    Hidden files and folders, the "._x.wav" shadows that macOS leaves among them, are passed over.
-    """
-    from ser_cli.sound.audio import EXTENSIONS
 
-    found = []
-    for parent, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [
-            Path(parent, name)
-            for name in files
-            if not name.startswith(".") and Path(name).suffix.lower() in EXTENSIONS
-        ]
-    return tuple(sorted(found, key=lambda path: (path.name, path.relative_to(folder).as_posix())))
+def _find(item: str) -> Corpus:
+    if item in names() and not get(item).generic:
+        return get(item)
+    if not Path(item).exists():
+        raise DataError(
+            f"there is no corpus and no file or folder {item!r}",
+            hint=f"known corpora: {', '.join(c.name for c in known() if not c.generic)} (fetch it: "
+            f"ser download {DEFAULT}); or give a folder with one sub-folder per emotion, or a CSV",
+        )
+    for corpus in known():
+        if corpus.matches(item):
+            return corpus
+    raise DataError(
+        f"{item} is neither a folder of clips nor a CSV table of them",
+        hint="give a folder, or a CSV file with the columns file,emotion[,speaker,split]",
+    )
+
+
+def _home(corpus: Corpus, item: str, taken: Iterable[str]) -> str:
+    """Return what qualifies the speakers of an item: its corpus's name, or that of its path."""
+    if not corpus.generic:
+        return corpus.name
+    name = Path(item).resolve().name
+    used = {*names(), *taken}
+    tries = (name, *(f"{name}-{number}" for number in range(2, 2 + len(used))))
+    return next(found for found in tries if found not in used)

@@ -1,18 +1,14 @@
-"""Any folder with one sub-folder an emotion: happy/001.wav, sad/session 2/017.mp3, ..."""
+"""Any folder with one sub-folder per emotion: happy/001.wav, sad/session 2/017.mp3, ..."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from ser_cli.data.corpora import audio_files, normalise_label
+from ser_cli.data.corpora import Corpus
+from ser_cli.data.labels import normalise_label
 from ser_cli.errors import DataError
+from ser_cli.sound.files import audio_files
 from ser_cli.types import Clip
-
-NAME = "folder"
-ABOUT = "a folder with one sub-folder an emotion (no speakers)"
-LICENCE = "your own"
-CITATION = ""
-GENERIC = True
 
 
 def matches(data: str) -> bool:
@@ -21,7 +17,7 @@ def matches(data: str) -> bool:
 
 
 def load(data: str) -> tuple[Clip, ...]:
-    """Return the clips below every label folder; files beside those folders carry no label.
+    """Return the clips below every label folder; files next to those folders carry no label.
 
     Raises:
         DataError: There is no such folder, or fewer than two label folders hold sound.
@@ -30,7 +26,7 @@ def load(data: str) -> tuple[Clip, ...]:
     if not root.is_dir():
         raise DataError(f"{data} is not a folder", hint="give --data the folder's path")
     clips = tuple(
-        Clip(path, emotion=normalise_label(path.relative_to(root).parts[0]), corpus=NAME)
+        Clip(path, emotion=normalise_label(path.relative_to(root).parts[0]))
         for path in audio_files(root)
         if path.parent != root
     )
@@ -38,9 +34,18 @@ def load(data: str) -> tuple[Clip, ...]:
     if len(labels) < 2:
         found = f"only {labels[0]!r}" if labels else "none"
         raise DataError(
-            f"{data} needs at least two sub-folders with sound files, one an emotion; found "
+            f"{data} needs at least two sub-folders with sound files, one per emotion; found "
             f"{found}",
             hint=f"sort the files as {root.name}/happy/x.wav, {root.name}/sad/y.wav; "
             "or give a CSV table with the columns file,emotion",
         )
     return clips
+
+
+CORPUS = Corpus(
+    name="folder",
+    about="a folder with one sub-folder per emotion (no speakers)",
+    matches=matches,
+    load=load,
+    generic=True,
+)

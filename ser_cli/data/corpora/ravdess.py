@@ -1,44 +1,36 @@
 """RAVDESS, audio only: 24 actors, 1,440 speech and 1,012 song clips, eight emotions.
 
-File names say everything: modality-channel-emotion-intensity-statement-repetition-actor. The
-index beside this file holds the SHA-256 of every clip's decoded samples, so that a copy is
+File names state everything: modality-channel-emotion-intensity-statement-repetition-actor. The
+index next to this file holds the SHA-256 of every clip's decoded samples, so that a copy is
 verified whatever it came from and whatever lossless format it is kept in. As published, two of
 them are the same recording: 03-01-03-01-02-01-07 and 03-01-03-01-02-02-07.
 """
 
 from __future__ import annotations
 
-import csv
 import os
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from hashlib import sha256
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
 
-from ser_cli.data.corpora import audio_files
-from ser_cli.data.store import remembered, write_text
+from ser_cli.data.corpora import Corpus
+from ser_cli.data.protocols import (
+    Protocol,
+    random_folds,
+    random_once,
+    speaker_folds,
+    speakers_once,
+)
+from ser_cli.data.store import remembered
+from ser_cli.data.verification import Archive, Source
 from ser_cli.errors import DataError
-from ser_cli.types import Clip, Progress
+from ser_cli.sound.files import audio_files
+from ser_cli.types import Clip
 
 NAME = "ravdess"
-ABOUT = "RAVDESS speech and song, 24 actors, 8 emotions (ser download-ravdess)"
-LICENCE = "CC BY-NC-SA 4.0 (non-commercial, name the source, share alike)"
-CITATION = (
-    "Livingstone SR, Russo FA (2018) The Ryerson Audio-Visual Database of Emotional Speech and "
-    "Song (RAVDESS). PLoS ONE 13(5): e0196391. https://doi.org/10.1371/journal.pone.0196391"
-)
-
-Subset = Literal["speech", "song", "all"]
-
-# Settings and ideas are never chosen on these actors: they are the last, untouched check.
-UNTOUCHED_SPEAKERS = ("21", "22", "23", "24")
-# They choose the epoch of a model that is checked on those.
-DEV_SPEAKERS = ("17", "18", "19", "20")
+VARIABLE = "SER_RAVDESS_DIR"
 
 _FETCH = "fetch it with `ser download-ravdess`, or set SER_RAVDESS_DIR to your copy"
-_INDEX = Path(__file__).with_name("ravdess_index.csv")
 _FIELDS = re.compile(
     r"(0[1-3])-(0[12])-(0[1-8])-(0[12])-(0[12])-(0[12])-(0[1-9]|1\d|2[0-4])(?:\.\w+)?"
 )
@@ -48,43 +40,10 @@ _CHANNELS = {"01": "speech", "02": "song"}
 _INTENSITIES = {"01": "normal", "02": "strong"}
 # "Kids are talking by the door", "Dogs are sitting by the door".
 _STATEMENTS = {"01": "kids", "02": "dogs"}
-_SPEECH_MD5 = "bc696df654c87fed845eb13823edef8a"
-_SONG_MD5 = "5411230427d67a21e18aa4d466e6d1b9"
-# The longest clip lasts under 7 s; a header that claims more is not decoded.
-_MOST_SAMPLES = 60 * 48_000
 
 
-@dataclass(frozen=True, slots=True)
-class Archive:
-    """A zip file of clips: its address, and size in bytes and MD5 where they are known."""
-
-    name: str
-    url: str
-    size: int | None = None
-    md5: str | None = None
-
-
-# Zenodo record 1188976; sizes and MD5 as Zenodo states them.
-ARCHIVES: Mapping[str, Archive] = {
-    channel: Archive(name, f"https://zenodo.org/records/1188976/files/{name}?download=1", size, md5)
-    for channel, name, size, md5 in (
-        ("speech", "Audio_Speech_Actors_01-24.zip", 208_468_073, _SPEECH_MD5),
-        ("song", "Audio_Song_Actors_01-24.zip", 225_505_317, _SONG_MD5),
-    )
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Verification:
-    """What a folder holds of the corpus: names of clips missing and wrong, count of right ones."""
-
-    missing: tuple[str, ...]
-    wrong: tuple[str, ...]
-    ok: int
-
-
-def parse(name: str) -> dict[str, str] | None:
-    """Read a file name's fields as `Clip` has them.
+def parse(name: str) -> Mapping[str, str] | None:
+    """Read a file name's fields.
 
     >>> parse("03-01-06-01-02-01-12.wav")["emotion"]
     'fearful'
@@ -93,8 +52,8 @@ def parse(name: str) -> dict[str, str] | None:
         name: A file name, with or without its extension.
 
     Returns:
-        emotion, speaker, corpus, channel, intensity, statement, repetition and sex; None where
-        the name is not RAVDESS's or the file is one of its videos.
+        emotion, speaker, channel, intensity, statement, repetition and sex; None where the name
+        is not RAVDESS's or the file is one of its videos.
     """
     match = _FIELDS.fullmatch(name)
     if match is None or match[1] != _AUDIO_ONLY:
@@ -103,7 +62,6 @@ def parse(name: str) -> dict[str, str] | None:
     return {
         "emotion": _EMOTIONS[int(emotion) - 1],
         "speaker": actor,
-        "corpus": NAME,
         "channel": _CHANNELS[channel],
         "intensity": _INTENSITIES[intensity],
         "statement": _STATEMENTS[statement],
@@ -138,108 +96,147 @@ def load(data: str) -> tuple[Clip, ...]:
     folder = _home() if data == NAME else Path(data)
     if not folder.is_dir():
         raise DataError(f"RAVDESS is not in {folder}: no such folder", hint=_FETCH)
-    paths = clip_paths(folder).values()
-    clips = tuple(Clip(path, **fields) for path in paths if (fields := parse(path.name)))
+    clips = tuple(_clip(path) for path in SOURCE.paths(folder).values())
     if not clips:
         raise DataError(f"{folder} holds no sound files with RAVDESS's names", hint=_FETCH)
     return clips
 
 
-def missing_from(clips: Sequence[Clip]) -> int:
-    """Return how many of the corpus's 2,452 clips are not among these."""
-    return len(index().keys() - {clip.path.stem for clip in clips})
+def _clip(path: Path) -> Clip:
+    facts = dict(parse(path.name) or {})
+    return Clip(path, emotion=facts.pop("emotion"), speaker=facts.pop("speaker"), facts=facts)
 
 
 def _home() -> Path:
-    home = os.environ.get("SER_RAVDESS_DIR") or remembered(NAME)
+    home = os.environ.get(VARIABLE) or remembered(NAME)
     if not home:
         raise DataError("RAVDESS is not on this machine yet", hint=_FETCH)
     return Path(home)
 
 
-def clip_paths(folder: Path) -> dict[str, Path]:
-    """Return clip name (without extension) -> file, ordered by file name.
-
-    Each clip counts once: published copies hold some files twice, in a second folder.
-    """
-    found: dict[str, Path] = {}
-    for path in audio_files(folder):
-        if parse(path.name):
-            found.setdefault(path.stem, path)
-    return found
+def _part(name: str) -> str | None:
+    facts = parse(name)
+    return facts["channel"] if facts else None
 
 
-def index(subset: Subset = "all") -> dict[str, str]:
-    """Return clip name (without extension) -> SHA-256 of its decoded samples."""
-    with _INDEX.open(encoding="utf-8", newline="") as lines:
-        rows = {row["name"]: row["sha256"] for row in csv.DictReader(lines)}
-    return {name: digest for name, digest in rows.items() if in_subset(name, subset)}
+def _place(name: str) -> str:
+    facts = parse(name) or {}
+    return f"{facts['channel']}/Actor_{facts['speaker']}"
 
 
-def in_subset(name: str, subset: Subset) -> bool:
-    """Tell whether a file name belongs to the speech, to the song, or to either."""
-    fields = parse(name)
-    return fields is not None and subset in ("all", fields["channel"])
+# Sizes and MD5 of the archives as Zenodo states them.
+_ZENODO = "https://zenodo.org/records/1188976/files"
+SOURCE = Source(
+    archives={
+        part: Archive(
+            name, f"https://zenodo.org/records/1188976/files/{name}?download=1", size, md5
+        )
+        for part, name, size, md5 in (
+            (
+                "speech",
+                "Audio_Speech_Actors_01-24.zip",
+                208_468_073,
+                "bc696df654c87fed845eb13823edef8a",
+            ),
+            (
+                "song",
+                "Audio_Song_Actors_01-24.zip",
+                225_505_317,
+                "5411230427d67a21e18aa4d466e6d1b9",
+            ),
+        )
+    },
+    index=Path(__file__).with_name("ravdess_index.csv"),
+    part=_part,
+    home=_place,
+    most_samples=60 * 48_000,  # the longest clip lasts under 7 s
+    variable=VARIABLE,
+)
+
+# Settings and ideas are never chosen on these actors: they are the last, untouched check.
+HELD_OUT = ("21", "22", "23", "24")
+
+_EMOBOX = (
+    (1, 11, 20, 21),
+    (4, 10, 12, 14),
+    (8, 9, 19, 23),
+    (3, 5, 7, 24),
+    (2, 15, 16, 18),
+    (6, 13, 17, 22),
+)
+_LUNA = (
+    (2, 5, 14, 15, 16),
+    (3, 6, 7, 13, 18),
+    (10, 11, 12, 19, 20),
+    (8, 17, 21, 23, 24),
+    (1, 4, 9, 22),
+)
 
 
-def verify(
-    folder: Path,
-    progress: Progress | None = None,
-    *,
-    subset: Subset = "all",
-    trusted: Collection[str] = (),
-) -> Verification:
-    """Compare the clips in a folder with the index, sample by sample.
-
-    Args:
-        folder: Where the clips lie, in any nesting and any lossless format.
-        progress: Told (clips done, clips in all, "verifying").
-        subset: Which part of the corpus should be there.
-        trusted: Names of clips found right before and not touched since: they are not read.
-    """
-    expected = index(subset)
-    here = clip_paths(folder)
-    names = [name for name in expected if name in here and name not in trusted]
-    wrong = []
-    digests = _digests([here[name] for name in names])
-    for done, (name, found) in enumerate(zip(names, digests, strict=True), start=1):
-        if found != expected[name]:
-            wrong.append(name)
-        if progress:
-            progress(done, len(names), "verifying")
-    missing = tuple(name for name in expected if name not in here)
-    return Verification(missing, tuple(wrong), len(expected) - len(missing) - len(wrong))
+def _actors(folds: tuple[tuple[int, ...], ...]) -> list[list[str]]:
+    return [[f"{NAME}/{actor:02d}" for actor in fold] for fold in folds]
 
 
-def digest(path: Path) -> str:
-    """Return the SHA-256 of a clip's samples: int16, little-endian, channels interleaved.
+ALL_PARTS = ("speech+song", "speech", "song")
+PROTOCOLS = (
+    Protocol(
+        "actors21-24",
+        "train on actors 1-16, dev 17-20, test 21-24",
+        ALL_PARTS,
+        folds=speakers_once(
+            dev=_actors(((17, 18, 19, 20),))[0], test=[f"{NAME}/{actor}" for actor in HELD_OUT]
+        ),
+    ),
+    # Songs of the training actors may be learned from, never those of a dev or test actor.
+    Protocol(
+        "emobox6",
+        "6 folds by actor (EmoBox, Ma et al., Interspeech 2024)",
+        ("speech",),
+        folds=speaker_folds(_actors(_EMOBOX), "speech"),
+    ),
+    Protocol(
+        "luna5",
+        "5 folds by actor (Luna-Jimenez et al., Sensors 2021)",
+        ("speech",),
+        folds=speaker_folds(_actors(_LUNA), "speech"),
+    ),
+    Protocol(
+        "random70",
+        "stratified 70/15/15 whoever speaks, seed 42 (as in the reference notebooks)",
+        ALL_PARTS,
+        leaky=True,
+        folds=random_once(42),
+    ),
+    Protocol(
+        "random70-speech",
+        "the same on the speech clips alone",
+        ("speech",),
+        leaky=True,
+        folds=random_once(42, "speech"),
+    ),
+    Protocol(
+        "random10",
+        "10 random folds of the speech clips",
+        ("speech",),
+        leaky=True,
+        folds=random_folds(10, "speech"),
+    ),
+)
 
-    A file that cannot be decoded, or claims to be longer than any clip, has the digest "".
-    """
-    import soundfile
-
-    try:
-        with soundfile.SoundFile(path) as sound:
-            if sound.frames * sound.channels > _MOST_SAMPLES:
-                return ""
-            return sha256(sound.read(dtype="int16").astype("<i2").tobytes()).hexdigest()
-    except (OSError, RuntimeError):
-        return ""
-
-
-def write_index(folder: Path, path: Path) -> None:
-    """Write the index of a folder that is known to be right (how the committed one was made)."""
-    here = clip_paths(folder)
-    rows = zip(here, _digests(list(here.values())), strict=True)
-    write_text(path, "".join(["name,sha256\n", *(f"{name},{found}\n" for name, found in rows)]))
-
-
-def _digests(paths: Sequence[Path]) -> Iterator[str]:
-    """Digest files in threads: decoding and hashing both leave the interpreter free."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    pool = ThreadPoolExecutor()
-    try:
-        yield from pool.map(digest, paths)
-    finally:
-        pool.shutdown(cancel_futures=True)
+CORPUS = Corpus(
+    name=NAME,
+    about="RAVDESS speech and song, 24 actors, 8 emotions (ser download-ravdess)",
+    matches=matches,
+    load=load,
+    parse=parse,
+    licence="CC BY-NC-SA 4.0 (non-commercial, name the source, share alike)",
+    citation=(
+        "Livingstone SR, Russo FA (2018) The Ryerson Audio-Visual Database of Emotional Speech "
+        "and Song (RAVDESS). PLoS ONE 13(5): e0196391. "
+        "https://doi.org/10.1371/journal.pone.0196391"
+    ),
+    held_out=HELD_OUT,
+    protocols=PROTOCOLS,
+    usual_protocol="actors21-24",
+    source=SOURCE,
+)

@@ -6,14 +6,10 @@ import csv
 from dataclasses import replace
 from pathlib import Path
 
-from ser_cli.data.corpora import normalise_label
+from ser_cli.data.corpora import Corpus
+from ser_cli.data.labels import normalise_label
 from ser_cli.errors import DataError
 from ser_cli.types import Clip
-
-NAME = "table"
-ABOUT = "a CSV table with the columns file,emotion[,speaker,split]"
-LICENCE = "your own"
-CITATION = ""
 
 _SPLITS = {
     "": "",
@@ -42,7 +38,7 @@ def load(data: str) -> tuple[Clip, ...]:
     table = Path(data)
     numbered = [(number, _clip(table, number, row)) for number, row in _rows(table)]
     if not numbered:
-        raise DataError(f"{data} has no rows below its header", hint="add a row a clip")
+        raise DataError(f"{data} has no rows below its header", hint="add a row for each clip")
     clips = _each_once(table, numbered)
     return tuple(sorted(clips, key=lambda clip: (clip.path.name, clip.path.as_posix())))
 
@@ -98,7 +94,7 @@ def _clip(table: Path, number: int, row: dict[str, str]) -> Clip:
     if not row["file"] or not path.is_file():
         raise DataError(
             f"{where}: there is no file {row['file']!r}",
-            hint=f"files are looked for from {table.parent.resolve()}",
+            hint=f"file names are relative to {table.parent.resolve()}",
         )
     if not row["emotion"]:
         raise DataError(f"{where}: the emotion is empty", hint="label it, or remove the row")
@@ -111,6 +107,14 @@ def _clip(table: Path, number: int, row: dict[str, str]) -> Clip:
         path,
         emotion=normalise_label(row["emotion"]),
         speaker=row.get("speaker", ""),
-        corpus=NAME,
         split=_SPLITS[split],
     )
+
+
+CORPUS = Corpus(
+    name="table",
+    about="a CSV table with the columns file,emotion[,speaker,split]",
+    matches=matches,
+    load=load,
+    generic=True,
+)

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from ser_cli.model import memory
+from ser_cli import workers
 
 pytestmark = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another allocator")
 
@@ -31,8 +31,9 @@ def in_new_thread():
 """
 PAGES = 100_000_000 // 4096
 MAIN = """
-from ser_cli import __main__, cli
-cli.app = lambda: print(in_new_thread())
+import typer
+from ser_cli import __main__
+typer.Typer.__call__ = lambda app: print(in_new_thread())  # instead of the command
 __main__.main()
 """
 
@@ -51,12 +52,15 @@ def test_other_commands_give_it_back() -> None:
     assert faults(MAIN, "eda") > 0.9 * PAGES
 
 
-def _in_new_thread() -> int:
+def _in_new_thread(_: int) -> int:
     made: dict[str, object] = {}
     exec(FAULTS, made)
     return int(made["in_new_thread"]())  # type: ignore[operator]
 
 
-def test_processes_that_train_keep_it_too() -> None:
-    with memory.processes(1) as pool:
-        assert pool.submit(_in_new_thread).result() < 0.1 * PAGES
+@pytest.mark.parametrize("trains", [True, False])
+def test_processes_that_train_keep_it_too(trains: bool) -> None:
+    task = workers.one_by_one(_in_new_thread)
+    (outcome,) = workers.run(task, [0], workers=2, trains=trains)
+    assert outcome.result is not None and not outcome.error
+    assert outcome.result < 0.1 * PAGES if trains else outcome.result > 0.9 * PAGES

@@ -1,7 +1,8 @@
-"""The network: known answers, batches, calibration, and a check of the export."""
+"""The network and the pipeline around it: known answers, batches, calibration, and the export."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import fake
@@ -9,8 +10,10 @@ import numpy as np
 import pytest
 
 from ser_cli.errors import ArtifactsError
-from ser_cli.model import artifacts, runtime
-from ser_cli.model.runtime import Runtime
+from ser_cli.model import artifacts, network
+from ser_cli.model.network import OnnxNetwork
+from ser_cli.model.pipeline import Pipeline
+from ser_cli.sound.frontend import Frontend, columns
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -31,9 +34,14 @@ def expected(x: np.ndarray, temperature: float = 1.0) -> np.ndarray:
     return softmax(np.stack([np.zeros_like(logit), logit], axis=1) / temperature)
 
 
+def pipeline(folder: Path, frontend: Frontend = fake.FRONTEND) -> Pipeline:
+    trained = artifacts.load(folder)
+    return Pipeline(frontend, trained.preprocessor, OnnxNetwork(trained.onnx), trained.temperature)
+
+
 def test_known_probabilities(tmp_path: Path) -> None:
     x = inputs(5)
-    found = Runtime(artifacts.load(fake.folder(tmp_path))).probabilities(x)
+    found = pipeline(fake.folder(tmp_path)).probabilities(list(x))
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, expected(x), atol=1e-5)
     assert found[0].argmax() == 0
@@ -42,20 +50,26 @@ def test_known_probabilities(tmp_path: Path) -> None:
 
 def test_temperature_flattens(tmp_path: Path) -> None:
     x = inputs(5)
-    found = Runtime(artifacts.load(fake.folder(tmp_path, temperature=2.0))).probabilities(x)
+    found = pipeline(fake.folder(tmp_path, temperature=2.0)).probabilities(list(x))
     np.testing.assert_allclose(found, expected(x, 2.0), atol=1e-5)
+
+
+def test_a_network_alone_is_not_calibrated(tmp_path: Path) -> None:
+    x = inputs(5)
+    ready = pipeline(fake.folder(tmp_path, temperature=2.0))
+    found = ready.network.probabilities(list(x), ready.preprocessor)
+    np.testing.assert_allclose(found, expected(x), atol=1e-5)
 
 
 @pytest.mark.parametrize("n", [0, 1, 3, 4, 9])
 def test_batches_change_nothing(tmp_path: Path, n: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    ready = Runtime(artifacts.load(fake.folder(tmp_path)), threads=2)
+    ready = pipeline(fake.folder(tmp_path))
     x = inputs(9)[:n]
-    whole = ready.probabilities(x)
-    monkeypatch.setattr(runtime, "BATCH", 2)
-    assert ready.probabilities(x).shape == (n, 2)
+    whole = ready.probabilities(list(x))
+    monkeypatch.setattr(network, "BATCH", 2)
+    assert ready.probabilities(list(x)).shape == (n, 2)
     # A batch of another size may take another kernel, whose sums differ in float32's last digits.
-    np.testing.assert_allclose(ready.probabilities(x), whole, atol=1e-6)
-    np.testing.assert_allclose(ready.predict(list(x)), whole, atol=1e-6)
+    np.testing.assert_allclose(ready.probabilities(list(x)), whole, atol=1e-6)
 
 
 def test_a_network_that_does_not_fit(tmp_path: Path) -> None:
@@ -65,7 +79,13 @@ def test_a_network_that_does_not_fit(tmp_path: Path) -> None:
         fake.network(folder / "model.onnx", **changes)
         artifacts.seal(folder, facts={"recipe": "fake"})
         with pytest.raises(ArtifactsError, match="maps"):
-            Runtime(artifacts.load(folder))
+            pipeline(folder)
+
+
+def test_a_front_end_that_does_not_fit(tmp_path: Path) -> None:
+    wider = replace(fake.FRONTEND, columns=columns(mfcc=3))
+    with pytest.raises(ArtifactsError, match=r"takes 2 features per frame, but .* makes 3"):
+        pipeline(fake.folder(tmp_path), wider)
 
 
 def test_a_file_that_is_no_network(tmp_path: Path) -> None:
@@ -74,7 +94,7 @@ def test_a_file_that_is_no_network(tmp_path: Path) -> None:
     (folder / "model.onnx").write_bytes(b"no network")
     artifacts.seal(folder, facts={"recipe": "fake"})
     with pytest.raises(ArtifactsError, match="cannot be loaded"):
-        Runtime(artifacts.load(folder))
+        pipeline(folder)
 
 
 class Pretender:

@@ -1,0 +1,182 @@
+"""A job's dataclass -> a Typer command, whose values are converted here where that is simple.
+
+Typer converts with pydantic, which takes longer to load than a prediction takes: a valid number,
+path, name or text needs none of it. Whatever is not simple or not valid goes Typer's way, so its
+messages are Typer's.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, fields
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
+
+import typer
+from typer.core import TyperCommand
+
+from ser_cli.jobs import NAMES, Option
+
+Job = TypeVar("Job")
+_NUMBERS = (int, float)
+
+
+class Command(TyperCommand):
+    """A command that loads pydantic only to report what is wrong."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the words of a command line into ctx.params; return what is left of them."""
+        values = None if ctx.resilient_parsing else self._simple(ctx, args)
+        if values is None:
+            return super().parse_args(ctx, args)
+        ctx.params.update(values)
+        return []
+
+    def _simple(self, ctx: Any, args: list[str]) -> dict[str, Any] | None:
+        """Return the value of each parameter; None where any is not simple, or not valid."""
+        given, rest, order = self.make_parser(ctx).parse_args(args=list(args))
+        if rest or any(param.is_eager for param in order):  # such as --help
+            return None
+        try:
+            return {
+                str(param.name): _converted(param, ctx, param.consume_value(ctx, given)[0])
+                for param in self.get_params(ctx)
+                if param.expose_value
+            }
+        except (_NotSimple, typer.BadParameter):
+            return None
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Show the help, with the names an option takes: they are looked for only now."""
+        for param in self.params:
+            text = getattr(param, "help", None) or ""
+            if NAMES in text:
+                names = [item.value for item in param.shell_complete(ctx, "")]
+                param.help = text.replace(NAMES, ", ".join(names))  # type: ignore[attr-defined]
+        super().format_help(ctx, formatter)
+
+
+class _NotSimple(Exception):  # noqa: N818 - no error: Typer takes over the value
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A command: what runs it, what its help ends with, and what its process is to be ready for."""
+
+    run: Callable[..., None]
+    name: str
+    epilog: str
+    trains: bool
+    hidden: bool
+
+    def register(self, app: typer.Typer) -> None:
+        """Add the command to the program."""
+        app.command(self.name, cls=Command, epilog=self.epilog, hidden=self.hidden)(self.run)
+
+
+def command(
+    job: type[Job], *examples: str, trains: bool = False, hidden: bool = False
+) -> Callable[[Callable[[Job], None]], Declared]:
+    """Return a decorator that makes a command of a function of one job.
+
+    Args:
+        job: Its fields become the options.
+        examples: Command lines to copy, for the help.
+        trains: Whether the process is to be prepared for training.
+        hidden: Whether the list of commands leaves it out.
+    """
+    hints = get_type_hints(job, include_extras=True)
+    parameters = [_parameter(field, hints[field.name]) for field in fields(job)]  # type: ignore[arg-type]
+
+    def decorate(function: Callable[[Job], None]) -> Declared:
+        def run(**values: Any) -> None:
+            given = {n: tuple(v) if isinstance(v, list) else v for n, v in values.items()}
+            function(job(**{n: v for n, v in given.items() if v is not None}))
+
+        run.__name__, run.__doc__ = function.__name__, function.__doc__
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {p.name: p.annotation for p in parameters}
+        name = function.__name__.replace("_", "-")
+        return Declared(run, name, "\n\n".join(["Examples:", *examples]), trains, hidden)
+
+    return decorate
+
+
+def _parameter(field: Any, hint: Any) -> inspect.Parameter:
+    kind, option = get_args(hint)
+    assert isinstance(option, Option)
+    many = get_origin(kind) is tuple
+    required = field.default is MISSING
+    if many:
+        item = get_args(kind)[0]
+        kind = list[item] if required else list[item] | None  # type: ignore[valid-type]
+    default = (
+        inspect.Parameter.empty if required else (field.default or None if many else field.default)
+    )
+    return inspect.Parameter(
+        field.name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=default,
+        annotation=Annotated[kind, _declared(field.name, kind, option)],
+    )
+
+
+def _declared(name: str, kind: Any, option: Option) -> Any:
+    checks: dict[str, Any] = {}
+    if option.choices:
+        names = option.choices
+        checks["callback"] = lambda value: _one_of(value, names())
+        checks["autocompletion"] = lambda: list(names())
+    shared = {"help": option.help, "metavar": option.metavar, "hidden": option.hidden, **checks}
+    if option.argument:
+        return typer.Argument(**shared)
+    flag = option.flag or "--" + name.replace("_", "-")
+    if kind is bool and not option.flag:
+        flag = f"{flag}/--no-{flag[2:]}"
+    return typer.Option(flag, min=option.low, max=option.high, **shared)
+
+
+def _one_of(value: str | None, names: Any) -> str | None:
+    if value is not None and value not in names:
+        raise typer.BadParameter(f"{value!r} is not one of {', '.join(map(repr, names))}.")
+    return value
+
+
+def _converted(param: Any, ctx: Any, value: Any) -> Any:
+    """Return a value as its parameter's type.
+
+    Raises:
+        _NotSimple: It is missing, or not surely what Typer would make of it.
+        typer.BadParameter: It is none of the names that the parameter takes.
+    """
+    many = param.multiple or param.nargs == -1
+    if value is None or (many and not value):
+        if param.required:
+            raise _NotSimple
+        converted: Any = () if many else None
+    else:
+        kind = param.type_descriptor.annotation
+        item = get_args(kind)[0] if many else kind
+        converted = [_one(item, part, param) for part in (value if many else [value])]
+        converted = converted if many else converted[0]
+    return param.callback(ctx, param, converted) if param.callback else converted
+
+
+def _one(kind: Any, value: Any, param: Any) -> Any:
+    """Return one value as a number, path, choice, text or yes and no."""
+    if kind in (bool, str) and isinstance(value, kind):
+        return value
+    try:
+        if kind in _NUMBERS and str(value).isascii():  # Python knows digits that Typer does not
+            number = kind(value)
+            low, high = (getattr(param.type_descriptor.parameter_info, n) for n in ("min", "max"))
+            if (low is None or number >= low) and (high is None or number <= high):
+                return number
+        elif isinstance(kind, type) and issubclass(kind, (Path, Enum)):
+            return kind(value)
+    except (TypeError, ValueError):
+        pass
+    raise _NotSimple

@@ -1,0 +1,81 @@
+"""What a user can ask for: one dataclass per command, whose fields are its options.
+
+An option's flag, help, default and bounds are declared here and nowhere else. A command is built
+from its dataclass (commands/parsing.py) and passes the object on to its stage. This file has the
+options that several of them share; the dataclasses are in the files next to it, loaded as needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from ser_cli import recipes
+from ser_cli.data import corpora
+
+NAMES = "NAMES"  # replaced in a help text by the names that its option takes
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """How a field is asked for on the command line.
+
+    Attributes:
+        help: One or two lines; NAMES in it becomes what `choices` returns.
+        flag: "--name", or "--on/--off"; by default made of the field's name. "" is none.
+        metavar: Placeholder for its value in the help.
+        low: Smallest number allowed.
+        high: Largest number allowed.
+        choices: Returns the names it takes.
+        hidden: Whether the help leaves it out.
+        argument: Whether it is an argument, without a flag.
+    """
+
+    help: str = ""
+    flag: str = ""
+    metavar: str | None = None
+    low: float | None = None
+    high: float | None = None
+    choices: Callable[[], Sequence[str]] | None = None
+    hidden: bool = False
+    argument: bool = False
+
+
+Data = Annotated[
+    tuple[str, ...],
+    Option(
+        "Name of a corpus; a folder with one sub-folder per emotion; or a CSV with "
+        f"file,emotion[,speaker,split]. Repeat it to join corpora. Default: {corpora.DEFAULT}.",
+        metavar="DATA",
+    ),
+]
+RecipeName = Annotated[
+    str,
+    Option(f"One of: {NAMES}.", metavar="NAME", choices=recipes.names),
+]
+Folder = Annotated[
+    Path | None, Option("Artifacts folder; default: artifacts/RECIPE.", flag="--artifacts")
+]
+Trained = Annotated[Path | None, Option("Folder of the trained model.", flag="--artifacts")]
+Seed = Annotated[int, Option("Seed for everything random.", low=0)]
+Processes = Annotated[int, Option("Worker processes.", low=1)]
+AsJson = Annotated[bool, Option("Print JSON for a program to read.", flag="--json")]
+Params = Annotated[
+    Path | None, Option("Settings: best_hyperparameters.json from `ser tune`, or one like it.")
+]
+Exclude = Annotated[
+    tuple[str, ...],
+    Option("Leave an emotion out, before any split; repeatable.", metavar="EMOTION"),
+]
+PerClass = Annotated[
+    int | None, Option("At most this many clips per emotion, drawn before any split.", low=2)
+]
+Oversample = Annotated[
+    tuple[str, ...],
+    Option(
+        "Repeat an emotion's training clips until it matches the largest class; repeatable.",
+        metavar="EMOTION",
+    ),
+]

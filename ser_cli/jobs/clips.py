@@ -1,0 +1,119 @@
+"""Commands about a corpus, and what all commands that take clips have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from ser_cli import recipes
+from ser_cli.data import corpora
+from ser_cli.data.labels import normalise_label
+from ser_cli.data.select import Selection
+from ser_cli.jobs import NAMES, AsJson, Data, Exclude, Option, PerClass, Processes, RecipeName, Seed
+from ser_cli.workers import CORES
+
+
+def _fetchable() -> Sequence[str]:
+    return [corpus.name for corpus in corpora.known() if corpus.source]
+
+
+def _fetchable_parts() -> Sequence[str]:
+    parts = [part for c in corpora.known() if c.source for part in c.source.archives]
+    return [*dict.fromkeys(parts), "all"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClipsJob:
+    """Which clips of which corpora, and for which recipe."""
+
+    data: Data = ()
+    recipe: RecipeName = recipes.DEFAULT
+    exclude: Exclude = ()
+    per_class: PerClass = None
+    seed: Seed = 0
+
+    @property
+    def corpora(self) -> tuple[str, ...]:
+        """What to load; the default corpus if none is named."""
+        return self.data or (corpora.DEFAULT,)
+
+    @property
+    def selection(self) -> Selection:
+        """The choice of clips, however the emotions are spelled."""
+        again = getattr(self, "oversample", ())
+        left_out, repeated = (
+            tuple(sorted({normalise_label(label) for label in given}))
+            for given in (self.exclude, again)
+        )
+        return Selection(left_out, self.per_class, repeated)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DownloadUsualJob:
+    """`ser download-ravdess`: the corpus that all commands use by default."""
+
+    dest: Annotated[Path | None, Option("Where to put the clips.")] = None
+    subset: Annotated[str, Option(f"Which part; one of: {NAMES}.", choices=_fetchable_parts)] = (
+        "all"
+    )
+    source: Annotated[
+        str | None,
+        Option("Take it from a folder, archive or mirror, not its publisher.", flag="--from"),
+    ] = None
+
+    @property
+    def name(self) -> str:
+        """Name of the corpus."""
+        return corpora.DEFAULT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DownloadJob(DownloadUsualJob):
+    """`ser download`."""
+
+    corpus: Annotated[str, Option("Name of the corpus.", argument=True, choices=_fetchable)] = (
+        corpora.DEFAULT
+    )
+
+    @property
+    def name(self) -> str:
+        """Name of the corpus."""
+        return self.corpus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EdaJob:
+    """`ser eda`."""
+
+    data: Data = ()
+    recipe: RecipeName = recipes.DEFAULT
+    out: Annotated[Path, Option("Folder for the tables and pictures.")] = Path("eda")
+    bar_plot: Annotated[
+        Path | None,
+        Option("File for the plot of clips per emotion; default: in that folder."),
+    ] = None
+    jobs: Processes = CORES
+    as_json: AsJson = False
+
+    @property
+    def corpora(self) -> tuple[str, ...]:
+        """What to load; the default corpus if none is named."""
+        return self.data or (corpora.DEFAULT,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtractJob(ClipsJob):
+    """`ser extract`."""
+
+    copies: Annotated[int, Option("Augmented copies of each clip.", low=0)] = 0
+    table: Annotated[
+        Path | None,
+        Option(
+            "Write the recordings' features as .csv or .parquet: one row per clip, one column "
+            "per feature and frame (mfcc_0_0, mfcc_0_1, ...), and label."
+        ),
+    ] = None
+    jobs: Processes = CORES
+    as_json: AsJson = False

@@ -1,0 +1,52 @@
+"""Commands that use a trained system, or need none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from ser_cli import recipes
+from ser_cli.jobs import AsJson, Option, RecipeName, Trained
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PredictJob:
+    """`ser predict`."""
+
+    paths: Annotated[tuple[str, ...], Option("Files, folders or patterns.", argument=True)]
+    csv: Annotated[Path | None, Option("Write the rows to this file.")] = None
+    as_json: Annotated[bool, Option("Print JSON Lines.", flag="--json")] = False
+    folder: Trained = None
+    recipe: RecipeName = recipes.DEFAULT
+    window: Annotated[float | None, Option("Seconds per row; default: one row per file.")] = None
+    step: Annotated[float | None, Option("Seconds from one row to the next.")] = None
+    jobs: Annotated[
+        int | None,
+        Option("Worker processes; default: one per core for 128 files or more.", low=1),
+    ] = None
+    report: Annotated[
+        bool,
+        Option("Score files whose names carry a label.", flag="--report/--no-report"),
+    ] = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecipesJob:
+    """`ser recipes`."""
+
+    as_json: AsJson = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppJob:
+    """`ser app`."""
+
+    host: Annotated[str, Option("Address to listen on; 0.0.0.0 lets other machines in.")] = (
+        "127.0.0.1"
+    )
+    port: Annotated[int, Option("Port to listen on.", low=1, high=65535)] = 8501
+    folders: Annotated[
+        tuple[Path, ...],
+        Option("Folder of a trained model to offer; may be repeated.", flag="--artifacts"),
+    ] = ()

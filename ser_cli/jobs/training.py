@@ -1,0 +1,143 @@
+"""Commands that train."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+from ser_cli.jobs import NAMES, AsJson, Folder, Option, Oversample, Params, Processes
+from ser_cli.jobs.clips import ClipsJob
+from ser_cli.workers import CORES
+
+
+class Split(StrEnum):
+    """Ways to split clips into train, dev and test."""
+
+    auto = "auto"
+    speaker = "speaker"
+    random = "random"
+    table = "table"
+    none = "none"
+
+
+class SearchSplit(StrEnum):
+    """Ways to judge a trial."""
+
+    speaker = "speaker"
+    random = "random"
+
+
+class Metric(StrEnum):
+    """What a study maximises on dev."""
+
+    uar = "uar"
+    accuracy = "accuracy"
+
+
+def _protocols() -> Sequence[str]:
+    from ser_cli.data import protocols
+
+    return protocols.names()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TuneJob(ClipsJob):
+    """`ser tune`: a study, and how long to continue it."""
+
+    trials: Annotated[int, Option("Finished trials in total.", low=1)] = 50
+    folder: Folder = None
+    split: Annotated[SearchSplit, Option("By speaker (folds), or at random (one split).")] = (
+        SearchSplit.speaker
+    )
+    folds: Annotated[int, Option("Folds for --split speaker.", low=2)] = 3
+    metric: Annotated[Metric, Option("What the study maximises on dev.")] = Metric.uar
+    epochs: Annotated[int, Option("Epochs per fold, at most.", low=1)] = 10
+    copies: Annotated[int, Option("Augmented copies of each training clip.", low=0)] = 0
+    oversample: Oversample = ()
+    timeout: Annotated[float | None, Option("Seconds after which no new trial starts.")] = None
+    storage: Annotated[
+        str | None, Option("Optuna storage URL; default: SQLite in the cache folder.")
+    ] = None
+    workers: Annotated[int, Option("Trials to run in parallel.", low=1)] = CORES
+    as_json: AsJson = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainJob(ClipsJob):
+    """`ser train`."""
+
+    folder: Folder = None
+    split: Annotated[
+        Split, Option("How to split clips; table: the CSV's split column; none: nothing held out.")
+    ] = Split.auto
+    oversample: Oversample = ()
+    params: Params = None
+    epochs: Annotated[int | None, Option("Epochs, at most.", low=1)] = None
+    batch_size: Annotated[int | None, Option("Clips per training step.", low=1)] = None
+    learning_rate: Annotated[float | None, Option("Adam's initial rate.", low=1e-7)] = None
+    copies: Annotated[int | None, Option("Augmented copies of each training clip.", low=0)] = None
+    max_len: Annotated[
+        int | None,
+        Option("Frames to pad or cut each clip to; default: the recipe decides.", low=32),
+    ] = None
+    patience: Annotated[
+        int | None, Option("Stop after this many epochs without a better dev UAR.", low=1)
+    ] = None
+    temperature: Annotated[
+        float | None,
+        Option("Calibration temperature, when nothing is held out.", low=0.25, high=10.0),
+    ] = None
+    jobs: Processes = CORES
+    threads: Annotated[int, Option("TensorFlow threads; 0: all cores.", low=0)] = 0
+    rebuild_shipped: Annotated[bool, Option(hidden=True)] = False
+    as_json: AsJson = False
+
+    @property
+    def overrides(self) -> dict[str, Any]:
+        """Settings that override all others, where they are given."""
+        names = ("epochs", "batch_size", "learning_rate", "copies", "max_len", "patience")
+        return {name: getattr(self, name) for name in names}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluateJob(ClipsJob):
+    """`ser evaluate`: a trained folder, a recipe under a protocol, or the files of a system."""
+
+    folder: Folder = None
+    protocol: Annotated[
+        str | None,
+        Option(
+            f"Train and test as published; one of: {NAMES}.",
+            metavar="NAME",
+            choices=_protocols,
+        ),
+    ] = None
+    model: Annotated[
+        Path | None, Option("Score this .onnx or .keras on all of --data, without a folder.")
+    ] = None
+    scaler: Annotated[Path | None, Option("scaler.pkl for --model.")] = None
+    encoder: Annotated[Path | None, Option("label_encoder.pkl for --model.")] = None
+    max_len: Annotated[
+        Path | None, Option("max_len.npy for --model, if its recipe learns the length.")
+    ] = None
+    params: Params = None
+    epochs: Annotated[int | None, Option("Epochs at most, for --protocol.", low=1)] = None
+    copies: Annotated[int | None, Option("Augmented copies, for --protocol.", low=0)] = None
+    oversample: Oversample = ()
+    workers: Annotated[int, Option("Folds of --protocol in parallel.", low=1)] = CORES
+    report: Annotated[bool, Option("Write the page and text files.", flag="--report")] = False
+    with_audio: Annotated[
+        bool, Option("Embed the recordings in the page: personal data.", flag="--with-audio")
+    ] = False
+    out: Annotated[
+        Path | None, Option("Folder for the report; with --model, by default the current one.")
+    ] = None
+    as_json: AsJson = False
+
+    @property
+    def overrides(self) -> dict[str, Any]:
+        """Settings that override all others, where they are given."""
+        return {"epochs": self.epochs, "copies": self.copies}

@@ -1,0 +1,152 @@
+"""A recording cut into windows, and the network's outputs for them combined into rows."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO
+
+from ser_cli.errors import SerError
+from ser_cli.sound import audio
+from ser_cli.sound.files import Found
+from ser_cli.types import Prediction
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ser_cli.sound.frontend import Frontend
+    from ser_cli.types import Audio, Floats
+
+OVERLAP = 0.5  # of the windows that a long recording is cut into
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How recordings are cut; small, since it travels to worker processes.
+
+    Attributes:
+        frontend: Makes the features of each window.
+        context: Seconds that the network takes at once.
+        window: Seconds of a row; None makes one row per file.
+        step: Seconds from row to row; None is the window.
+    """
+
+    frontend: Frontend
+    context: float
+    window: float | None = None
+    step: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of a recording, in seconds."""
+
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A recording before it goes through the network.
+
+    Attributes:
+        file: Its name.
+        rows: The rows wanted of it, and how many windows make each.
+        windows: All windows, row after row.
+        features: Of each window, (t, F).
+        flags: What was odd about the file.
+        error: Why there is nothing else.
+    """
+
+    file: str
+    rows: tuple[tuple[Span, int], ...] = ()
+    windows: tuple[Span, ...] = ()
+    features: tuple[Floats, ...] = ()
+    flags: tuple[str, ...] = ()
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Heard:
+    """A recording after it did: as `Cut`, with the probabilities (W, C) of its windows."""
+
+    file: str
+    rows: tuple[tuple[Span, int], ...]
+    windows: tuple[Span, ...]
+    probabilities: Floats
+    flags: tuple[str, ...]
+    error: str
+
+
+def cut_file(source: Found | BinaryIO, plan: Plan) -> Cut:
+    """Read a file and cut it; whatever goes wrong with it is data, not an end."""
+    if not isinstance(source, Found):
+        name = str(getattr(source, "name", "audio stream"))
+    elif source.error:
+        return Cut(source.file, error=source.error)
+    else:
+        name = source.file
+    file = name if isinstance(source, Found) else source
+    try:
+        return cut(name, audio.load(file, sample_rate=plan.frontend.sample_rate), plan)
+    except SerError as error:
+        return Cut(name, error=str(error))
+    except Exception as error:  # one file must not end a run over thousands
+        return Cut(name, error=f"{type(error).__name__}: {error}")
+
+
+def cut(name: str, sound: Audio, plan: Plan) -> Cut:
+    """Cut a recording into the rows wanted, and these into what the network takes at once."""
+    rows, spans, features = [], [], []
+    for row, part in _windows(sound.waveform, sound.sample_rate, plan.window, plan.step):
+        step = plan.context * (1 - OVERLAP)
+        pieces = _windows(part, sound.sample_rate, plan.context, step)
+        rows.append((row, len(pieces)))
+        spans += [Span(row.start + span.start, row.start + span.end) for span, _ in pieces]
+        features += [plan.frontend.features(piece) for _, piece in pieces]
+    return Cut(name, tuple(rows), tuple(spans), tuple(features), sound.flags)
+
+
+def heard(cut: Cut, probabilities: Floats) -> Heard:
+    """Join a recording with the probabilities (W, C) of its windows."""
+    return Heard(cut.file, cut.rows, cut.windows, probabilities, cut.flags, cut.error)
+
+
+def predictions(heard: Heard, classes: Sequence[str]) -> list[Prediction]:
+    """Return a row for each stretch wanted: its windows' probabilities averaged."""
+    if heard.error:
+        return [failed(heard.file, heard.error)]
+    rows, at = [], 0
+    for span, count in heard.rows:
+        mean = heard.probabilities[at : at + count].mean(axis=0)
+        at += count
+        flags = (*heard.flags, "long") if count > 1 else heard.flags
+        best = int(mean.argmax())
+        rows.append(
+            Prediction(
+                file=heard.file,
+                start=span.start,
+                end=span.end,
+                emotion=classes[best],
+                confidence=float(mean[best]),
+                probabilities=mean,
+                status="warning" if heard.flags else "ok",
+                flags=flags,
+            )
+        )
+    return rows
+
+
+def failed(file: str, error: str) -> Prediction:
+    """Return the row of a file that could not be predicted."""
+    return Prediction(file, math.nan, math.nan, "", math.nan, None, "error", error=error)
+
+
+def _windows(
+    waveform: Floats, sample_rate: int, length: float | None, step: float | None
+) -> list[tuple[Span, Floats]]:
+    length = length or len(waveform) / sample_rate
+    found = audio.windows(
+        len(waveform), sample_rate=sample_rate, length=length, step=step or length
+    )
+    return [(Span(start, end), waveform[part]) for start, end, part in found]

@@ -1,0 +1,81 @@
+"""What the folds of a protocol left in their files, pooled and scored together."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ser_cli.data import protocols
+from ser_cli.report import metrics
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ser_cli.report.metrics import Report
+    from ser_cli.types import Clip, Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FoldResults:
+    """Pooled test clips of all folds.
+
+    Attributes:
+        clips: N clips.
+        truth: (N,) index into labels.
+        probabilities: (N, C), calibrated by each fold's dev part.
+        labels: C class names.
+        histories: One entry per epoch, of each fold.
+        epochs: Kept epoch of each fold.
+        seconds: Training time of all folds.
+        temperature: Of the calibration, mean over the folds.
+        audit: What test clips share with train and dev, one line per finding.
+    """
+
+    clips: tuple[Clip, ...]
+    truth: NDArray[np.int64]
+    probabilities: Floats
+    labels: tuple[str, ...]
+    histories: tuple[tuple[dict[str, float], ...], ...]
+    epochs: tuple[int, ...]
+    seconds: float
+    temperature: float
+    audit: tuple[str, ...]
+
+    def report(self, part: str) -> Report:
+        """Score the clips of "speech", "song" or "speech+song"."""
+        chosen = {clip.path for clip in protocols.part_of(self.clips, part)}
+        inside = np.array([clip.path in chosen for clip in self.clips])
+        speakers = [clip.speaker for clip in self.clips if clip.path in chosen]
+        return metrics.score(
+            self.truth[inside], self.probabilities[inside], labels=self.labels, speakers=speakers
+        )
+
+
+def pooled(files: Sequence[Path], clips: Mapping[str, Clip]) -> FoldResults:
+    """Return what the folds left, pooled.
+
+    Args:
+        files: Of each fold, in order.
+        clips: All that were tested, by file name without extension.
+    """
+    folds = [dict(np.load(file, allow_pickle=False)) for file in files]
+    return FoldResults(
+        clips=tuple(clips[str(name)] for fold in folds for name in fold["names"]),
+        truth=np.concatenate([fold["truth"] for fold in folds]),
+        probabilities=np.concatenate([fold["probabilities"] for fold in folds]),
+        labels=tuple(str(label) for label in folds[0]["labels"]),
+        histories=tuple(tuple(json.loads(str(fold["history"]))) for fold in folds),
+        epochs=tuple(int(fold["best_epoch"]) for fold in folds),
+        seconds=sum(float(fold["seconds"]) for fold in folds),
+        temperature=float(np.mean([fold["temperature"] for fold in folds])),
+        audit=tuple(
+            f"fold {number}: {line}"
+            for number, fold in enumerate(folds, start=1)
+            for line in fold["audit"]
+        ),
+    )

@@ -1,0 +1,107 @@
+"""A system against the labels of clips -> an Evaluation."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ser_cli import workers
+from ser_cli.data import cache, corpora
+from ser_cli.data.protocols import CHANNEL
+from ser_cli.errors import DataError
+from ser_cli.model import preprocess
+from ser_cli.report import metrics
+from ser_cli.report.evaluation import Evaluation
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ser_cli.model.pipeline import Pipeline
+    from ser_cli.report.metrics import Report
+    from ser_cli.types import Clip, Floats, Progress
+
+
+def score(
+    clips: Sequence[Clip],
+    pipeline: Pipeline,
+    *,
+    jobs: int = workers.CORES,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Score a system against the clips' labels.
+
+    Args:
+        clips: Those of other emotions than the system's are left out, and noted.
+        pipeline: The system.
+        jobs: Processes that extract features.
+        progress: Told of features.
+
+    Raises:
+        DataError: No clip can be scored.
+    """
+    known = [clip for clip in clips if clip.emotion in pipeline.classes]
+    made = cache.extract(known, pipeline.frontend, jobs=jobs, progress=progress)
+    if not made.clips:
+        raise DataError("none of the clips can be scored", hint="see why: ser extract --data DIR")
+    probabilities = pipeline.probabilities(made.features)
+    truth = preprocess.encode([clip.emotion for clip in made.clips], pipeline.classes)
+    left_out = Counter(clip.emotion for clip in clips) - Counter(clip.emotion for clip in known)
+    return Evaluation(
+        title="",
+        protocol="",
+        reports=by_channel(made.clips, truth, probabilities, pipeline.classes),
+        clips=made.clips,
+        truth=truth,
+        probabilities=probabilities,
+        failed=made.failed,
+        notes=_notes(made.clips, left_out),
+    )
+
+
+def by_channel(
+    clips: Sequence[Clip], truth: NDArray[np.int64], probabilities: Floats, labels: Sequence[str]
+) -> tuple[tuple[str, Report], ...]:
+    """Score everything and, where the corpus has both, speech and song apart."""
+    channels = np.array([clip.facts.get(CHANNEL, "") for clip in clips])
+    speakers = np.array([clip.speaker for clip in clips])
+    found = sorted(set(channels.tolist()), reverse=True)
+    groups = [("all", np.ones(len(clips), bool))]
+    if len(found) > 1:
+        groups += [(name or "other", channels == name) for name in found]
+    return tuple(
+        (
+            name,
+            metrics.score(
+                truth[inside],
+                probabilities[inside],
+                labels=labels,
+                speakers=speakers[inside].tolist(),
+            ),
+        )
+        for name, inside in groups
+    )
+
+
+def learned_from(clips: Sequence[Clip], roles: Mapping[str, str]) -> tuple[str, ...]:
+    """Report how many clips were training data; nothing where none was.
+
+    Args:
+        clips: To be tested on.
+        roles: Part of the split that was trained on, by `data.cache.identity`.
+    """
+    learned = sum(roles.get(cache.identity(clip.path)) in ("train", "dev") for clip in clips)
+    note = f"{learned} of {len(clips)} clips were training data of this model"
+    return (note,) if learned else ()
+
+
+def _notes(clips: Sequence[Clip], left_out: Counter[str]) -> tuple[str, ...]:
+    notes = [
+        f"{n} clips of {label} left out: the model does not know that emotion"
+        for label, n in left_out.items()
+    ]
+    if not corpora.has_speakers(clips):
+        notes.append("the speakers are not known: this may not be speaker-independent")
+    return tuple(notes)

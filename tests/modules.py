@@ -1,0 +1,23 @@
+"""Modules made of text, to see what a change of the text changes."""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from tempfile import mkdtemp
+from types import ModuleType
+
+import pytest
+
+
+def imported(text: str, name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """Import a text as a module, whatever was imported under its name before."""
+    path = Path(mkdtemp(dir=folder)) / f"{name}.py"  # a folder of its own: no old bytecode
+    path.write_text(text, encoding="utf-8")
+    spec = spec_from_file_location(name, path)
+    assert spec and spec.loader
+    module = module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, name, module)
+    spec.loader.exec_module(module)
+    return module
