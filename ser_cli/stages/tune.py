@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -120,15 +120,7 @@ def study_name(job: TuneJob, folds: tuple[Split, ...]) -> str:
 
 def as_record(result: TuneResult) -> dict[str, Any]:
     """Return the result as plain values, for JSON."""
-    return {
-        "study": result.study,
-        "finished": result.finished,
-        "pruned": result.pruned,
-        "best_value": result.best_value,
-        "best_params": result.best_params,
-        "file": str(result.file),
-        "parts": parts.plain(result.parts),
-    }
+    return {**asdict(result), "file": str(result.file)}
 
 
 def _run(

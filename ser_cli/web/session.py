@@ -25,17 +25,7 @@ UPLOAD_MB = 10  # a file; ten of them, opened, fit into the 1 GB of the free hos
 PLAYED_MB = 2  # more is played as it was decoded, where that is less
 
 # What browsers play as it is; anything else they get as it was decoded.
-PLAYED = {
-    ".wav": "audio/wav",
-    ".flac": "audio/flac",
-    ".mp3": "audio/mpeg",
-    ".ogg": "audio/ogg",
-    ".oga": "audio/ogg",
-    ".opus": "audio/ogg",
-    ".m4a": "audio/mp4",
-    ".aac": "audio/aac",
-    ".webm": "audio/webm",
-}
+PLAYED = {suffix: kind for suffix, kind in audio.MEDIA_TYPES.items() if suffix != ".mp4"}
 
 
 def folders() -> dict[str, Path]:
