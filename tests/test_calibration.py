@@ -50,8 +50,7 @@ def test_the_search_finds_the_minimum() -> None:
 
 
 @given(
-    st.lists(st.integers(1, 1000), min_size=2, max_size=8, unique=True),
-    st.floats(LOWEST, HIGHEST),
+    st.lists(st.integers(1, 1000), min_size=2, max_size=8, unique=True), st.floats(LOWEST, HIGHEST)
 )
 def test_no_label_changes_and_rows_sum_to_one(weights: list[int], temperature: float) -> None:
     probabilities = np.array(weights) / sum(weights)

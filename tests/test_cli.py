@@ -189,10 +189,7 @@ def test_a_closed_pipe_is_no_traceback(tmp_path: Path) -> None:
     clip = tone(tmp_path / "a.wav", 440, seed=0)
     before = f"{FAKE}import os, sys; read, write = os.pipe(); os.close(read); os.dup2(write, 1)\n"
     run, _ = start(
-        tmp_path,
-        *("predict", str(clip), "--artifacts", str(folder)),
-        before=before,
-        watched=[],
+        tmp_path, *("predict", str(clip), "--artifacts", str(folder)), before=before, watched=[]
     )
     assert run.stderr.splitlines() == [f"model: {folder}"]
 

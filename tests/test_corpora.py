@@ -239,11 +239,7 @@ def test_table_is_read_whole(tmp_path: Path) -> None:
     first, second = corpora.load(data)
     assert (first.path, first.emotion, first.split) == (tmp_path / "a.wav", "bored", "")
     assert (second.path, second.emotion) == (tmp_path / "deep" / "b.wav", "fearful")
-    assert (second.speaker, second.split, second.corpus) == (
-        "clips.csv/anna",
-        "dev",
-        "clips.csv",
-    )
+    assert (second.speaker, second.split, second.corpus) == ("clips.csv/anna", "dev", "clips.csv")
     assert not corpora.has_speakers((first, second))
 
 

@@ -292,16 +292,8 @@ def test_a_ruined_network_is_not_left_behind(
 @pytest.mark.parametrize(
     ("arguments", "says", "hint"),
     [
-        (
-            ("saved-model", "--quantize", "int8"),
-            "is not quantized with int8",
-            "onnx or litert",
-        ),
-        (
-            ("saved-model", "--quantize", "fp16"),
-            "is not quantized with fp16",
-            "onnx or litert",
-        ),
+        (("saved-model", "--quantize", "int8"), "is not quantized with int8", "onnx or litert"),
+        (("saved-model", "--quantize", "fp16"), "is not quantized with fp16", "onnx or litert"),
         (("onnx", "--out", "m.tflite"), "m.tflite does not have", "--out m.onnx"),
         (("litert", "--out", "m"), "m does not have", "--out m.tflite"),
         (("saved-model", "--out", "mine"), "is not a SavedModel", "cnn-bilstm-saved-model"),

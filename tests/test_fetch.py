@@ -118,11 +118,7 @@ def test_a_file_is_fetched_and_checked(server: Server, tmp_path: Path) -> None:
     told: list[tuple[int, int, str]] = []
     dest = tmp_path / "new" / "clips.zip"
     got = fetch(
-        server.url,
-        dest,
-        size=len(CONTENT),
-        md5=MD5,
-        progress=lambda *step: told.append(step),
+        server.url, dest, size=len(CONTENT), md5=MD5, progress=lambda *step: told.append(step)
     )
     assert got == dest and dest.read_bytes() == CONTENT
     assert parts(dest.parent) == ["clips.zip"]

@@ -237,11 +237,7 @@ def table(*rows: tuple[str, str, str]) -> tuple[Clip, ...]:
 def test_a_table_names_its_own_parts() -> None:
     clips = table(("a", "x", "test"), ("b", "x", "train"), ("c", "x", "dev"), ("d", "y", "train"))
     split = splits.from_table(clips)
-    assert (split.train, split.dev, split.test) == (
-        (clips[1], clips[3]),
-        (clips[2],),
-        (clips[0],),
-    )
+    assert (split.train, split.dev, split.test) == ((clips[1], clips[3]), (clips[2],), (clips[0],))
     assert not split.leaky and splits.default_split(clips, 0) == split
 
 

@@ -71,17 +71,10 @@ def test_the_cache_is_where_the_user_says(tmp_path: Path, monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize(
     ("system", "expected"),
-    [
-        (Unix, ".cache/ser"),
-        (MacOS, "Library/Caches/ser"),
-        (Windows, "AppData/Local/ser"),
-    ],
+    [(Unix, ".cache/ser"), (MacOS, "Library/Caches/ser"), (Windows, "AppData/Local/ser")],
 )
 def test_the_cache_has_a_home_by_default(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    system: type[PlatformDirsABC],
-    expected: str,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system: type[PlatformDirsABC], expected: str
 ) -> None:
     for name in ("SER_CACHE_DIR", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)

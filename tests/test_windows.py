@@ -66,7 +66,7 @@ def test_no_window_makes_more_frames_than_a_network_takes(
 def test_windows_lie_in_their_rows() -> None:
     cut = windows.cut("a", sound((LOUD, 4.0)), plan(fake.FRONTEND, 100, window=2.0, step=1.0))
     assert [(row.start, row.end, count) for row, count in cut.rows] == [
-        *((0, 2, 3), (1, 3, 3), (2, 4, 3)),
+        *((0, 2, 3), (1, 3, 3), (2, 4, 3))
     ]
     assert [(span.start, span.end) for span in cut.windows] == [
         *((0, 1), (0.5, 1.5), (1, 2)),
@@ -91,7 +91,7 @@ def test_windows_keep_their_own_probabilities(pipeline: Pipeline) -> None:
     first, second, third = pipeline.listen(cuts)
     assert [heard.file for heard in (first, second, third)] == ["a", "b", "c"]
     assert [heard.probabilities.shape for heard in (first, second, third)] == [
-        *((5, 2), (0, 2), (1, 2)),
+        *((5, 2), (0, 2), (1, 2))
     ]
     assert first.windows == cuts[0].windows and second.error == "no sound"
     for heard, cut in ((first, cuts[0]), (third, cuts[2])):

@@ -21,9 +21,7 @@ def download(job: DownloadJob) -> None:
 
 
 @command(
-    DownloadUsualJob,
-    "ser download-ravdess",
-    "ser download-ravdess --dest data --subset speech",
+    DownloadUsualJob, "ser download-ravdess", "ser download-ravdess --dest data --subset speech"
 )
 def download_ravdess(job: DownloadUsualJob) -> None:
     """Fetch RAVDESS (434 MB), check every clip, and remember where it is."""

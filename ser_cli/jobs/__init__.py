@@ -51,10 +51,7 @@ Data = Annotated[
         metavar="DATA",
     ),
 ]
-RecipeName = Annotated[
-    str,
-    Option(f"One of: {NAMES}.", metavar="NAME", choices=recipes.names),
-]
+RecipeName = Annotated[str, Option(f"One of: {NAMES}.", metavar="NAME", choices=recipes.names)]
 Folder = Annotated[
     Path | None, Option("Artifacts folder; default: artifacts/RECIPE.", flag="--artifacts")
 ]

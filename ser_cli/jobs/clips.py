@@ -91,8 +91,7 @@ class EdaJob:
     recipe: RecipeName = recipes.DEFAULT
     out: Annotated[Path, Option("Folder for the tables and pictures.")] = Path("eda")
     bar_plot: Annotated[
-        Path | None,
-        Option("File for the plot of clips per emotion; default: in that folder."),
+        Path | None, Option("File for the plot of clips per emotion; default: in that folder.")
     ] = None
     jobs: Processes = CORES
     as_json: AsJson = False

@@ -22,12 +22,10 @@ class PredictJob:
     window: Annotated[float | None, Option("Seconds per row; default: one row per file.")] = None
     step: Annotated[float | None, Option("Seconds from one row to the next.")] = None
     jobs: Annotated[
-        int | None,
-        Option("Worker processes; default: one per core for 128 files or more.", low=1),
+        int | None, Option("Worker processes; default: one per core for 128 files or more.", low=1)
     ] = None
     report: Annotated[
-        bool,
-        Option("Score files whose names carry a label.", flag="--report/--no-report"),
+        bool, Option("Score files whose names carry a label.", flag="--report/--no-report")
     ] = True
 
 

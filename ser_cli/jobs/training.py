@@ -110,9 +110,7 @@ class EvaluateJob(ClipsJob):
     protocol: Annotated[
         str | None,
         Option(
-            f"Train and test as published; one of: {NAMES}.",
-            metavar="NAME",
-            choices=_protocols,
+            f"Train and test as published; one of: {NAMES}.", metavar="NAME", choices=_protocols
         ),
     ] = None
     model: Annotated[

@@ -84,9 +84,7 @@ def build(shape: tuple[int, int], n_classes: int, params: Params) -> keras.Model
         ),
         layers.Dropout(params["dropout"]),
         layers.Dense(
-            n_classes,
-            activation="softmax",
-            kernel_regularizer=regularizers.L2(params["output_l2"]),
+            n_classes, activation="softmax", kernel_regularizer=regularizers.L2(params["output_l2"])
         ),
     ]
     return Sequential(stack)

@@ -114,13 +114,7 @@ FRONTEND = Frontend(
     name="cnn-lstm-attention",
     sample_rate=SAMPLE_RATE,
     columns=columns(
-        mfcc=N_MFCC,
-        mfcc_delta=N_MFCC,
-        mfcc_delta2=N_MFCC,
-        chroma=12,
-        mel=N_MELS,
-        zcr=1,
-        contrast=7,
+        mfcc=N_MFCC, mfcc_delta=N_MFCC, mfcc_delta2=N_MFCC, chroma=12, mel=N_MELS, zcr=1, contrast=7
     ),
     extract=extract,
 )
@@ -131,19 +125,10 @@ RECIPE = Recipe(
     frontend=FRONTEND,
     augment=augment,
     build=build,
-    params={
-        "conv1_filters": 64,
-        "conv2_filters": 128,
-        "lstm_units": 128,
-        "dropout": 0.5,
-    },
+    params={"conv1_filters": 64, "conv2_filters": 128, "lstm_units": 128, "dropout": 0.5},
     search=search,
     train=TrainSettings(
-        learning_rate=1e-4,
-        batch_size=8,
-        copies=1,
-        schedule="plateau",
-        min_learning_rate=1e-6,
+        learning_rate=1e-4, batch_size=8, copies=1, schedule="plateau", min_learning_rate=1e-6
     ),
     frames=216,
     scale="cell",

@@ -106,10 +106,7 @@ RECIPE = Recipe(
     },
     search=search,
     train=TrainSettings(
-        learning_rate=5e-4,
-        patience=15,
-        schedule="plateau",
-        min_learning_rate=1e-6,
+        learning_rate=5e-4, patience=15, schedule="plateau", min_learning_rate=1e-6
     ),
     frames=FRAMES,
 )

@@ -70,14 +70,8 @@ RECIPE = Recipe(
     frontend=FRONTEND,
     augment=tempo_and_pitch,
     build=build,
-    params={
-        "dense1_units": 256,
-        "dense2_units": 128,
-        "dropout": 0.3,
-    },
+    params={"dense1_units": 256, "dense2_units": 128, "dropout": 0.3},
     search=search,
-    train=TrainSettings(
-        patience=20,
-    ),
+    train=TrainSettings(patience=20),
     frames=1,
 )

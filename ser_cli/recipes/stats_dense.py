@@ -146,10 +146,6 @@ RECIPE = Recipe(
         "late_dropout": 0.2,
     },
     search=search,
-    train=TrainSettings(
-        batch_size=64,
-        copies=DOCUMENTED_COPIES,
-        schedule="plateau",
-    ),
+    train=TrainSettings(batch_size=64, copies=DOCUMENTED_COPIES, schedule="plateau"),
     frames=1,
 )

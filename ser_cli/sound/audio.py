@@ -189,10 +189,7 @@ def _readable(source: Path | str | BinaryIO, name: str) -> Path | BinaryIO:
 
 
 def _decode(
-    decoder: Decoder,
-    source: Path | BinaryIO,
-    sample_rate: int,
-    channel: int | None = None,
+    decoder: Decoder, source: Path | BinaryIO, sample_rate: int, channel: int | None = None
 ) -> Audio:
     with decoder(source) as stream:
         if stream.rate not in RATES:

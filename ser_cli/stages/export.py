@@ -65,10 +65,7 @@ class ExportResult:
 
 
 def export(
-    job: ExportJob,
-    *,
-    progress: Progress | None = None,
-    say: Callable[[str], None] = lambda _: None,
+    job: ExportJob, *, progress: Progress | None = None, say: Callable[[str], None] = lambda _: None
 ) -> ExportResult:
     """Write a trained network in another format, if it labels real clips as it should.
 

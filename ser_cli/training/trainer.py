@@ -131,13 +131,7 @@ def class_weights(y: NDArray[np.int64], n_classes: int) -> Floats:
 
 
 def _train_epoch(
-    model: keras.Model,
-    train: Part,
-    settings: TrainSettings,
-    *,
-    seed: int,
-    epoch: int,
-    rate: float,
+    model: keras.Model, train: Part, settings: TrainSettings, *, seed: int, epoch: int, rate: float
 ) -> Epoch:
     rng = np.random.default_rng([seed, epoch])
     weights = np.ones(len(train.y), np.float32)
@@ -148,10 +142,7 @@ def _train_epoch(
     for at in range(0, len(order), size):
         chosen = order[at : at + size]
         x = mask(
-            train.inputs(chosen),
-            rng,
-            frames=settings.mask_frames,
-            columns=settings.mask_columns,
+            train.inputs(chosen), rng, frames=settings.mask_frames, columns=settings.mask_columns
         )
         loss = model.train_on_batch(x, train.y[chosen], sample_weight=weights[chosen])
         total += float(loss) * len(chosen)

@@ -67,9 +67,7 @@ def warm(bench: Bench) -> list[Result]:
     model, folder = bench.model(), bench.made("clips-100")
     files = [bench.work / f"warm-{side}.json" for side in "ab"]
     a, b = _served(
-        bench,
-        ("warm-usual", folder, files[0], model),
-        ("warm-ser", folder, files[1], model),
+        bench, ("warm-usual", folder, files[0], model), ("warm-ser", folder, files[1], model)
     )
     theirs, ours = (json.loads(file.read_text(encoding="utf-8")) for file in files)
     notes = same_labels(theirs, ours) | _cpu(a, b)

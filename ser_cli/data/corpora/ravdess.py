@@ -14,13 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ser_cli.data.corpora import Corpus
-from ser_cli.data.protocols import (
-    Protocol,
-    random_folds,
-    random_once,
-    speaker_folds,
-    speakers_once,
-)
+from ser_cli.data.protocols import Protocol, random_folds, random_once, speaker_folds, speakers_once
 from ser_cli.data.store import remembered
 from ser_cli.data.verification import Archive, Source
 from ser_cli.errors import DataError
