@@ -14,6 +14,7 @@ def main() -> None:
     from ser_cli import process
     from ser_cli.commands.console import clean_exit
 
+    process.collect_seldom()
     process.one_thread_per_product()  # before NumPy is loaded
     with clean_exit():
         from ser_cli.cli import build
