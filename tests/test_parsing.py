@@ -52,7 +52,7 @@ def kind_of(field: Any, job: type) -> tuple[Any, bool, Option]:
 def lines(job: type) -> list[list[str]]:
     """Return command lines that use every option of a job in many ways, and what it requires."""
     needed: list[str] = []
-    found: list[list[str]] = [[]]
+    found: list[list[str]] = [[], ["stray", "words"], ["--unknown"], ["--", "--json"]]
     for field in fields(job):
         kind, many, option = kind_of(field, job)
         flag = (option.flag or "--" + field.name.replace("_", "-")).split("/")[0]
@@ -155,6 +155,8 @@ def test_simple_values_are_read_without_typer(monkeypatch: pytest.MonkeyPatch) -
         (["export", "--format", "tflite"], "'tflite' is not one of 'onnx', 'litert'"),
         (["export", "--format", "onnx", "--quantize", "int4"], "'int4' is not one of"),
         (["download", "nowhere"], "'nowhere' is not one of 'ravdess'"),
+        (["download", "--subset", "half"], "'--subset': 'half' is not one of"),
+        (["eda", "stray"], "unexpected extra argument"),
         (["train", "--epochs", "many"], "'--epochs': Input should be a valid integer"),
         (["train", "--epochs", "0"], "'--epochs': Input should be greater than or equal to 1"),
         (["predict", "a.wav", "--window", "long"], "'--window': Input should be a valid number"),

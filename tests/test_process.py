@@ -64,3 +64,21 @@ def test_processes_that_train_keep_it_too(trains: bool) -> None:
     (outcome,) = workers.run(task, [0], workers=2, trains=trains)
     assert outcome.result is not None and not outcome.error
     assert outcome.result < 0.1 * PAGES if trains else outcome.result > 0.9 * PAGES
+
+
+@pytest.mark.parametrize(("command", "usual"), [("predict", False), ("eda", False), ("tune", True)])
+def test_only_a_command_that_trains_looks_for_cycles_as_often_as_python_does(
+    command: str, usual: bool
+) -> None:
+    code = """
+import atexit, gc
+import typer
+from ser_cli import __main__
+usual = gc.get_threshold()
+atexit.register(lambda: print(gc.get_freeze_count() > 0))  # the first registered is the last
+typer.Typer.__call__ = lambda app: print(gc.get_threshold() == usual)
+__main__.main()
+"""
+    words = [sys.executable, "-c", code, command, "--seed", "1"]
+    done = subprocess.run(words, capture_output=True, check=True, text=True)
+    assert done.stdout.split() == [str(usual), "True"]
