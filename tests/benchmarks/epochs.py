@@ -10,6 +10,7 @@ import sys
 import time
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,7 +20,10 @@ from ser_cli.data.cache import Features
 from ser_cli.data.labels import EMOTIONS
 from ser_cli.training import settings, trainer
 from ser_cli.training.dataset import Dataset, Part
-from ser_cli.types import Clip, Floats, Preprocessor
+from ser_cli.types import Clip, Preprocessor
+
+if TYPE_CHECKING:
+    from ser_cli.types import Floats
 
 TRAIN, DEV, FRAMES = 1_600, 320, 135
 
@@ -35,8 +39,8 @@ class Noise(Features):
     def __len__(self) -> int:
         return len(self._noise)
 
-    def __getitem__(self, at: int | slice) -> Floats:  # type: ignore[override]
-        return self._noise[at]
+    def __getitem__(self, at: int | slice) -> Floats | list[Floats]:  # type: ignore[override]
+        return list(self._noise[at]) if isinstance(at, slice) else self._noise[at]
 
 
 def part(count: int, width: int, preprocessor: Preprocessor) -> Part:
