@@ -21,14 +21,14 @@ from ser_cli.commands import parsing
 from ser_cli.commands.parsing import Command, command
 from ser_cli.data import corpora
 from ser_cli.jobs import Option
-from ser_cli.jobs.clips import ClipsJob
+from ser_cli.jobs.clips import ClipsJob, CorpusJob
 from ser_cli.model import artifacts
 
 JOBS: dict[str, Any] = {
     name: kind
     for module in iter_modules(jobs.__path__, "ser_cli.jobs.")
     for name, kind in vars(import_module(module.name)).items()
-    if name.endswith("Job") and name != ClipsJob.__name__  # which others are made of
+    if name.endswith("Job") and kind not in (CorpusJob, ClipsJob)  # which others are made of
 }
 TAKEN: list[Any] = []  # jobs that were read
 # What of each type a user may type; "0012" and "1e1" are read by rules of their own.

@@ -44,7 +44,8 @@ def count(clips: Sequence[Clip], emotions: Sequence[str]) -> dict[str, Count]:
 
 def counts(split: Split) -> dict[str, dict[str, Count]]:
     """Return what `count` finds in each part, by its name."""
-    return {name: count(getattr(split, name), emotions(split)) for name in PARTS}
+    labels = emotions(split)
+    return {name: count(getattr(split, name), labels) for name in PARTS}
 
 
 def emotions(split: Split) -> list[str]:
@@ -69,12 +70,13 @@ def plain(counts: Mapping[str, Mapping[str, Count]]) -> dict[str, dict[str, dict
 
 def missing(split: Split) -> dict[str, list[str]]:
     """Return the emotions that a part lacks, by its name; a part without clips lacks none."""
+    labels = set(emotions(split))
     lacks = {
-        name: sorted(set(emotions(split)) - {clip.emotion for clip in part})
+        name: sorted(labels - {clip.emotion for clip in part})
         for name in PARTS
         if (part := getattr(split, name))
     }
-    return {name: labels for name, labels in lacks.items() if labels}
+    return {name: absent for name, absent in lacks.items() if absent}
 
 
 def gaps(split: Split) -> tuple[str, ...]:

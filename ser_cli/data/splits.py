@@ -78,7 +78,7 @@ def by_speaker(clips: Clips, seed: int) -> Split:
             f"a split by speaker needs every clip's speaker, at least 3; {len(speakers)} are known",
             hint="name them in a CSV with the columns file,emotion,speaker, or use --split random",
         )
-    share = max(1, round(len(speakers) / 6))
+    share = _sixth(speakers)
     sizes = (share, share, len(speakers) - 2 * share)
     test, dev, _ = dealing.deal(clips, sizes, seed=seed)
     return parts.checked(speaker_split(clips, dev=dev, test=test), MORE_SPEAKERS)
@@ -213,8 +213,9 @@ def audit(split: Split, digests: Mapping[Path, bytes]) -> Audit:
 
 def speaker_split(clips: Clips, *, dev: Sequence[str], test: Sequence[str]) -> Split:
     """Put these speakers into dev and test, and all others into train."""
+    held_out = {*dev, *test}
     return Split(
-        train=tuple(c for c in clips if c.speaker not in {*dev, *test}),
+        train=tuple(c for c in clips if c.speaker not in held_out),
         dev=tuple(c for c in clips if c.speaker in dev),
         test=tuple(c for c in clips if c.speaker in test),
         leaky=False,
@@ -247,6 +248,11 @@ def _speakers(clips: Sequence[Clip]) -> list[str]:
     return sorted({clip.speaker for clip in clips}) if has_speakers(clips) else []
 
 
+def _sixth(speakers: Sequence[str]) -> int:
+    """Return how many speakers a part takes that is held out."""
+    return max(1, round(len(speakers) / 6))
+
+
 def _in_turn(speakers: Sequence[str], n_folds: int) -> tuple[list[str], ...]:
     return tuple(list(speakers[k::n_folds]) for k in range(n_folds))
 
@@ -257,7 +263,7 @@ def _dev_of(clips: Clips) -> tuple[Clips, Clips]:
     if len(speakers) < 2:
         split = Split(*stratified(clips, 0.15, 0), (), leaky=True)
     else:
-        share = max(1, round(len(speakers) / 6))
+        share = _sixth(speakers)
         dev, _ = dealing.deal(clips, (share, len(speakers) - share), seed=0)
         split = speaker_split(clips, dev=dev, test=())
     parts.checked(split, MARK_DEV)

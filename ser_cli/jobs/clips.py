@@ -25,19 +25,25 @@ def _fetchable_parts() -> Sequence[str]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClipsJob:
-    """Which clips of which corpora, and for which recipe."""
+class CorpusJob:
+    """Which corpora, and for which recipe."""
 
     data: Data = ()
     recipe: RecipeName = recipes.DEFAULT
-    exclude: Exclude = ()
-    per_class: PerClass = None
-    seed: Seed = 0
 
     @property
     def corpora(self) -> tuple[str, ...]:
         """What to load; the default corpus if none is named."""
         return self.data or (corpora.DEFAULT,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClipsJob(CorpusJob):
+    """Which of their clips."""
+
+    exclude: Exclude = ()
+    per_class: PerClass = None
+    seed: Seed = 0
 
     @property
     def selection(self) -> Selection:
@@ -84,22 +90,15 @@ class DownloadJob(DownloadUsualJob):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EdaJob:
+class EdaJob(CorpusJob):
     """`ser eda`."""
 
-    data: Data = ()
-    recipe: RecipeName = recipes.DEFAULT
     out: Annotated[Path, Option("Folder for the tables and pictures.")] = Path("eda")
     bar_plot: Annotated[
         Path | None, Option("File for the plot of clips per emotion; default: in that folder.")
     ] = None
     jobs: Processes = CORES
     as_json: AsJson = False
-
-    @property
-    def corpora(self) -> tuple[str, ...]:
-        """What to load; the default corpus if none is named."""
-        return self.data or (corpora.DEFAULT,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,6 @@ from ser_cli.errors import DataError
 from ser_cli.report import results
 from ser_cli.report.evaluation import Evaluation
 from ser_cli.report.folds import FoldResults, pooled
-from ser_cli.sound import fingerprint
 
 if TYPE_CHECKING:
     from ser_cli.jobs.training import EvaluateJob
@@ -65,10 +64,7 @@ class Run:
         # An incomplete copy of the corpus must not answer for a whole one.
         digest = hashlib.sha256(names.encode()).hexdigest()[:16]
         settings = sorted(self.work.settings.flat().items())
-        front = system.frontend.fingerprint()
-        if self.work.settings.train.copies:
-            front += fingerprint.of_code(system.augment)
-        named = (system.name, front, self.work.seed, settings, digest)
+        named = (system.name, self.work.fingerprint(), self.work.seed, settings, digest)
         key = json.dumps([*named, *self.selection.describe()])
         name = hashlib.sha256(key.encode()).hexdigest()[:16]
         return cache_dir() / "protocols" / f"{self.protocol}-{system.name}-{name}"

@@ -13,7 +13,7 @@ from ser_cli.data.store import write_text
 from ser_cli.errors import UsageError
 from ser_cli.jobs.training import Split as Way
 from ser_cli.model import artifacts
-from ser_cli.report import metrics, rows
+from ser_cli.report import rows
 
 if TYPE_CHECKING:
     from ser_cli.data.parts import Count
@@ -150,14 +150,13 @@ def _facts(job: TrainJob) -> dict[str, Any]:
 
 
 def _result(folder: Path, sounds: Sounds, trained: Trained) -> TrainResult:
-    split, dev = sounds.found.split, trained.data.dev
-    over = metrics.scope(len(set(dev.y.tolist())), len(trained.pipeline.classes))
+    split = sounds.found.split
     return TrainResult(
         folder=folder,
         fit=trained.fit,
         parts=parts.counts(split),
         learned=sounds.found.class_counts()[1],
-        uar_over=over if len(dev.y) else "",
+        uar_over=trained.data.uar_over,
         failed=sounds.found.failed,
         audit=sounds.audit.lines(),
         leaky=split.leaky,

@@ -89,9 +89,8 @@ def fold_splits(job: TuneJob) -> tuple[Split, ...]:
         SerError: The corpus or the options are wrong, or a part would lack an emotion.
     """
     clips = select.choose(corpora.load(*job.corpora), job.selection, seed=job.seed)
-    clips = splits.tunable(clips)
     if job.split == SearchSplit.random:
-        whole = splits.random_split(clips, job.seed)
+        whole = splits.random_split(splits.tunable(clips), job.seed)
         return (Split(whole.train, whole.dev, (), leaky=True),)
     return splits.tuning_folds(clips, job.folds)
 

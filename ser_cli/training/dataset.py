@@ -20,6 +20,7 @@ from ser_cli.data.splits import Split
 from ser_cli.errors import DataError
 from ser_cli.model import preprocess
 from ser_cli.recipes import Recipe
+from ser_cli.report import metrics
 from ser_cli.types import Clip, Failures, Preprocessor, Progress
 
 if TYPE_CHECKING:
@@ -72,6 +73,12 @@ class Dataset:
         """T and F of a network's input, and C of its output."""
         width = self.train.features[0].shape[1]
         return self.preprocessor.max_len, width, len(self.preprocessor.classes)
+
+    @property
+    def uar_over(self) -> str:
+        """Name what dev UAR is over; "" where that is all classes, or there is no dev."""
+        occurring = set(self.dev.y.tolist())
+        return metrics.scope(len(occurring), len(self.preprocessor.classes)) if occurring else ""
 
 
 @dataclass(frozen=True, slots=True)

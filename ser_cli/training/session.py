@@ -18,7 +18,6 @@ from ser_cli.export.keras_network import KerasNetwork
 from ser_cli.model.calibration import fit_temperature
 from ser_cli.model.pipeline import Pipeline
 from ser_cli.recipes import Recipe
-from ser_cli.report import metrics
 from ser_cli.sound import fingerprint
 from ser_cli.training import dataset, trainer
 from ser_cli.training.dataset import Dataset, SplitFeatures
@@ -47,6 +46,13 @@ class Work:
     def system(self) -> Recipe:
         """The recipe itself."""
         return recipes.get(self.recipe)
+
+    def fingerprint(self) -> str:
+        """Return what changes with the code that makes what is learned from, copies and all."""
+        system, copies = self.system, self.settings.train.copies
+        return system.frontend.fingerprint() + (
+            fingerprint.of_code(system.augment) if copies else ""
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +116,7 @@ def load(
 def checkpoint(sounds: Sounds, work: Work) -> Path:
     """Return where a training keeps its state: the same for the same work, and no other."""
     system = work.system
-    facts = [system.name, system.frontend.fingerprint(), work.settings.flat(), work.seed]
-    if work.settings.train.copies:
-        facts.append(fingerprint.of_code(system.augment))
+    facts = (system.name, work.fingerprint(), work.settings.flat(), work.seed)
     key = json.dumps([*facts, sounds.fingerprint])
     name = hashlib.sha256(key.encode()).hexdigest()[:16]
     return cache_dir() / "checkpoints" / f"{system.name}-{name}.npz"
@@ -161,8 +165,7 @@ def build(data: Dataset, work: Work) -> keras.Model:
 
 def _teller(progress: Progress | None, epochs: int, data: Dataset) -> Callable[[Epoch], None]:
     """Return a listener that turns epochs into progress."""
-    over = metrics.scope(len({*data.dev.y.tolist()}), len(data.preprocessor.classes))
-    named = f"dev UAR {over}".rstrip()
+    named = f"dev UAR {data.uar_over}".rstrip()
 
     def tell(row: Epoch) -> None:
         if progress:
