@@ -11,6 +11,7 @@ from urllib.parse import unquote
 import numpy as np
 import pytest
 
+from ser_cli.report.evaluation import Evaluation
 from ser_cli.report.html import PageContent, WorstError, render, worst_errors
 from ser_cli.report.metrics import Subgroup, score
 from ser_cli.types import Clip
@@ -23,16 +24,20 @@ def content(**changes: Any) -> PageContent:
     report = score(
         np.array([0, 0, 0, 1, 1]), np.eye(2)[[0, 0, 1, 1, 1]], labels=("calm", "sad"), resamples=50
     )
-    made = PageContent(
+    evaluation = Evaluation(
         title="cnn_bilstm",
         protocol="actors21-24",
-        data="RAVDESS speech",
-        leaky=False,
+        reports=(("all", changes.pop("report", report)),),
+        clips=(),
+        truth=np.array([]),
+        probabilities=np.array([]),
         audit=("0 of 4 test speakers are in training",),
-        report=report,
-        command="ser evaluate --report",
     )
-    return replace(made, **changes)
+    page = PageContent(evaluation, data="RAVDESS speech", command="ser evaluate --report")
+    own = {
+        name: changes.pop(name) for name in {"data", "command", "subgroups", "worst"} & {*changes}
+    }
+    return replace(page, evaluation=replace(evaluation, **changes), **own)
 
 
 class Page(HTMLParser):
@@ -69,7 +74,7 @@ class Page(HTMLParser):
 def test_headline_numbers_with_intervals_and_protocol() -> None:
     made = content()
     words = Page(render(made)).words
-    low, high = made.report.intervals["uar"]
+    low, high = made.evaluation.report.intervals["uar"]
     assert f"83.3% [{100 * low:.1f}, {100 * high:.1f}]" in words
     assert "80.0%" in words  # accuracy
     assert "Protocol actors21-24 on RAVDESS speech: 5 clips, 2 classes." in words
@@ -104,8 +109,8 @@ def test_everything_is_escaped() -> None:
         versions={EVIL: EVIL},
         subgroups={EVIL: (Subgroup(EVIL, 1, 1, 0.5, 0.5), Subgroup("b", 1, 1, 0.5, 0.5))},
         worst=(WorstError(Path("a&'\"b.wav"), EVIL, EVIL, 0.9),),
+        report=replace(content().evaluation.report, labels=("<i>&", "sad")),
     )
-    made = replace(made, report=replace(made.report, labels=("<i>&", "sad")))
     page = Page(render(made, folder=Path()))
     assert page.all("script") == page.all("i") == []
     assert page.words.count(EVIL) == 16  # every field, and title and protocol twice

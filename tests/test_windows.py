@@ -89,11 +89,11 @@ def test_windows_keep_their_own_probabilities(pipeline: Pipeline) -> None:
         windows.cut("c", sound((LOUD, 0.7)), whole),
     ]
     first, second, third = pipeline.listen(cuts)
-    assert [heard.file for heard in (first, second, third)] == ["a", "b", "c"]
+    assert [heard.cut.file for heard in (first, second, third)] == ["a", "b", "c"]
     assert [heard.probabilities.shape for heard in (first, second, third)] == [
         *((5, 2), (0, 2), (1, 2))
     ]
-    assert first.windows == cuts[0].windows and second.error == "no sound"
+    assert first.cut.windows == cuts[0].windows and second.cut.error == "no sound"
     for heard, cut in ((first, cuts[0]), (third, cuts[2])):
         for own, features in zip(heard.probabilities, cut.features, strict=True):
             alone = pipeline.probabilities([features])[0]
@@ -108,7 +108,7 @@ def test_rows_are_the_means_of_their_windows(pipeline: Pipeline) -> None:
     )
     (heard,) = pipeline.listen([cut])
     rows = windows.predictions(heard, fake.CLASSES)
-    assert [count for _, count in heard.rows] == [2, 2] and len(heard.probabilities) == 4
+    assert [count for _, count in heard.cut.rows] == [2, 2] and len(heard.probabilities) == 4
     for row, own in zip(rows, (heard.probabilities[:2], heard.probabilities[2:]), strict=True):
         np.testing.assert_allclose(fake.shares(row), own.mean(axis=0), atol=1e-7)
         assert row.emotion == fake.CLASSES[own.mean(axis=0).argmax()]

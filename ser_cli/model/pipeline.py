@@ -66,7 +66,7 @@ class Pipeline:
         counts = [len(cut.features) for cut in cuts]
         together = self.probabilities([window for cut in cuts for window in cut.features])
         for cut, part in zip(cuts, np.split(together, np.cumsum(counts)[:-1]), strict=True):
-            yield windows.heard(cut, part)
+            yield windows.Heard(cut, part)
 
 
 class Model:
@@ -149,7 +149,7 @@ class Model:
         if any(cut.features for cut in held):
             found = self.pipeline.listen(held)
         else:  # nothing could be read: no network is needed
-            found = (windows.heard(cut, np.zeros((0, len(self.classes)), "f4")) for cut in held)
+            found = (windows.Heard(cut, np.zeros((0, len(self.classes)), "f4")) for cut in held)
         return (windows.predictions(heard, self.classes) for heard in found)
 
 

@@ -68,14 +68,10 @@ class Cut:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Heard:
-    """A recording after it did: as `Cut`, with the probabilities (W, C) of its windows."""
+    """A recording after it did, with the probabilities (W, C) of its windows."""
 
-    file: str
-    rows: tuple[tuple[Span, int], ...]
-    windows: tuple[Span, ...]
+    cut: Cut
     probabilities: Floats
-    flags: tuple[str, ...]
-    error: str
 
 
 def cut_file(source: Found | BinaryIO, plan: Plan) -> Cut:
@@ -107,30 +103,26 @@ def cut(name: str, sound: Audio, plan: Plan) -> Cut:
     return Cut(name, tuple(rows), tuple(spans), tuple(features), sound.flags)
 
 
-def heard(cut: Cut, probabilities: Floats) -> Heard:
-    """Join a recording with the probabilities (W, C) of its windows."""
-    return Heard(cut.file, cut.rows, cut.windows, probabilities, cut.flags, cut.error)
-
-
 def predictions(heard: Heard, classes: Sequence[str]) -> list[Prediction]:
     """Return a row for each stretch wanted: its windows' probabilities averaged."""
-    if heard.error:
-        return [failed(heard.file, heard.error)]
+    cut = heard.cut
+    if cut.error:
+        return [failed(cut.file, cut.error)]
     rows, at = [], 0
-    for span, count in heard.rows:
+    for span, count in cut.rows:
         mean = heard.probabilities[at : at + count].mean(axis=0)
         at += count
-        flags = (*heard.flags, "long") if count > 1 else heard.flags
+        flags = (*cut.flags, "long") if count > 1 else cut.flags
         best = int(mean.argmax())
         rows.append(
             Prediction(
-                file=heard.file,
+                file=cut.file,
                 start=span.start,
                 end=span.end,
                 emotion=classes[best],
                 confidence=float(mean[best]),
                 probabilities=mean,
-                status="warning" if heard.flags else "ok",
+                status="warning" if cut.flags else "ok",
                 flags=flags,
             )
         )

@@ -71,20 +71,11 @@ def write_report(
     """Write report.html, test_metrics.txt and test_confusion_matrix.txt; return the page."""
     report, truth = evaluation.report, evaluation.truth
     content = html.PageContent(
-        title=evaluation.title,
-        protocol=evaluation.protocol,
+        evaluation,
         data=f"{report.n} clips",
-        leaky=evaluation.leaky,
-        audit=evaluation.audit,
-        report=report,
         command=command,
         subgroups=_subgroups(evaluation),
-        history=evaluation.history,
-        chosen_epoch=evaluation.chosen_epoch,
         worst=html.worst_errors(evaluation.clips, truth, evaluation.probabilities, report.labels),
-        settings=evaluation.settings,
-        versions=evaluation.versions,
-        notes=evaluation.notes,
     )
     write_text(folder / "report.html", html.render(content, folder=folder, with_audio=with_audio))
     write_texts(evaluation, folder)

@@ -19,13 +19,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ser_cli.report import figures, plotting
-from ser_cli.report.metrics import HEADLINE, Report, Subgroup
+from ser_cli.report.metrics import HEADLINE, Subgroup
 from ser_cli.sound.audio import MEDIA_TYPES
 from ser_cli.types import Clip
 
 if TYPE_CHECKING:
     from jinja2 import Template
     from markupsafe import Markup
+
+    from ser_cli.report.evaluation import Evaluation
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,36 +45,18 @@ class PageContent:
     """What a page shows.
 
     Attributes:
-        title: Headline, usually the recipe.
-        protocol: Name of the evaluation protocol.
+        evaluation: Scores, and what they are of.
         data: What was tested on, in words.
-        leaky: Whether test speakers are in training; puts a loud warning above the numbers.
-        audit: What the leak audit found, one line each.
-        report: All scores.
-        subgroups: Scores by the name of what divides the clips (sex, intensity, channel).
-        history: Rows of training, as `figures.curves` takes them; may be empty.
-        chosen_epoch: The epoch whose weights were kept.
-        worst: Wrong clips, the most confident first.
-        settings: Settings of the run.
-        versions: Versions of the software that made it.
         command: The command line that made it.
-        notes: Further remarks.
+        subgroups: Scores by the name of what divides the clips (sex, intensity, channel).
+        worst: Wrong clips, the most confident first.
     """
 
-    title: str
-    protocol: str
+    evaluation: Evaluation
     data: str
-    leaky: bool
-    audit: tuple[str, ...]
-    report: Report
     command: str
     subgroups: Mapping[str, tuple[Subgroup, ...]] = field(default_factory=dict)
-    history: Sequence[Mapping[str, float]] = ()
-    chosen_epoch: int | None = None
     worst: tuple[WorstError, ...] = ()
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    versions: Mapping[str, str] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
 
 
 def worst_errors(
@@ -114,9 +98,10 @@ def render(content: PageContent, *, folder: Path | None = None, with_audio: bool
     source = _embedded if with_audio else partial(_link, folder=folder)
     return _template().render(
         content=content,
-        report=content.report,
+        evaluation=content.evaluation,
+        report=content.evaluation.report,
         headline=HEADLINE,
-        pictures=_pictures(content),
+        pictures=_pictures(content.evaluation),
         # A division with a single group adds nothing new.
         subgroups={name: rows for name, rows in content.subgroups.items() if len(rows) > 1},
         worst=[(error, source(error.path)) for error in content.worst],
@@ -138,16 +123,16 @@ def _template() -> Template:
     return environment.get_template("report.html.jinja")
 
 
-def _pictures(content: PageContent) -> dict[str, Markup]:
+def _pictures(evaluation: Evaluation) -> dict[str, Markup]:
     """Return <svg> elements, the only text that the template does not escape."""
     from markupsafe import Markup
 
     drawn = {
-        "confusion": figures.confusion(content.report),
-        "classes": figures.per_class(content.report),
+        "confusion": figures.confusion(evaluation.report),
+        "classes": figures.per_class(evaluation.report),
     }
-    if content.history:
-        drawn["curves"] = figures.curves(content.history, chosen=content.chosen_epoch)
+    if evaluation.history:
+        drawn["curves"] = figures.curves(evaluation.history, chosen=evaluation.chosen_epoch)
     return {name: Markup(plotting.svg(figure, name=name)) for name, figure in drawn.items()}
 
 
