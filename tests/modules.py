@@ -1,7 +1,9 @@
-"""Modules made of text, to see what a change of the text changes."""
+"""Code made of text: a module of its own, or a program in a fresh interpreter."""
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -21,3 +23,15 @@ def imported(text: str, name: str, folder: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(sys.modules, name, module)
     spec.loader.exec_module(module)
     return module
+
+
+def printed(code: str) -> str:
+    """Run a program in a fresh interpreter that finds what this one does; return its output."""
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    return run.stdout

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import io
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import fake
 import numpy as np
 import pytest
 import soundfile
+from modules import printed
 
 import ser_cli
 from ser_cli.errors import ArtifactsError, AudioError, UsageError
@@ -83,10 +81,6 @@ def test_import_is_nearly_free() -> None:
         "import sys; before = set(sys.modules); import ser_cli;"
         "print(*sorted(name for name in set(sys.modules) - before))"
     )
-    run = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-    )  # fmt: skip
-    loaded = set(run.stdout.split())
+    loaded = set(printed(code).split())
     assert "ser_cli" in loaded
     assert not loaded & {"numpy", "importlib.metadata", "pathlib", "onnxruntime"}
