@@ -19,6 +19,7 @@ _SPELLINGS = {
     "ps": "surprised",
     "pleasant surprise": "surprised",
     "pleasant surprised": "surprised",
+    "boredom": "bored",
 }
 
 

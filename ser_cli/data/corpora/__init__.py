@@ -111,7 +111,7 @@ def load(*data: str) -> tuple[Clip, ...]:
     """
     homes: dict[str, str] = {}
     joined: dict[Path, Clip] = {}
-    copies: set[tuple[str, str]] = set()
+    copies: set[tuple[str, ...]] = set()
     for item in data:
         corpus = _find(item)
         home = homes.setdefault(item, _home(corpus, item, homes.values()))
@@ -119,7 +119,7 @@ def load(*data: str) -> tuple[Clip, ...]:
             speaker = f"{home}/{clip.speaker}" if clip.speaker else ""
             named = replace(clip, corpus=home, speaker=speaker)
             # A corpus knows its clips by their names: a second copy of it adds none.
-            name = (home, clip.path.stem)
+            name = (home, speaker, clip.path.stem)
             if name in copies:
                 continue
             copies |= set() if corpus.generic else {name}
