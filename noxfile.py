@@ -1,5 +1,7 @@
 """Tasks of the project: `nox` runs tests and lint, `nox -s NAME` one of them."""
 
+from pathlib import Path
+
 import nox
 
 nox.options.sessions = ["tests", "lint"]
@@ -35,10 +37,20 @@ def reference(session: nox.Session) -> None:
 
 
 @nox.session
+def encoder(session: nox.Session) -> None:
+    """Make the shipped speech encoder anew from the wheel that publishes it."""
+    session.install("-e", ".")
+    room = session.create_tmp()
+    session.run("pip", "download", "-q", "--no-deps", "-d", room, "moonshine-voice==0.0.49")
+    (wheel,) = Path(room).glob("moonshine_voice-*.whl")
+    session.run("python", "-m", "ser_cli.export.encoder", str(wheel))
+
+
+@nox.session
 def ui(session: nox.Session) -> None:
     """Visit the web page with a real browser (apt-get install chromium chromium-driver)."""
     session.install("-e", ".[test]")
-    session.run("pytest", "tests/test_app.py", "-s", *session.posargs)
+    session.run("pytest", "tests/test_app.py", "-n0", "-s", *session.posargs)
 
 
 @nox.session

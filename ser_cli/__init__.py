@@ -28,8 +28,8 @@ def load(artifacts: Path | str | None = None) -> Model:
     """Load a trained model.
 
     Args:
-        artifacts: Its folder. None takes ./artifacts/<default recipe> if a training has
-            finished there, else the model that comes with the package.
+        artifacts: Its folder. None takes what was trained last in ./artifacts, of the default
+            recipes (cnn-bilstm, voice), else the model that comes with the package.
 
     Returns:
         An object with `predict(paths or waveforms, sample_rate=None)` and `classes`.
@@ -39,12 +39,11 @@ def load(artifacts: Path | str | None = None) -> Model:
     """
     from pathlib import Path
 
-    from ser_cli import recipes
     from ser_cli.model import artifacts as store
     from ser_cli.model.pipeline import Model
 
     chosen = None if artifacts is None else Path(artifacts)
-    return Model(store.load(store.resolve(chosen, recipe=recipes.DEFAULT)))
+    return Model(store.load(store.resolve(chosen, recipe=None)))
 
 
 def __getattr__(name: str) -> str:

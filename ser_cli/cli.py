@@ -75,7 +75,7 @@ def _version(wanted: bool) -> None:
         from ser_cli import __version__
 
         typer.echo(f"ser {__version__}")
-        typer.echo("code: MIT; weights of the shipped model: CC BY-NC-SA 4.0 (trained on RAVDESS)")
+        typer.echo("code and speech encoder: MIT; weights of the shipped models: CC BY-NC-SA 4.0")
         raise typer.Exit
 
 

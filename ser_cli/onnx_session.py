@@ -41,10 +41,15 @@ def open_session(path: Path, *, threads: int = 1) -> onnxruntime.InferenceSessio
         ) from error
 
 
-def run(path: Path, inputs: Floats) -> Floats:
-    """Return the first output of an ONNX file for its one input; each process loads it once."""
+def kept(path: Path) -> onnxruntime.InferenceSession:
+    """Return an ONNX file ready to run; each process loads it once."""
     found = path.stat()
-    session = _kept(path, found.st_size, found.st_mtime_ns)
+    return _kept(path, found.st_size, found.st_mtime_ns)
+
+
+def run(path: Path, inputs: Floats) -> Floats:
+    """Return the first output of an ONNX file for its one input."""
+    session = kept(path)
     outputs: list[Floats] = session.run(None, {session.get_inputs()[0].name: inputs})
     return outputs[0]
 

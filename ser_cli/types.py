@@ -78,7 +78,8 @@ class TrainSettings:
         epochs: At most.
         batch_size: Clips per step.
         learning_rate: Of Adam, at the start.
-        patience: Epochs without a higher dev UAR after which training stops.
+        keep: Which epoch's weights are kept: the one with the highest dev UAR, or the last.
+        patience: Epochs without a higher dev UAR after which training stops, if that one is kept.
         schedule: "constant", "cosine" (half of one, down to the minimum over all epochs) or
             "plateau" (lowered whenever the loss has not fallen for some epochs).
         min_learning_rate: Lowest rate of a schedule.
@@ -88,12 +89,21 @@ class TrainSettings:
         mask_frames: Longest run of frames that is masked in each clip; see `augment.mask`.
         mask_columns: Longest run of columns.
         copies: Augmented copies of each training clip.
+        label_smoothing: Share of a clip's evidence that goes to all emotions of its corpus alike.
+        adapt: Share of the clips that is shown against statistics of its speaker or corpus, so
+            that a speaker can be enrolled; see `model.enrolment`. 0: none can.
+        blanks: Made-up sounds without speech that are learned from: they are no emotion more than
+            another.
+        weights: Corpus -> its weight against the others'; without any, every clip counts alike.
+        refit: Whether a second network learns from dev as well, for as many epochs as the first
+            was trained to; without it the first, which dev has calibrated, is kept.
         max_len: T, frames that clips are padded or cut to; None: the recipe's, or learned.
     """
 
     epochs: int = 100
     batch_size: int = 32
     learning_rate: float = 1e-3
+    keep: Literal["best", "last"] = "best"
     patience: int = 10
     schedule: Literal["constant", "cosine", "plateau"] = "constant"
     min_learning_rate: float = 0.0
@@ -103,6 +113,11 @@ class TrainSettings:
     mask_frames: int = 0
     mask_columns: int = 0
     copies: int = 0
+    label_smoothing: float = 0.0
+    adapt: float = 0.0
+    blanks: int = 0
+    weights: Mapping[str, float] = field(default_factory=dict, hash=False)
+    refit: bool = False
     max_len: int | None = None
 
 

@@ -59,6 +59,7 @@ def small(recipe: Recipe) -> Settings:
     from ser_cli.training.settings import resolve  # not before: it loads TensorFlow
 
     fast = {"epochs": 2, "batch_size": 4, "learning_rate": 3e-3, "copies": 0}
+    fast |= {"blanks": min(4, recipe.train.blanks)}
     suggested = recipe.search(Smallest())  # type: ignore[arg-type]
     return resolve(recipe).but({**suggested, **fast})
 

@@ -28,6 +28,7 @@ ROW = results.Row(
     recipe="cnn-bilstm",
     protocol="emobox6",
     data="speech",
+    corpora="ravdess",
     seed=0,
     enrol_clips=0,
     settings_from="defaults",
@@ -119,7 +120,8 @@ def register(monkeypatch: pytest.MonkeyPatch, chosen: Recipe | None = None) -> N
     """Make the registry know the fake recipe, and load no other."""
     modules = [*iter_modules(recipes.__path__), SimpleNamespace(name="fake")]
     monkeypatch.setattr(recipes, "iter_modules", lambda path: modules)
-    monkeypatch.setattr(recipes, "get", lambda name: {"fake": chosen or recipe()}[name])
+    known = {"fake": chosen or recipe()}
+    monkeypatch.setattr(recipes, "get", lambda name, encoder=None: known[name])
 
 
 def shares(row: Prediction) -> Floats:

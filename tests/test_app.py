@@ -181,9 +181,11 @@ def test_uploads_are_labelled_once(
     calls = []
     label = stage.label
 
-    def counted(uploads: Sequence[BinaryIO], model: Model) -> list[Prediction]:
+    def counted(
+        uploads: Sequence[BinaryIO], model: Model, *, same_speaker: bool
+    ) -> list[Prediction]:
         calls.append(uploads)
-        return label(uploads, model)
+        return label(uploads, model, same_speaker=same_speaker)
 
     monkeypatch.setattr(stage, "label", counted)
     shown = upload(page(), tone(tmp_path / "one.wav", 440, seed=0))
@@ -278,17 +280,19 @@ def test_an_upload_gives_the_row_of_the_file(
 def test_the_choice_of_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv(stage.FOLDERS, raising=False)
-    assert stage.folders() == {stage.PACKAGED: artifacts.packaged().resolve()}
+    shipped = [f"{name}, {stage.PACKAGED}" for name in ("voice", "cnn-bilstm")]
+    assert [*stage.folders()] == shipped
+    assert stage.folders()[shipped[0]] == (artifacts.packaged() / "voice").resolve()
     fake.folder(tmp_path / "artifacts" / "mine")
     (tmp_path / "artifacts" / "unfinished").mkdir()
     mine = str(Path("artifacts") / "mine")
-    assert [*stage.folders()] == [stage.PACKAGED, mine]  # packaged first
+    assert [*stage.folders()] == [shipped[0], mine, shipped[1]]  # packaged first
     fake.folder(tmp_path / "artifacts" / "cnn-bilstm")
     own = str(Path("artifacts") / "cnn-bilstm")
-    assert [*stage.folders()] == [own, mine, stage.PACKAGED]  # as `ser predict` would choose
+    assert [*stage.folders()] == [own, mine, *shipped]  # as `ser predict` would choose
     named_ones = [str(fake.folder(tmp_path / name)) for name in ("x", "y")]
     monkeypatch.setenv(stage.FOLDERS, os.pathsep.join([*named_ones, "nowhere"]))
-    assert [*stage.folders()][:2] == named_ones and stage.PACKAGED in stage.folders()
+    assert [*stage.folders()][:2] == named_ones and {*shipped} < {*stage.folders()}
 
 
 @pytest.mark.parametrize(

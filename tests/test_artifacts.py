@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from modules import printed
 
+from ser_cli import recipes
 from ser_cli.errors import ArtifactsError
 from ser_cli.model import artifacts, sklearn_files
 from ser_cli.types import Preprocessor
@@ -185,15 +187,14 @@ def test_two_files_of_a_front_end_have_two_names(folder: Path, tmp_path: Path) -
 def test_resolve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("ser_cli.recipes.get", lambda name: name)  # both recipes exist
-    shipped = tmp_path / "shipped"
-    monkeypatch.setattr(artifacts, "packaged", lambda: shipped)
+    home, shipped = tmp_path / "pretrained", tmp_path / "pretrained" / "fake"
+    monkeypatch.setattr(artifacts, "packaged", lambda: home)
     with pytest.raises(ArtifactsError) as caught:
         artifacts.resolve(None, recipe="fake")
     assert caught.value.hint.endswith("ser train --recipe fake")
-    shipped.mkdir()
     monkeypatch.setattr(artifacts, "packaged", lambda: tmp_path / "unguarded")
     fake.folder(shipped)
-    monkeypatch.setattr(artifacts, "packaged", lambda: shipped)
+    monkeypatch.setattr(artifacts, "packaged", lambda: home)
     assert artifacts.resolve(None, recipe="fake") == shipped
     with pytest.raises(ArtifactsError):  # never another recipe's model in silence
         artifacts.resolve(None, recipe="other")
@@ -204,10 +205,28 @@ def test_resolve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert artifacts.resolve(Path("x"), recipe="fake") == Path("x")
 
 
+def test_without_a_recipe_what_was_trained_last_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(recipes, "PREDICTING", "other")
+    monkeypatch.setattr(artifacts, "packaged", lambda: tmp_path / "unguarded")
+    shipped = [fake.folder(tmp_path / "pretrained" / name) for name in ("cnn-bilstm", "other")]
+    monkeypatch.setattr(artifacts, "packaged", lambda: tmp_path / "pretrained")
+    assert artifacts.resolve(None, recipe=None) == shipped[1]
+    assert artifacts.resolve(None, recipe="cnn-bilstm") == shipped[0]
+    own = [fake.folder(Path("artifacts") / name) for name in ("cnn-bilstm", "other")]
+    for newest, oldest in (own, own[::-1]):
+        os.utime(oldest / artifacts.MANIFEST, (1, 1))
+        os.utime(newest / artifacts.MANIFEST, (2, 2))
+        assert artifacts.resolve(None, recipe=None) == newest
+
+
 def test_the_shipped_model_is_guarded(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(artifacts, "packaged", lambda: folder)
-    with pytest.raises(ArtifactsError, match="not be overwritten"):
-        artifacts.unseal(folder.parent / "b" / ".." / folder.name)
+    monkeypatch.setattr(artifacts, "packaged", lambda: folder.parent)
+    for guarded in (folder.parent / "b" / ".." / folder.name, folder.parent):
+        with pytest.raises(ArtifactsError, match="not be overwritten"):
+            artifacts.unseal(guarded)
     assert artifacts.is_complete(folder)
     artifacts.unseal(folder, allow_packaged=True)
     assert not artifacts.is_complete(folder)

@@ -579,7 +579,7 @@ def test_the_shipped_model_in_every_format(
     shares = {None: 1.01, "fp16": 0.51, "int8": 0.28}
     code = "import sys; sys.argv[0] = 'ser'; from command import ser; done = ser(*sys.argv[1:]); "
     code += "sys.stdout.write(done.out); sys.stderr.write(done.err); sys.exit(done.code)"
-    shipped = artifacts.packaged()
+    shipped = artifacts.packaged() / "cnn-bilstm"
     arguments = ["--format", name, *option(quantize), "--artifacts", str(shipped), "--json"]
     done = subprocess.run(
         [sys.executable, "-c", code, "export", *arguments],

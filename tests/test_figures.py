@@ -12,6 +12,7 @@ import pytest
 
 from ser_cli.report import figures, plotting
 from ser_cli.report.metrics import Report, score
+from ser_cli.report.reliability import reliability
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,6 +26,9 @@ HISTORY = [
 TRIALS = [(0, 0.4, "COMPLETE"), (1, 0.9, "PRUNED"), (2, 0.3, "COMPLETE"), (3, None, "FAIL"),
           (4, 0.6, "COMPLETE")]  # fmt: skip
 
+# Four clips: sure and right, sure and wrong, and two in doubt of whom one is right.
+SAID = (np.array([0, 0, 1, 1]), np.array([[0.95, 0.05], [0.05, 0.95], [0.45, 0.55], [0.55, 0.45]]))
+
 
 def report() -> Report:
     truth = np.array([0, 0, 0, 0, 1, 1])
@@ -36,10 +40,21 @@ EVERY: dict[str, Callable[[], Figure]] = {
     "per_class": lambda: figures.per_class(report()),
     "curves": lambda: figures.curves(HISTORY, chosen=3),
     "trials": lambda: figures.trials(TRIALS),
+    "reliability": lambda: figures.reliability(reliability(*SAID)),
     "importances": lambda: figures.importances({"a": 0.2, "b": 0.8}),
     "no trials": lambda: figures.trials([]),
     "one epoch": lambda: figures.curves(HISTORY[:1]),
 }
+
+
+def test_reliability_counts_clips_and_hits_by_confidence() -> None:
+    bins = reliability(*SAID)
+    known = np.flatnonzero(bins.count)
+    assert known.tolist() == [8, 14]  # (8/15, 9/15] and (14/15, 1]
+    assert bins.count[known].tolist() == [2, 2] and bins.right[known].tolist() == [1, 1]
+    np.testing.assert_allclose(bins.confidence[known], [1.1, 1.9])
+    gap = np.abs(bins.right - bins.confidence).sum() / 4
+    assert score(*SAID, labels=("a", "b"), resamples=5).ece == pytest.approx(gap)
 
 
 @pytest.mark.parametrize("name", EVERY)

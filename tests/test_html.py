@@ -29,8 +29,8 @@ def content(**changes: Any) -> PageContent:
         protocol="actors21-24",
         reports=(("all", changes.pop("report", report)),),
         clips=(),
-        truth=np.array([]),
-        probabilities=np.array([]),
+        truth=np.array([0, 1, 1]),
+        probabilities=np.eye(2, dtype=np.float32)[[0, 1, 0]],
         audit=("0 of 4 test speakers are in training",),
     )
     page = PageContent(evaluation, data="RAVDESS speech", command="ser evaluate --report")
@@ -145,7 +145,7 @@ def test_language_title_and_alternative_texts() -> None:
     assert page.all("html") == [{"lang": "en"}]
     assert "<title>cnn_bilstm: actors21-24</title>" in html
     pictures = [a for _, a in page.tags if a.get("role") == "img"]
-    assert len(pictures) == len(page.all("svg")) == 3
+    assert len(pictures) == len(page.all("svg")) == 4
     assert all(a["aria-label"] for a in pictures)
     assert "weights of epoch 1 were saved" in page.words
 

@@ -218,7 +218,9 @@ def test_files_that_are_heard_together_keep_their_rows(
 # --- workers
 
 
-def label_or_die(folder: Path, plan: windows.Plan, chunk: Sequence[Found]) -> list[stage.Rows]:
+def label_or_die(
+    folder: Path, hearing: bytes, plan: windows.Plan, chunk: Sequence[Found]
+) -> list[stage.Rows]:
     """Stand in for a model in a worker."""
     for item in chunk:
         if "die" in item.file:
@@ -247,7 +249,7 @@ def test_a_dying_worker_costs_one_row(
 def test_jobs_change_nothing(tmp_path: Path, ravdess: Path) -> None:
     paths = [str(path) for path in sorted(ravdess.rglob("*-01.flac"))[: stage.CHUNK + 2]]
     paths.insert(2, str(tmp_path / "no.wav"))
-    trained = artifacts.load(artifacts.packaged())
+    trained = artifacts.load(artifacts.packaged() / "cnn-bilstm")
     alone = list(stage.predict(job(*paths, jobs=1), trained))
     several = list(stage.predict(job(*paths, jobs=2), trained))
     for one, other in zip(alone, several, strict=True):

@@ -29,7 +29,6 @@ ALLOWED = {
     "cli.py": {
         "download-ravdess",
         "Speech emotion recognition: from RAVDESS to a label on anybody's recording.",
-        "code: MIT; weights of the shipped model: CC BY-NC-SA 4.0 (trained on RAVDESS)",
     },
     "commands/download.py": {
         "ser download ravdess",
@@ -38,6 +37,10 @@ ALLOWED = {
         "ser download-ravdess",
         "ser download-ravdess --dest data --subset speech",
     },
+    "commands/evaluate.py": {
+        "ser evaluate --matrix --recipe voice --data ravdess --data nemo --data emovo"
+    },
+    "recipes/voice.py": {"ravdess"},  # its weight
     "commands/train.py": {"ser train --data ravdess --data my.csv (both corpora together)"},
 }
 # Its speakers, its names' fields, its address, its published folds.
@@ -45,7 +48,10 @@ FACTS = re.compile(
     r"\bsong\b|\bActor_|SER_RAVDESS|zenodo|\bemobox|\bluna|actors21-24|\b03-0[12]-|\bHELD_OUT\b",
     re.I,
 )
-EXAMPLES = {"ser evaluate --protocol actors21-24 --workers 2"}
+EXAMPLES = {
+    "ser evaluate --protocol actors21-24 --workers 2",
+    "ser evaluate --protocol emobox6 --recipe voice --also nemo --also emovo",
+}
 
 
 def imported(source: str) -> Iterator[str]:

@@ -83,7 +83,8 @@ class Made:
 
     def outputs(self, features: Features) -> Floats:
         """Return what the network in Keras says, not calibrated."""
-        return self.trained.pipeline.network.probabilities(features, self.trained.data.preprocessor)
+        pipeline = self.trained.pipeline
+        return pipeline.network.probabilities(features, pipeline.preprocessor)
 
 
 def corpus(folder: Path, recipe: Recipe) -> tuple[Clip, ...]:
@@ -129,7 +130,8 @@ def test_names_are_found_by_the_files() -> None:
 def test_fields_make_sense(name: str) -> None:
     recipe = recipes.get(name)
     frontend = recipe.frontend
-    assert recipe.name == frontend.name == name and recipe.source
+    assert recipe.name == name and recipe.source
+    assert re.fullmatch(r"[a-z0-9-]+", frontend.name)
     assert 8_000 <= frontend.sample_rate <= 48_000 and frontend.version >= 1
     assert frontend.hop >= 1 and frontend.field >= 1
     assert frontend.duration is None or 0.5 <= frontend.duration <= 10
@@ -184,8 +186,10 @@ def test_features_are_the_golden_ones(name: str, request: pytest.FixtureRequest)
     with np.load(path) as golden:
         assert set(golden) == made.keys()
         for key, features in made.items():
-            # A coefficient of some hundred dB is stored with 7 digits.
-            np.testing.assert_allclose(features, golden[key], atol=5e-3, rtol=1e-4, err_msg=key)
+            # A coefficient of some hundred dB is stored with 7 digits. What an encoder rounds to
+            # 8 bits inside, each processor rounds a little otherwise.
+            atol, rtol = (0.05, 1e-2) if frontend.files else (5e-3, 1e-4)
+            np.testing.assert_allclose(features, golden[key], atol=atol, rtol=rtol, err_msg=key)
 
 
 @every_recipe
@@ -218,7 +222,8 @@ def test_augmentation_keeps_sounds_usable(name: str) -> None:
         for number in range(1, 5):
             moved = recipe.augment(waveform, Copy(number, np.random.default_rng(number)))
             assert np.isfinite(moved).all(), key
-            assert 0.7 * len(waveform) - 1 <= len(moved) <= 1.5 * len(waveform) + 1, key
+            # Half of a clip may be cut off, and the rest played faster.
+            assert 0.4 * len(waveform) - 1 <= len(moved) <= 1.5 * len(waveform) + 1, key
             assert np.abs(moved).max() < 2, key
             assert np.isfinite(recipe.frontend.features(moved)).all(), key
 
@@ -300,7 +305,7 @@ def test_prediction_of_files_is_that_of_the_trained_network(made: Made) -> None:
 
 
 def test_scaling_is_learned_from_the_recipes_own_features(made: Made) -> None:
-    clip, fitted = made.sounds.found.split.test[0], made.trained.data.preprocessor
+    clip, fitted = made.sounds.found.split.test[0], made.trained.pipeline.preprocessor
     waveform, _ = soundfile.read(clip.path, dtype="float32")
     x = preprocess.transform([made.recipe.frontend.features(waveform)], fitted)
     np.testing.assert_allclose(x, preprocess.transform(made.tests[:1], fitted), atol=1e-4)

@@ -12,8 +12,8 @@ from ser_cli.errors import DataError
 from ser_cli.report import results
 
 HEADER = (
-    "recipe,protocol,data,seed,enrol_clips,settings_from,uar,war,macro_f1,weighted_f1,ece,low,"
-    "high,epochs,seconds,command"
+    "recipe,protocol,data,corpora,seed,enrol_clips,settings_from,uar,war,macro_f1,weighted_f1,ece,"
+    "low,high,epochs,seconds,command"
 )
 
 
@@ -22,7 +22,7 @@ def test_columns_are_the_promised_ones(tmp_path: Path) -> None:
     lines = (tmp_path / "deep" / "results.csv").read_text(encoding="utf-8").splitlines()
     assert lines == [
         HEADER,
-        "cnn-bilstm,emobox6,speech,0,0,defaults,0.6667,0.5000,0.4000,0.4500,0.1000,0.6000,0.7000,"
+        "cnn-bilstm,emobox6,speech,ravdess,0,0,defaults,0.6667,0.5000,0.4000,0.4500,0.1000,0.6000,0.7000,"
         "3;4,12,ser evaluate --data 'my clips'",
     ]
 

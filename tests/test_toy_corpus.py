@@ -111,7 +111,7 @@ def test_it_is_found_by_its_name_and_by_its_folder(toy: Path) -> None:
     assert done["clips"] == 24
     with pytest.raises(DataError) as raised:
         corpora.load("nowhere")
-    assert "ravdess, toy" in raised.value.hint
+    assert "savee, tess, toy" in raised.value.hint
 
 
 def test_what_its_names_say_is_reported_by_predict(

@@ -17,12 +17,13 @@ import pytest
 
 from ser_cli.export.keras_network import KerasNetwork
 from ser_cli.model import network as networks
-from ser_cli.training import trainer
+from ser_cli.training import evidence, trainer
 from ser_cli.training.dataset import Part
-from ser_cli.types import TrainSettings
+from ser_cli.types import Clip, TrainSettings
 
 if TYPE_CHECKING:
     import keras
+    from numpy.typing import NDArray
 
     from ser_cli.types import Floats
 
@@ -270,13 +271,16 @@ def test_large_inputs_are_predicted_in_parts(monkeypatch: pytest.MonkeyPatch) ->
     assert sizes == [3, 3, 3, 1]
 
 
+def clips(y: NDArray[np.int64]) -> list[Clip]:
+    return [Clip(Path(f"{n}.wav"), emotion=f"class {label}") for n, label in enumerate(y)]
+
+
 def test_classes_weigh_the_same_however_many_clips_they_have() -> None:
     y = np.array([0] * 6 + [1] * 3 + [3] * 1)
-    weights = trainer.class_weights(y, 4)
-    np.testing.assert_allclose(weights[[0, 1, 3]], [10 / 18, 10 / 9, 10 / 3], rtol=1e-6)
-    assert weights[y].mean() == pytest.approx(1)
-    assert np.isfinite(weights).all()  # of a class without clips, too
-    assert trainer.class_weights(np.array([0, 1, 2]), 3).tolist() == [1, 1, 1]
+    weights = evidence.weights(clips(y), {}, by_class=True)
+    np.testing.assert_allclose(weights[[0, 6, 9]], [10 / 18, 10 / 9, 10 / 3], rtol=1e-6)
+    assert weights.mean() == pytest.approx(1)
+    assert evidence.weights(clips(np.array([0, 1, 2])), {}, by_class=True).tolist() == [1, 1, 1]
 
 
 def test_the_loss_is_weighed_by_class() -> None:
@@ -293,7 +297,7 @@ def test_the_loss_is_weighed_by_class() -> None:
 
     recorder = Recorder()
     train = given.part(np.zeros((12, 2, 2), np.float32), np.array([0] * 9 + [1] * 3))
-    row = trainer._train_epoch(recorder, train, SETTINGS, seed=0, epoch=3, rate=0.1)
+    row = trainer._train_epoch(recorder, trainer._Lesson(train, SETTINGS, 0), epoch=3, rate=0.1)
     assert recorder.weights == pytest.approx({0: 12 / 18, 1: 12 / 6})
     assert row["loss"] == 2.0  # a mean over clips, although the last batch is smaller
     assert recorder.optimizer.learning_rate == row["learning_rate"] == 0.1
@@ -317,7 +321,8 @@ def test_every_clip_is_seen_once_an_epoch_in_another_order() -> None:
     orders = []
     for seed, epoch in ((0, 1), (0, 2), (1, 1), (0, 1)):
         recorder = Recorder()
-        trainer._train_epoch(recorder, train, plain, seed=seed, epoch=epoch, rate=0.1)
+        lesson = trainer._Lesson(train, plain, seed)
+        trainer._train_epoch(recorder, lesson, epoch=epoch, rate=0.1)
         assert sorted(recorder.seen) == list(range(20))
         orders.append(recorder.seen)
     assert orders[0] == orders[3] and orders[0] != orders[1] and orders[0] != orders[2]
@@ -347,3 +352,13 @@ def test_best_epoch() -> None:
     rows = [{"dev_uar": score} for score in (0.1, 0.6, 0.2, 0.6)]
     assert trainer.best_epoch(rows) == 2  # the first of equals
     assert trainer.best_epoch([{"loss": 3.0}, {"loss": 4.0}]) == 2
+    assert trainer.best_epoch(rows, "last") == len(rows)
+
+
+def test_the_last_epoch_may_be_kept_whatever_dev_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    scores = iter([0.5, 0.9, 0.1, 0.2])
+    monkeypatch.setattr(trainer, "_dev_scores", lambda *_: {"dev_uar": next(scores)})
+    done, kept = fit(dev=batch(1), epochs=4, patience=1, keep="last")
+    assert (len(done.history), done.best_epoch) == (4, 4)
+    _, without = fit(epochs=4)
+    assert same(kept, without)

@@ -23,7 +23,11 @@ if TYPE_CHECKING:
     EvaluateJob,
     "ser evaluate --report",
     "ser evaluate --data my.csv",
+    "ser evaluate --recipe voice --robustness --report",
     "ser evaluate --protocol actors21-24 --workers 2",
+    "ser evaluate --protocol emobox6 --recipe voice --also nemo --also emovo",
+    "ser evaluate --compare artifacts/voice artifacts/cnn-bilstm",
+    "ser evaluate --matrix --recipe voice --data ravdess --data nemo --data emovo",
     "ser evaluate --protocol random70 --recipe stats-dense --exclude sad --per-class 300",
     "ser evaluate --data clips/ --model m.onnx --scaler s.pkl --encoder e.pkl --max-len l.npy",
     trains=True,
@@ -33,6 +37,9 @@ def evaluate(job: EvaluateJob) -> None:
     from ser_cli.stages.evaluate import NothingHeldOutError
 
     _check(job)
+    if job.matrix or job.compare:
+        (_matrix if job.matrix else _compare)(job)
+        return
     try:
         with console.progress(job.protocol or "features") as progress:
             scored = _scored(job, progress)
@@ -64,11 +71,67 @@ def _check(job: EvaluateJob) -> None:
                 "--model needs --data, and takes neither --protocol nor --artifacts",
                 hint="ser evaluate -h",
             )
+    if job.matrix and (job.protocol or job.folder or job.also):
+        raise UsageError(
+            "--matrix trains on the corpora of --data, and takes no --protocol, --also or "
+            "--artifacts",
+            hint="ser evaluate -h",
+        )
+    if job.robustness and (job.protocol or job.model or job.matrix):
+        raise UsageError(
+            "--robustness tries a trained folder", hint="ser train, then ser evaluate --robustness"
+        )
+    if job.compare and (job.protocol or job.model or job.matrix or job.robustness or job.folder):
+        raise UsageError("--compare takes --data alone", hint="ser evaluate --compare A B")
+    if job.also and not job.protocol:
+        raise UsageError("--also adds to the folds of a protocol", hint="add --protocol NAME")
     if job.selection.describe() and not job.protocol:
         raise UsageError(
             "--exclude, --per-class and --oversample choose what is trained on",
             hint="add --protocol, or give them to ser train, then ser evaluate",
         )
+
+
+def _matrix(job: EvaluateJob) -> None:
+    from ser_cli.report import plotting, transfer
+    from ser_cli.stages import matrix as stage
+
+    with console.progress("trainings") as progress:
+        found = stage.evaluate(job, command=_typed(), progress=progress)
+    if job.as_json:
+        console.print_json(transfer.as_record(found))
+    else:
+        head, rows = transfer.table(found)
+        console.table(f"{job.recipe}: UAR in percent, raw / against own statistics", head, rows)
+        if means := found.means():
+            own = "" if means[1] is None else f", {console.percent(means[1])} own"
+            console.say(f"mean over the corpora left out: {console.percent(means[0])} raw{own}")
+    picture = (job.out or Path("artifacts") / job.recipe / "report") / "matrix.png"
+    plotting.save(transfer.figure(found), picture)
+    console.say(f"written: {picture}")
+
+
+def _compare(job: EvaluateJob) -> None:
+    from ser_cli.report import paired
+    from ser_cli.stages import compare as stage
+
+    with console.progress("features") as progress:
+        found = stage.compare(job, progress=progress)
+    for note in found.notes:
+        console.say(note)
+    if job.as_json:
+        console.print_json(paired.as_record(found.paired))
+        return
+    one, rate = found.paired, console.percent
+    rows = [
+        (str(found.folders[0]), rate(one.uar_a), str(one.only_a)),
+        (str(found.folders[1]), rate(one.uar_b), str(one.only_b)),
+    ]
+    console.table(f"the same {one.n} clips, in percent", ("folder", "UAR", "right alone"), rows)
+    console.say(
+        f"difference {100 * one.difference:+.1f} points of UAR (95 %: {100 * one.low:+.1f} to "
+        f"{100 * one.high:+.1f}, drawing {one.resampled}); McNemar's exact test: p = {one.p:.2g}"
+    )
 
 
 def _scored(job: EvaluateJob, progress: Any) -> Evaluation:
@@ -115,8 +178,16 @@ def _print(scored: Evaluation) -> None:
     console.scores(f"{scored.title}, {scored.protocol}{leaky}{partial}", scored.reports)
     console.per_class(whole, scored.counts)
     console.confusion(whole)
+    if scored.tried:
+        console.table("the same clips under other conditions, in percent", *_tried(scored))
     for line in (*scored.audit, *scored.notes):
         console.say(line)
+
+
+def _tried(scored: Evaluation) -> Any:
+    from ser_cli.report import robustness
+
+    return robustness.table(scored.tried)
 
 
 def _published(error: NothingHeldOutError, job: EvaluateJob) -> None:
@@ -134,7 +205,7 @@ def _published(error: NothingHeldOutError, job: EvaluateJob) -> None:
     if job.as_json:
         console.print_json({"title": error.recipe, "results": rows})
         return
-    head = ("protocol", "data", "settings", "UAR (95 %)", "WAR", "macro F1")
+    head = ("protocol", "data", "learned from", "enrolled", "UAR (95 %)", "WAR", "macro F1")
     console.table(
         f"{error.recipe}: test speakers unseen unless marked leaky", head, list(map(_row, rows))
     )
@@ -142,13 +213,12 @@ def _published(error: NothingHeldOutError, job: EvaluateJob) -> None:
 
 
 def _row(row: dict[str, Any]) -> tuple[str, ...]:
-    from ser_cli.report.results import origin
-
     rate = {name: console.percent(row[name]) for name in ("uar", "low", "high", "war", "macro_f1")}
     return (
         row["protocol"] + (" (leaky)" if row["leaky"] else ""),
         row["data"],
-        origin(row["settings_from"]),
+        row["corpora"].replace("+", ", "),
+        str(row["enrol_clips"] or "-"),
         f"{rate['uar']} ({rate['low']}-{rate['high']})",
         rate["war"],
         rate["macro_f1"],

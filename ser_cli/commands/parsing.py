@@ -108,7 +108,7 @@ def command(
 def _parameter(field: Any, hint: Any) -> inspect.Parameter:
     kind, option = get_args(hint)
     assert isinstance(option, Option)
-    many = get_origin(kind) is tuple
+    many = get_origin(kind) is tuple and get_args(kind)[-1] is Ellipsis
     required = field.default is MISSING
     if many:
         item = get_args(kind)[0]

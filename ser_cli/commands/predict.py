@@ -13,6 +13,8 @@ from ser_cli.errors import UsageError
 from ser_cli.jobs.trained import PredictJob
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ser_cli.model.artifacts import Artifacts
     from ser_cli.report.filename_labels import FilenameLabels
 
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     "ser predict clip.wav",
     "ser predict recordings/ --csv out.csv",
     "ser predict talk.m4a --window 3 --step 1 --json",
+    "ser predict calls/ --same-speaker --labels angry,happy,neutral,sad --min-confidence 0.5",
+    "ser predict new.wav --enrol recordings-of-the-same-person/",
 )
 def predict(job: PredictJob) -> None:
     """Label recordings: WAV, FLAC, OGG, MP3, M4A and more; one row per file, or per window."""
@@ -32,12 +36,12 @@ def predict(job: PredictJob) -> None:
     _check(job)
     trained = artifacts.load(artifacts.resolve(job.folder, recipe=job.recipe))
     console.say(f"model: {trained.folder}")
-    labels = _labels(trained) if job.report and job.window is None else None
+    classes = stage.classes(job, trained)
+    labels = _labels(trained, classes) if job.report and job.window is None else None
     count = failed = 0
     with console.progress("predicting") as progress:
         shown = progress if job.csv or not sys.stdout.isatty() else None
         rows = stage.predict(job, trained, progress=shown)
-        classes = trained.preprocessor.classes
         with output.writer(classes, file=job.csv, as_json=job.as_json) as write:
             for row in rows:
                 write(row)
@@ -58,11 +62,10 @@ def _check(job: PredictJob) -> None:
         raise UsageError(f"{job.csv} is named like a recording", hint="--csv out.csv")
 
 
-def _labels(trained: Artifacts) -> FilenameLabels:
+def _labels(trained: Artifacts, classes: Sequence[str]) -> FilenameLabels:
     from ser_cli.model import artifacts
     from ser_cli.report.filename_labels import FilenameLabels
 
-    classes = trained.preprocessor.classes
     return FilenameLabels(classes, read_parts=lambda: artifacts.read_split(trained.folder))
 
 

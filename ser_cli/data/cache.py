@@ -20,8 +20,9 @@ import numpy as np
 from ser_cli import workers
 from ser_cli.data import corpora
 from ser_cli.data.store import atomic_write, cache_dir
-from ser_cli.errors import AudioError
+from ser_cli.errors import AudioError, DataError
 from ser_cli.sound import audio, fingerprint
+from ser_cli.sound.nothing import nothing
 from ser_cli.types import Copy
 
 if TYPE_CHECKING:
@@ -142,6 +143,20 @@ def extract(
     return _collect(clips, keys, errors, folder, computed=len(todo) - len(errors))
 
 
+def blanks(frontend: Frontend, count: int, *, seed: int, jobs: int = workers.CORES) -> Features:
+    """Return the features of made-up sounds without speech (`sound.nothing`)."""
+    made = fingerprint.of_code(nothing)[:8]
+    folder = _home(frontend) / f"nothing-seed{seed}-{made}"
+    files = [folder / f"{number}.npy" for number in range(count)]
+    todo = [number for number, file in enumerate(files) if not file.is_file()]
+    task = workers.one_by_one(partial(_store_blank, frontend, seed, folder))
+    processes = jobs if len(todo) > FEW else 1
+    for outcome in workers.run(task, todo, workers=processes, chunk=CHUNK):
+        if outcome.error:
+            raise DataError(f"sounds without speech cannot be made: {outcome.error}")
+    return Features(files)
+
+
 def content(path: Path) -> str:
     """Return the SHA-256 of a file, which tells a recording from all others; "" if unreadable."""
     try:
@@ -199,6 +214,13 @@ def _store(
     return ""
 
 
+def _store_blank(frontend: Frontend, seed: int, folder: Path, number: int) -> None:
+    rng = np.random.default_rng([seed, number])
+    features = frontend.features(nothing(number, rng, sample_rate=frontend.sample_rate))
+    with atomic_write(folder / f"{number}.npy") as temporary:
+        np.save(temporary, features, allow_pickle=False)
+
+
 def _collect(
     clips: Sequence[Clip],
     keys: Sequence[str],
@@ -221,7 +243,11 @@ def _folder(frontend: Frontend, augment: Augment | None, copy: int, seed: int) -
     kind = "plain"
     if augment and copy:
         kind = f"copy{copy}-seed{seed}-{fingerprint.of_code(augment)[:8]}"
-    return cache_dir() / "features" / f"{frontend.name}-{frontend.fingerprint()}" / kind
+    return _home(frontend) / kind
+
+
+def _home(frontend: Frontend) -> Path:
+    return cache_dir() / "features" / f"{frontend.name}-{frontend.fingerprint()}"
 
 
 def _file(folder: Path, key: str) -> Path:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 EMOTIONS = ("angry", "calm", "disgust", "fearful", "happy", "neutral", "sad", "surprised")
 
+# What corpora with other sets of labels are compared by.
+GROUPS = {"angry": "angry", "calm": "neutral", "happy": "happy", "neutral": "neutral", "sad": "sad"}
+
 # Spellings met in papers and in other corpora's file names (TESS writes "ps").
 _SPELLINGS = {
     "anger": "angry",

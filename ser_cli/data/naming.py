@@ -31,6 +31,7 @@ def corpus(
     licence: str,
     citation: str,
     source: Source | None = None,
+    is_fair: Callable[[Clip], bool] = lambda clip: True,
 ) -> Corpus:
     """Return a corpus whose clips are the sound files of a folder that have its names.
 
@@ -43,6 +44,7 @@ def corpus(
         licence: What a user must keep to.
         citation: What to name.
         source: Where it can be fetched from.
+        is_fair: See `Corpus`.
     """
 
     def matches(data: str) -> bool:
@@ -65,6 +67,7 @@ def corpus(
         licence=licence,
         citation=citation,
         source=source,
+        is_fair=is_fair,
     )
 
 

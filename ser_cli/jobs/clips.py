@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from ser_cli import recipes
 from ser_cli.data import corpora
@@ -13,6 +13,9 @@ from ser_cli.data.labels import normalise_label
 from ser_cli.data.select import Selection
 from ser_cli.jobs import NAMES, AsJson, Data, Exclude, Option, PerClass, Processes, RecipeName, Seed
 from ser_cli.workers import CORES
+
+if TYPE_CHECKING:
+    from ser_cli.recipes import Recipe
 
 
 def _fetchable() -> Sequence[str]:
@@ -30,6 +33,22 @@ class CorpusJob:
 
     data: Data = ()
     recipe: RecipeName = recipes.DEFAULT
+    encoder: Annotated[
+        Path | None,
+        Option(
+            f"Speech encoder (.onnx, with its .json beside it) in place of that of --recipe "
+            f"{recipes.PREDICTING}."
+        ),
+    ] = None
+
+    @property
+    def system(self) -> Recipe:
+        """The recipe, with the encoder that was named.
+
+        Raises:
+            UsageError: It takes none, or the file is none.
+        """
+        return recipes.get(self.recipe, self.encoder)
 
     @property
     def corpora(self) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from ser_cli import recipes
-from ser_cli.jobs import AsJson, Option, RecipeName, Trained
+from ser_cli.jobs import NAMES, AsJson, Option, Trained
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,9 +18,41 @@ class PredictJob:
     csv: Annotated[Path | None, Option("Write the rows to this file.")] = None
     as_json: Annotated[bool, Option("Print JSON Lines.", flag="--json")] = False
     folder: Trained = None
-    recipe: RecipeName = recipes.DEFAULT
+    recipe: Annotated[
+        str | None,
+        Option(
+            f"One of: {NAMES}. Default: what was trained last here of {recipes.DEFAULT} and "
+            f"{recipes.PREDICTING}, else the shipped {recipes.PREDICTING}.",
+            metavar="NAME",
+            choices=recipes.names,
+        ),
+    ] = None
     window: Annotated[float | None, Option("Seconds per row; default: one row per file.")] = None
     step: Annotated[float | None, Option("Seconds from one row to the next.")] = None
+    enrol: Annotated[
+        tuple[str, ...],
+        Option(
+            "Recordings of the one speaker of all files (file, folder or pattern; no labels "
+            "needed): ten make the model hear that voice better. Repeatable.",
+            metavar="PATH",
+        ),
+    ] = ()
+    same_speaker: Annotated[
+        bool, Option("All files are of one speaker: enrol all of them.", flag="--same-speaker")
+    ] = False
+    same_recording_conditions: Annotated[
+        bool,
+        Option(
+            "All files were recorded alike, by several speakers: hear each against all of them.",
+            flag="--same-recording-conditions",
+        ),
+    ] = False
+    labels: Annotated[
+        str | None, Option("Choose among these emotions only: angry,happy,...", metavar="LABELS")
+    ] = None
+    min_confidence: Annotated[
+        float, Option('Below it, the emotion is "uncertain" (0 to 1).', low=0.0, high=1.0)
+    ] = 0.0
     jobs: Annotated[
         int | None, Option("Worker processes; default: one per core for 128 files or more.", low=1)
     ] = None

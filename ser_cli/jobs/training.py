@@ -121,11 +121,38 @@ class EvaluateJob(ClipsJob):
     max_len: Annotated[
         Path | None, Option("max_len.npy for --model, if its recipe learns the length.")
     ] = None
+    also: Annotated[
+        tuple[str, ...],
+        Option(
+            "Corpus to learn from as well in every fold of --protocol; repeatable.", metavar="DATA"
+        ),
+    ] = ()
+    matrix: Annotated[
+        bool,
+        Option(
+            "Train on each corpus of --data, and on all others, and test on each.", flag="--matrix"
+        ),
+    ] = False
     params: Params = None
     epochs: Annotated[int | None, Option("Epochs at most, for --protocol.", low=1)] = None
     copies: Annotated[int | None, Option("Augmented copies, for --protocol.", low=0)] = None
     oversample: Oversample = ()
     workers: Annotated[int, Option("Folds of --protocol in parallel.", low=1)] = CORES
+    compare: Annotated[
+        tuple[Path, Path] | None,
+        Option(
+            "Compare two trained folders, A and B, on clips that neither has learned from.",
+            metavar="A B",
+        ),
+    ] = None
+    robustness: Annotated[
+        bool,
+        Option(
+            "Score the clips of a trained folder under noise, in a room, over a telephone, cut "
+            "and coded as well.",
+            flag="--robustness",
+        ),
+    ] = False
     report: Annotated[bool, Option("Write the page and text files.", flag="--report")] = False
     with_audio: Annotated[
         bool, Option("Embed the recordings in the page: personal data.", flag="--with-audio")

@@ -77,16 +77,28 @@ class Artifacts:
 
 
 def packaged() -> Path:
-    """Return the folder of the shipped model: in the wheel, or in a checkout of the sources."""
+    """Return where the shipped models lie, a folder each: in the wheel, or in a checkout."""
     package = Path(__file__).resolve().parents[1]
     installed = package / "pretrained"
     return installed if installed.is_dir() else package.parent / "artifacts" / "pretrained"
+
+
+def shipped() -> tuple[Path, ...]:
+    """Return the folders of the shipped models, the one that is taken by default first."""
+    names = sorted(recipes.names(), key=lambda name: (name != recipes.PREDICTING, name))
+    return tuple(folder for name in names if is_complete(folder := packaged() / name))
 
 
 def committed_results() -> Path:
     """Return the published table of results: in the wheel, or in a checkout of the sources."""
     installed = packaged() / RESULTS
     return installed if installed.is_file() else packaged().parent / RESULTS
+
+
+def data_of(trained: Artifacts) -> tuple[str, ...]:
+    """Return the corpora a model was trained on; older manifests name a single one."""
+    data = trained.manifest["data"]
+    return (data,) if isinstance(data, str) else tuple(data)
 
 
 def read_split(folder: Path) -> dict[str, str]:
@@ -111,8 +123,11 @@ def default_folder(recipe: str) -> Path:
     return Path("artifacts") / recipe
 
 
-def resolve(chosen: Path | None, *, recipe: str) -> Path:
+def resolve(chosen: Path | None, *, recipe: str | None) -> Path:
     """Return the folder to predict with: the chosen, else the recipe's own, else the shipped.
+
+    Where no recipe is named either, what was trained last here is taken, of the default recipes
+    for training and for prediction; else the model that ships for prediction.
 
     Raises:
         UsageError: There is no such recipe.
@@ -120,12 +135,14 @@ def resolve(chosen: Path | None, *, recipe: str) -> Path:
     """
     if chosen is not None:
         return chosen
-    own = default_folder(recipe)
-    if is_complete(own):
-        return own
-    shipped = packaged()
-    if is_complete(shipped) and _read_manifest(shipped)["recipe"] == recipe:
-        return shipped
+    names = (recipes.PREDICTING, recipes.DEFAULT) if recipe is None else (recipe,)
+    trained = [own for own in map(default_folder, names) if is_complete(own)]
+    if trained:
+        return max(trained, key=lambda folder: (folder / MANIFEST).stat().st_mtime)
+    recipe = names[0]
+    own, ready = default_folder(recipe), packaged() / recipe
+    if is_complete(ready):
+        return ready
     recipes.get(recipe)  # a name mistyped is another mistake than a model not trained
     raise ArtifactsError(
         f"there is no trained model of the recipe {recipe!r}: {own} is absent or unfinished",
@@ -221,9 +238,9 @@ def unseal(folder: Path, *, allow_packaged: bool = False) -> None:
     Raises:
         ArtifactsError: It is the shipped model's folder, and this is not allowed.
     """
-    if folder.resolve() == packaged().resolve() and not allow_packaged:
+    if packaged().resolve() in (folder.resolve(), folder.resolve().parent) and not allow_packaged:
         raise ArtifactsError(
-            f"{folder} holds the shipped model, which must not be overwritten",
+            f"{folder} holds a shipped model, which must not be overwritten",
             hint="choose another folder: --artifacts DIR",
         )
     folder.mkdir(parents=True, exist_ok=True)

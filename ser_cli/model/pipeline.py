@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -10,9 +11,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from ser_cli import recipes
-from ser_cli.errors import ArtifactsError, UsageError
+from ser_cli.errors import ArtifactsError, DataError, UsageError
 from ser_cli.model import windows
 from ser_cli.model.calibration import calibrate
+from ser_cli.model.enrolment import Moments, adapted, measured
 from ser_cli.model.network import Network, OnnxNetwork
 from ser_cli.sound import audio
 from ser_cli.sound.files import Found, find
@@ -30,6 +32,21 @@ if TYPE_CHECKING:
 TOGETHER = 16  # windows of short files that go through the network at once
 
 
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """How a model is to hear; small, since it travels to worker processes.
+
+    Attributes:
+        labels: Emotions to choose among; none stands for all.
+        min_confidence: Below it, a row's emotion is "uncertain".
+        preprocessor: That of an enrolled speaker; None is the model's own.
+    """
+
+    labels: tuple[str, ...] = ()
+    min_confidence: float = 0.0
+    preprocessor: Preprocessor | None = None
+
+
 class Pipeline:
     """The one way from sound, or from features, to probabilities."""
 
@@ -39,27 +56,46 @@ class Pipeline:
         preprocessor: Preprocessor,
         network: Network,
         temperature: float = 1.0,
+        labels: tuple[str, ...] = (),
     ) -> None:
         """Join the parts.
 
+        Args:
+            frontend: Sound -> features.
+            preprocessor: Features -> the network's input.
+            network: Input -> probabilities of all its classes.
+            temperature: Of the calibration.
+            labels: Emotions to choose among; none stands for all.
+
         Raises:
-            ArtifactsError: They do not fit each other.
+            ArtifactsError: The parts do not fit each other.
+            UsageError: The network does not know such a label.
         """
         network.check(preprocessor, frontend.width)
         self.frontend = frontend
         self.preprocessor = preprocessor
         self.network = network
         self.temperature = temperature
+        self._chosen = _places(labels, preprocessor.classes)
 
     @property
     def classes(self) -> tuple[str, ...]:
         """The emotions, in the order of the probabilities."""
-        return self.preprocessor.classes
+        return tuple(self.preprocessor.classes[place] for place in self._chosen)
+
+    def with_preprocessor(self, preprocessor: Preprocessor) -> Pipeline:
+        """Return the same system with another preprocessor: that of an enrolled speaker."""
+        return Pipeline(self.frontend, preprocessor, self.network, self.temperature)
 
     def probabilities(self, features: Sequence[Floats]) -> Floats:
         """Return the calibrated probabilities (N, C) of the features (t, F) of N clips."""
         outputs = self.network.probabilities(features, self.preprocessor)
-        return calibrate(outputs, self.temperature) if len(outputs) else outputs
+        found = calibrate(outputs, self.temperature) if len(outputs) else outputs
+        if len(self._chosen) == found.shape[1]:
+            return found
+        among: Floats = found[:, self._chosen]
+        among /= np.maximum(among.sum(axis=1, keepdims=True), np.finfo(np.float32).tiny)
+        return among
 
     def listen(self, cuts: Sequence[Cut]) -> Iterator[Heard]:
         """Yield the network's output for each recording: the probabilities of all its windows."""
@@ -72,28 +108,87 @@ class Pipeline:
 class Model:
     """A trained system as Python programs use it; its network is loaded when first needed."""
 
-    def __init__(self, trained: Artifacts) -> None:
-        """Take a trained system.
+    def __init__(self, trained: Artifacts, hearing: Hearing = Hearing()) -> None:
+        """Take a trained system, and how it is to hear.
 
         Raises:
             ArtifactsError: Its features are not those of this version of the recipe.
+            UsageError: It does not know a label.
         """
         self.artifacts = trained
-        self.recipe = recipes.get(trained.recipe)
-        _check_version(trained, self.recipe.frontend)
-        self.frontend = self.recipe.frontend.within(trained.folder)
+        self.hearing = hearing
+        _places(hearing.labels, trained.preprocessor.classes)
+        self.frontend = frontend_of(trained)
 
     @cached_property
     def pipeline(self) -> Pipeline:
         """The parts of the system, ready to run."""
         trained = self.artifacts
-        network = OnnxNetwork(trained.onnx)
-        return Pipeline(self.frontend, trained.preprocessor, network, trained.temperature)
+        return Pipeline(
+            self.frontend,
+            self.hearing.preprocessor or trained.preprocessor,
+            OnnxNetwork(trained.onnx),
+            trained.temperature,
+            self.hearing.labels,
+        )
 
     @property
     def classes(self) -> tuple[str, ...]:
         """The emotions, in the order of the probabilities."""
-        return self.artifacts.preprocessor.classes
+        known = self.artifacts.preprocessor.classes
+        return tuple(known[place] for place in _places(self.hearing.labels, known))
+
+    def enrol(
+        self,
+        sources: Source | NDArray[Any] | Sequence[Source | NDArray[Any]],
+        *,
+        sample_rate: int | None = None,
+    ) -> Model:
+        """Return this model with a speaker, or recording conditions, enrolled.
+
+        Args:
+            sources: Recordings of the speaker, as `predict` takes them; no labels are needed.
+            sample_rate: Hz of waveforms.
+
+        Raises:
+            UsageError: The model was not trained for it.
+            DataError: None of the recordings can be read.
+        """
+        return self.enrolled(self.measure(self._cuts(sources, sample_rate)))
+
+    @property
+    def can_enrol(self) -> bool:
+        """Whether it was trained to hear an enrolled speaker."""
+        return bool(self.artifacts.manifest.get("settings", {}).get("adapt"))
+
+    def measure(self, cuts: Iterable[Cut]) -> Moments | None:
+        """Return the moments of recordings, all their windows alike; None where none is read.
+
+        Raises:
+            UsageError: The model was not trained for it.
+        """
+        if not self.can_enrol:
+            raise UsageError(
+                f"{self.artifacts.folder} was not trained to hear an enrolled speaker",
+                hint=f"take a model of --recipe {recipes.PREDICTING}",
+            )
+        moments = None
+        for cut in cuts:
+            if cut.features:
+                own = measured(cut.features, self.artifacts.preprocessor)
+                moments = own if moments is None else moments + own
+        return moments
+
+    def enrolled(self, moments: Moments | None) -> Model:
+        """Return this model for the speaker of the recordings that were measured.
+
+        Raises:
+            DataError: None could be read.
+        """
+        if moments is None:
+            raise DataError("no recording of the speaker can be read", hint="enrol other files")
+        heard = adapted(self.artifacts.preprocessor, moments)
+        return Model(self.artifacts, replace(self.hearing, preprocessor=heard))
 
     def plan(self, *, window: float | None = None, step: float | None = None) -> windows.Plan:
         """Return how recordings are cut into what this model takes at once."""
@@ -120,11 +215,13 @@ class Model:
             UsageError: A waveform comes without its rate.
             AudioError: A waveform is not one channel of floats.
         """
+        return [row for rows in self.rows(self._cuts(sources, sample_rate)) for row in rows]
+
+    def _cuts(self, sources: Any, sample_rate: int | None) -> Iterator[Cut]:
         single = isinstance(sources, (str, Path, np.ndarray)) or hasattr(sources, "read")
-        many: Sequence[Any] = [sources] if single else sources  # type: ignore[assignment]
+        many: Sequence[Any] = [sources] if single else sources
         plan = self.plan()
-        cuts = (cut for n, source in enumerate(many) for cut in _cuts(source, n, plan, sample_rate))
-        return [row for rows in self.rows(cuts) for row in rows]
+        return (cut for n, source in enumerate(many) for cut in _cuts(source, n, plan, sample_rate))
 
     def label(
         self, items: Iterable[Found | BinaryIO], plan: windows.Plan
@@ -150,7 +247,8 @@ class Model:
             found = self.pipeline.listen(held)
         else:  # nothing could be read: no network is needed
             found = (windows.Heard(cut, np.zeros((0, len(self.classes)), "f4")) for cut in held)
-        return (windows.predictions(heard, self.classes) for heard in found)
+        least = self.hearing.min_confidence
+        return (windows.predictions(heard, self.classes, least) for heard in found)
 
 
 def _cuts(source: Any, number: int, plan: windows.Plan, sample_rate: int | None) -> Iterator[Cut]:
@@ -163,6 +261,32 @@ def _cuts(source: Any, number: int, plan: windows.Plan, sample_rate: int | None)
         return
     items = find([source]) if isinstance(source, (str, Path)) else [source]
     yield from (windows.cut_file(item, plan) for item in items)
+
+
+def _places(labels: Sequence[str], classes: Sequence[str]) -> list[int]:
+    """Return where the labels stand among the classes, in the classes' order; without any, all.
+
+    Raises:
+        UsageError: A label is none of the classes.
+    """
+    if unknown := [label for label in labels if label not in classes]:
+        raise UsageError(
+            f"the model does not know the label {unknown[0]!r}", hint="known: " + ", ".join(classes)
+        )
+    return [place for place, name in enumerate(classes) if not labels or name in labels]
+
+
+def frontend_of(trained: Artifacts) -> Frontend:
+    """Return the front end that a system was trained with, its files from the folder.
+
+    Raises:
+        ArtifactsError: This version of the recipe makes other features, or a file is missing.
+    """
+    own = trained.manifest.get("encoder")
+    encoder = trained.folder / Path(own).name if own else None
+    frontend = recipes.get(trained.recipe, encoder).frontend
+    _check_version(trained, frontend)
+    return frontend.within(trained.folder)
 
 
 def _check_version(trained: Artifacts, frontend: Frontend) -> None:

@@ -36,6 +36,7 @@ def fit(
     scale: Literal["frame", "cell", "none"],
     frames: int | None,
     classes: Sequence[str],
+    weights: Sequence[float] | None = None,
 ) -> Preprocessor:
     """Learn length, means and deviations from the training clips.
 
@@ -48,6 +49,7 @@ def fit(
             ("cell"), or no scaling ("none").
         frames: T; None takes the 95th percentile of the clips' lengths.
         classes: Labels, sorted.
+        weights: Of each clip in means and deviations; None is 1 for all.
 
     Raises:
         DataError: There are no clips.
@@ -57,7 +59,7 @@ def fit(
     max_len = frames or length(features)
     if scale == "none":
         return Preprocessor(max_len, np.zeros(0), np.zeros(0), tuple(classes))
-    mean, variance, count = _moments(features, max_len, by_frame=scale == "frame")
+    mean, variance, count = _moments(features, max_len, weights, by_frame=scale == "frame")
     return Preprocessor(max_len, mean, _deviation(mean, variance, count), tuple(classes))
 
 
@@ -92,29 +94,30 @@ def encode(labels: Sequence[str], classes: Sequence[str]) -> NDArray[np.int64]:
 
 
 def _moments(
-    features: Sequence[Floats], max_len: int, *, by_frame: bool
-) -> tuple[NDArray[np.float64], NDArray[np.float64], int]:
+    features: Sequence[Floats], max_len: int, weights: Sequence[float] | None, *, by_frame: bool
+) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
     """Return mean and variance of the padded clips, flat, and how many values made each.
 
     Two passes over one clip at a time: exact, and without a float64 copy of everything.
     """
-    count = len(features) * (max_len if by_frame else 1)
+    each = np.ones(len(features)) if weights is None else np.asarray(weights, np.float64)
+    count = float(each.sum()) * (max_len if by_frame else 1)
 
     def average(cells: NDArray[np.float64]) -> NDArray[np.float64]:
         return (cells.sum(axis=0) if by_frame else cells) / count
 
     total = np.zeros((max_len, features[0].shape[1]))
-    for clip in features:
-        total += pad(clip, max_len)
+    for clip, weight in zip(features, each, strict=True):
+        total += weight * pad(clip, max_len)
     mean = average(total)
     total[:] = 0
-    for clip in features:
-        total += np.square(pad(clip, max_len) - mean)
+    for clip, weight in zip(features, each, strict=True):
+        total += weight * np.square(pad(clip, max_len) - mean)
     return mean.ravel(), average(total).ravel(), count
 
 
 def _deviation(
-    mean: NDArray[np.float64], variance: NDArray[np.float64], count: int
+    mean: NDArray[np.float64], variance: NDArray[np.float64], count: float
 ) -> NDArray[np.float64]:
     """Return standard deviations, 1 where a column is constant but for rounding.
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ser_cli.sound.frontend import Frontend
     from ser_cli.types import Audio, Floats
 
+UNCERTAIN = "uncertain"  # in place of an emotion
 OVERLAP = 0.5  # of the windows that a long recording is cut into
 
 
@@ -103,8 +104,16 @@ def cut(name: str, sound: Audio, plan: Plan) -> Cut:
     return Cut(name, tuple(rows), tuple(spans), tuple(features), sound.flags)
 
 
-def predictions(heard: Heard, classes: Sequence[str]) -> list[Prediction]:
-    """Return a row for each stretch wanted: its windows' probabilities averaged."""
+def predictions(
+    heard: Heard, classes: Sequence[str], min_confidence: float = 0.0
+) -> list[Prediction]:
+    """Return a row for each stretch wanted: its windows' probabilities averaged.
+
+    Args:
+        heard: The recording.
+        classes: Names of the probabilities.
+        min_confidence: Below it, the emotion of a row is UNCERTAIN.
+    """
     cut = heard.cut
     if cut.error:
         return [failed(cut.file, cut.error)]
@@ -119,7 +128,7 @@ def predictions(heard: Heard, classes: Sequence[str]) -> list[Prediction]:
                 file=cut.file,
                 start=span.start,
                 end=span.end,
-                emotion=classes[best],
+                emotion=classes[best] if mean[best] >= min_confidence else UNCERTAIN,
                 confidence=float(mean[best]),
                 probabilities=mean,
                 status="warning" if cut.flags else "ok",

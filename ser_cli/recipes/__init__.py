@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from importlib import import_module
+from pathlib import Path
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
     from ser_cli.sound.frontend import Frontend
     from ser_cli.types import Augment, Params
 
-DEFAULT = "cnn-bilstm"
+DEFAULT = "cnn-bilstm"  # what is tuned and trained unless another is named
+PREDICTING = "voice"  # what predicts unless another is named, or one was trained
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,8 @@ class Recipe:
         frames: T, fixed; None when it is learned from the training clips (95th percentile).
         scale: What the scaler standardises: each column of a frame, each cell of the
             (T, F) matrix, or nothing.
+        with_encoder: A speech encoder's file -> the front end that takes it in place of the
+            recipe's own; None where it has none.
     """
 
     name: str
@@ -49,6 +54,7 @@ class Recipe:
     train: TrainSettings = field(default_factory=TrainSettings)
     frames: int | None = None
     scale: Literal["frame", "cell", "none"] = "frame"
+    with_encoder: Callable[[Path], Frontend] | None = None
 
 
 def names() -> tuple[str, ...]:
@@ -56,14 +62,30 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(module.name.replace("_", "-") for module in iter_modules(__path__)))
 
 
-def get(name: str) -> Recipe:
+def get(name: str, encoder: Path | None = None) -> Recipe:
     """Return the recipe of that name.
 
+    Args:
+        name: What `--recipe` takes.
+        encoder: A speech encoder to take in place of the recipe's own.
+
     Raises:
-        UsageError: There is none.
+        UsageError: There is none, it takes no encoder, or the file is no encoder.
     """
+    if encoder is not None:
+        if not encoder.is_file():
+            raise UsageError(f"{encoder}: no such encoder", hint="name a .onnx file")
+        return _with_encoder(name, encoder, encoder.stat().st_mtime_ns)
     if name not in names():
         raise UsageError(f"there is no recipe {name!r}", hint="known: " + ", ".join(names()))
     module = import_module(f"{__name__}.{name.replace('-', '_')}")
     recipe: Recipe = module.RECIPE
     return recipe
+
+
+@lru_cache(maxsize=4)
+def _with_encoder(name: str, encoder: Path, changed: int) -> Recipe:
+    recipe = get(name)
+    if recipe.with_encoder is None:
+        raise UsageError(f"the recipe {name} takes no encoder", hint=f"--recipe {PREDICTING}")
+    return replace(recipe, frontend=recipe.with_encoder(encoder))

@@ -11,13 +11,14 @@ import numpy as np
 
 from ser_cli.data import parts
 from ser_cli.data.store import write_text
-from ser_cli.report import html, metrics, rows, text
+from ser_cli.report import html, metrics, robustness, rows, text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ser_cli.data.parts import Count
     from ser_cli.report.metrics import Report
+    from ser_cli.report.robustness import Tried
     from ser_cli.types import Clip, Failures, Floats
 
 MOST_GROUPS = 6  # of a fact, for it to divide the clips into groups worth a table
@@ -37,6 +38,7 @@ class Evaluation:
         failed: Clips that could not be read.
         history: Epochs of the training, and the epoch that was kept.
         settings: Of the training.
+        tried: The same clips under other conditions, where that was asked for.
     """
 
     title: str
@@ -53,6 +55,7 @@ class Evaluation:
     settings: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    tried: tuple[Tried, ...] = ()
 
     @property
     def report(self) -> Report:
@@ -98,6 +101,7 @@ def as_record(evaluation: Evaluation) -> dict[str, Any]:
         "audit": list(evaluation.audit),
         "notes": list(evaluation.notes),
         "parts": parts.plain({"test": evaluation.counts}),
+        **({"robustness": robustness.as_record(evaluation.tried)} if evaluation.tried else {}),
         "failed": rows.failures(evaluation.failed),
     }
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from ser_cli.report.reliability import Reliability
+
 _DARK_CELL_INK, _LIGHT_CELL_INK = "#111111", "#ffffff"
 
 _Line = tuple[str, str, str, str]
@@ -65,6 +67,24 @@ def per_class(report: Report) -> Figure:
     plotting.class_ticks(axes, report.labels)
     axes.set(ylabel="score (0 to 1)", ylim=(0, 1))
     plotting.legend(axes, columns=3)
+    return figure
+
+
+def reliability(bins: Reliability) -> Figure:
+    """Draw how often predictions of each confidence are right; on the diagonal they are honest."""
+    figure, axes = plotting.panel(4.0, 3.4)
+    width = 1 / len(bins.count)
+    known = np.flatnonzero(bins.count)
+    shares = bins.right[known] / bins.count[known]
+    axes.bar((known + 0.5) * width, shares, width * 0.9, color=BLUE)
+    axes.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=1)
+    for place, share in zip(known, shares, strict=True):
+        axes.text(
+            (place + 0.5) * width, share + 0.01, f"{bins.count[place]:.0f}",
+            ha="center", va="bottom", fontsize=7,
+        )  # fmt: skip
+    axes.set(xlabel="confidence (0 to 1)", ylabel="share that is right (0 to 1)")
+    axes.set(xlim=(0, 1), ylim=(0, 1.08))
     return figure
 
 

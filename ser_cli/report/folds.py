@@ -34,6 +34,8 @@ class FoldResults:
         seconds: Training time of all folds.
         temperature: Of the calibration, mean over the folds.
         audit: What test clips share with train and dev, one line per finding.
+        enrolled: (draws, N, C) with each speaker enrolled, NaN for clips that were enrolled; None
+            where the system cannot.
     """
 
     clips: tuple[Clip, ...]
@@ -45,14 +47,26 @@ class FoldResults:
     seconds: float
     temperature: float
     audit: tuple[str, ...]
+    enrolled: Floats | None = None
 
     def report(self, part: str) -> Report:
         """Score the clips of "speech", "song" or "speech+song"."""
+        return self._scored(self.probabilities, self._inside(part))
+
+    def enrolled_reports(self, part: str) -> list[Report]:
+        """Score, for each draw of enrolled clips, the others of that part."""
+        assert self.enrolled is not None
+        inside = self._inside(part)
+        return [self._scored(one, inside & np.isfinite(one).all(axis=1)) for one in self.enrolled]
+
+    def _inside(self, part: str) -> NDArray[np.bool_]:
         chosen = {clip.path for clip in protocols.part_of(self.clips, part)}
-        inside = np.array([clip.path in chosen for clip in self.clips])
-        speakers = [clip.speaker for clip in self.clips if clip.path in chosen]
+        return np.array([clip.path in chosen for clip in self.clips])
+
+    def _scored(self, probabilities: Floats, inside: NDArray[np.bool_]) -> Report:
+        speakers = [clip.speaker for clip, taken in zip(self.clips, inside, strict=True) if taken]
         return metrics.score(
-            self.truth[inside], self.probabilities[inside], labels=self.labels, speakers=speakers
+            self.truth[inside], probabilities[inside], labels=self.labels, speakers=speakers
         )
 
 
@@ -77,5 +91,10 @@ def pooled(files: Sequence[Path], clips: Mapping[str, Clip]) -> FoldResults:
             f"fold {number}: {line}"
             for number, fold in enumerate(folds, start=1)
             for line in fold["audit"]
+        ),
+        enrolled=(
+            np.concatenate([fold["enrolled"] for fold in folds], axis=1)
+            if all("enrolled" in fold for fold in folds)
+            else None
         ),
     )

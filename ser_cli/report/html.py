@@ -18,8 +18,9 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import NDArray
 
-from ser_cli.report import figures, plotting
+from ser_cli.report import figures, plotting, robustness
 from ser_cli.report.metrics import HEADLINE, Subgroup
+from ser_cli.report.reliability import reliability
 from ser_cli.sound.audio import MEDIA_TYPES
 from ser_cli.types import Clip
 
@@ -130,7 +131,10 @@ def _pictures(evaluation: Evaluation) -> dict[str, Markup]:
     drawn = {
         "confusion": figures.confusion(evaluation.report),
         "classes": figures.per_class(evaluation.report),
+        "reliability": figures.reliability(reliability(evaluation.truth, evaluation.probabilities)),
     }
+    if evaluation.tried:
+        drawn["robustness"] = robustness.figure(evaluation.tried)
     if evaluation.history:
         drawn["curves"] = figures.curves(evaluation.history, chosen=evaluation.chosen_epoch)
     return {name: Markup(plotting.svg(figure, name=name)) for name, figure in drawn.items()}

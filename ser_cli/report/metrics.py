@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ser_cli.errors import DataError
+from ser_cli.report.reliability import calibration_error
 
 Ints = NDArray[np.int64]
 Reals = NDArray[np.floating[Any]]
@@ -24,7 +25,6 @@ HEADLINE = {
     "macro_f1": "Macro F1",
     "weighted_f1": "Weighted F1",
 }
-_ECE_BINS = 15
 _PERCENTILES = (2.5, 97.5)
 
 
@@ -147,7 +147,7 @@ def score(
         n=len(truth),
         **rates,
         micro_f1=rates["war"],
-        ece=_calibration_error(truth, probabilities),
+        ece=calibration_error(truth, probabilities),
         per_class=_per_class(confusion, labels),
         confusion=confusion,
         intervals=_intervals(draws),
@@ -241,15 +241,6 @@ def _per_class(confusion: Ints, labels: Sequence[str]) -> tuple[ClassScore, ...]
         ClassScore(label, p, r, f, n, accuracy=r)
         for label, p, r, f, n in zip(labels, *columns, strict=True)
     )
-
-
-def _calibration_error(truth: Ints, probabilities: Reals) -> float:
-    """Average over bins of |accuracy - confidence|, weighted by clips; bins are (low, high]."""
-    confidence = probabilities.max(axis=1).astype(np.float64)
-    right = probabilities.argmax(axis=1) == truth
-    bins = np.clip(np.ceil(confidence * _ECE_BINS).astype(np.int64) - 1, 0, _ECE_BINS - 1)
-    gaps = np.bincount(bins, weights=right - confidence, minlength=_ECE_BINS)
-    return float(np.abs(gaps).sum() / len(truth))
 
 
 def _by_speaker(

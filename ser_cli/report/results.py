@@ -17,11 +17,15 @@ from ser_cli.errors import DataError
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One run under one protocol; rates 0..1, (low, high) is the 95 % interval of the UAR."""
+    """One run under one protocol; rates 0..1, (low, high) is the 95 % interval of the UAR.
+
+    `corpora` are those in training, joined by "+".
+    """
 
     recipe: str
     protocol: str
     data: str
+    corpora: str
     seed: int
     enrol_clips: int
     settings_from: str
@@ -39,7 +43,7 @@ class Row:
 
 COLUMNS = tuple(field.name for field in fields(Row))
 HISTORIES = "histories"  # a folder next to it
-_KEY = COLUMNS[:6]
+_KEY = COLUMNS[:7]
 
 
 def read(path: Path) -> list[dict[str, str]]:

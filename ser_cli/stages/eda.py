@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ser_cli import recipes
 from ser_cli.data import cache, corpora
 from ser_cli.data.store import write_csv
 from ser_cli.errors import DataError, UsageError
@@ -87,7 +86,7 @@ def survey(job: EdaJob, *, progress: Progress | None = None) -> CorpusSummary:
         DataError: There is no such corpus, or no clip of it can be read.
         UsageError: There is no such recipe.
     """
-    system, clips = recipes.get(job.recipe), corpora.load(*job.corpora)
+    system, clips = job.system, corpora.load(*job.corpora)
     made = cache.extract(clips, system.frontend, jobs=job.jobs, progress=progress)
     if not made.clips:
         path, reason = made.failed[0]

@@ -10,8 +10,9 @@ from ser_cli.data import cache, corpora
 from ser_cli.errors import DataError
 from ser_cli.model import artifacts
 from ser_cli.model.pipeline import Model
-from ser_cli.report import results
+from ser_cli.report import results, robustness
 from ser_cli.report.scoring import learned_from, score
+from ser_cli.workers import CORES
 
 if TYPE_CHECKING:
     from ser_cli.jobs.training import EvaluateJob
@@ -24,7 +25,7 @@ class NothingHeldOutError(DataError):
     """The model has learned from every clip it could be tested on."""
 
     def __init__(self, model: Artifacts) -> None:
-        data = corpora.describe(_trained_on(model))
+        data = corpora.describe(artifacts.data_of(model))
         usual = corpora.get(corpora.DEFAULT).usual_protocol
         super().__init__(
             f"the model in {model.folder} was trained on all clips of {data}: nothing is held "
@@ -52,11 +53,15 @@ def evaluate(job: EvaluateJob, *, progress: Progress | None = None) -> Evaluatio
     roles = artifacts.read_split(trained.folder)
     if not job.data and "test" not in roles.values():
         raise NothingHeldOutError(trained)
-    clips = corpora.load(*(job.data or _trained_on(trained)))
+    clips = corpora.load(*(job.data or artifacts.data_of(trained)))
     chosen, audit, leaky = _choose(clips, roles, trained)
-    facts = trained.manifest
+    facts, pipeline = trained.manifest, Model(trained).pipeline
+    scored = score(chosen, pipeline, progress=progress)
+    if job.robustness:
+        tried = robustness.measure(scored.clips, pipeline, jobs=CORES, progress=progress)
+        scored = replace(scored, tried=tried)
     return replace(
-        score(chosen, Model(trained).pipeline, progress=progress),
+        scored,
         title=f"{trained.recipe} ({trained.folder.name})",
         protocol=", ".join([f"split {facts.get('split', 'unknown')}", *facts.get("selection", ())]),
         leaky=leaky,
@@ -76,12 +81,6 @@ def published(recipe: str, settings_from: str) -> list[dict[str, Any]]:
     found = results.read(artifacts.committed_results())
     rows = [results.as_record(row) for row in found if row["recipe"] == recipe]
     return [row for row in rows if row["settings_from"] == settings_from] or rows
-
-
-def _trained_on(trained: Artifacts) -> tuple[str, ...]:
-    """Return the corpora a model was trained on; older manifests name a single one."""
-    data = trained.manifest["data"]
-    return (data,) if isinstance(data, str) else tuple(data)
 
 
 def _choose(

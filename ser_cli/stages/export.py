@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ser_cli import recipes
 from ser_cli.data import cache, corpora
 from ser_cli.data.store import atomic_write
 from ser_cli.errors import ArtifactsError, DataError, UsageError
 from ser_cli.jobs.export import QUANTIZED
 from ser_cli.model import artifacts, preprocess
 from ser_cli.model.network import OnnxNetwork
+from ser_cli.model.pipeline import frontend_of
 from ser_cli.report import rows
 from ser_cli.sound.audio import EXTENSIONS
 from ser_cli.sound.files import find
@@ -98,7 +98,7 @@ def export(
     kind = formats.get(job.format)
     target = _target(job.out, kind, trained.recipe, job.quantize)
     network = _network(trained, needed=kind.from_keras)
-    frontend = recipes.get(trained.recipe).frontend.within(trained.folder)
+    frontend = frontend_of(trained)
     made = cache.extract(clips, frontend, progress=progress)
     if not made.clips:
         raise DataError("none of the clips can be read", hint="see why: ser extract --data DIR")

@@ -6,16 +6,18 @@ A file that fails becomes a row that states why, and the others continue.
 from __future__ import annotations
 
 import math
+import pickle
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ser_cli import workers
+from ser_cli.data.labels import normalise_label
 from ser_cli.errors import UsageError
 from ser_cli.model import artifacts
-from ser_cli.model.pipeline import Model
-from ser_cli.model.windows import failed
+from ser_cli.model.pipeline import Hearing, Model
+from ser_cli.model.windows import cut_file, failed
 from ser_cli.sound.files import find
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
     from ser_cli.jobs.trained import PredictJob
     from ser_cli.model.artifacts import Artifacts
+    from ser_cli.model.enrolment import Moments
     from ser_cli.model.windows import Plan
     from ser_cli.sound.files import Found
     from ser_cli.types import Prediction, Progress
@@ -61,21 +64,16 @@ def predict(
         ArtifactsError: The model does not fit this version of its recipe, or cannot be loaded.
     """
     _check(job.window, job.step)
-    model = Model(trained)
+    model = Model(trained, Hearing(labels_of(job.labels), job.min_confidence))
+    if job.enrol or job.same_speaker or job.same_recording_conditions:
+        model = _enrolled(job, model, executor)
     plan = model.plan(window=job.window, step=job.step)
-    # Looked through twice: a list of all names would grow with their number.
-    total = sum(1 for _ in find(job.paths))
-    jobs = min(job.jobs or (workers.CORES if total >= MANY else 1), total)
-    if jobs <= 1 and executor is None:
+    total, jobs = _count(job.paths), _jobs(job, job.paths, executor)
+    if not jobs:
         return _told(model.label(find(job.paths), plan), total, progress)
-    task = partial(_label, trained.folder, plan)
-    found = workers.run(
-        task,
-        find(job.paths),
-        workers=jobs if executor is None else job.jobs or workers.CORES,
-        chunk=CHUNK,
-        executor=executor,
-    )
+    # As bytes, by which a worker knows that it has this very model.
+    task = partial(_label, trained.folder, pickle.dumps(model.hearing), plan)
+    found = workers.run(task, find(job.paths), workers=jobs, chunk=CHUNK, executor=executor)
     return _told(
         (one.result or [failed(one.item.file, f"{one.item.file}: {one.error}")] for one in found),
         total,
@@ -83,14 +81,55 @@ def predict(
     )
 
 
-def _label(folder: Path, plan: Plan, chunk: Sequence[Found]) -> list[Rows]:
+def classes(job: PredictJob, trained: Artifacts) -> tuple[str, ...]:
+    """Return the emotions that are chosen among, in the order of the probabilities."""
+    return Model(trained, Hearing(labels_of(job.labels))).classes
+
+
+def labels_of(text: str | None) -> tuple[str, ...]:
+    """Return the emotions of a list like "angry, happy", in the one spelling of each."""
+    return tuple(normalise_label(name) for name in (text or "").split(",") if name.strip())
+
+
+def _enrolled(job: PredictJob, model: Model, executor: Executor | None) -> Model:
+    """Return the model with the speaker, or the conditions, of some recordings enrolled."""
+    named, plan = job.enrol or job.paths, model.plan()
+    jobs = _jobs(job, named, executor)
+    if not jobs:
+        return model.enrolled(model.measure(cut_file(item, plan) for item in find(named)))
+    task = partial(_measure, model.artifacts.folder, plan)
+    found = workers.run(task, find(named), workers=jobs, chunk=CHUNK, executor=executor)
+    moments = [one.result for one in found if one.result is not None]
+    return model.enrolled(sum(moments[1:], moments[0]) if moments else None)
+
+
+def _jobs(job: PredictJob, paths: Sequence[str], executor: Executor | None) -> int:
+    """Return how many processes share the files; 0 where this one alone is as fast."""
+    if executor is not None:
+        return job.jobs or workers.CORES
+    total = _count(paths)
+    jobs = min(job.jobs or (workers.CORES if total >= MANY else 1), total)
+    return jobs if jobs > 1 else 0
+
+
+def _label(folder: Path, hearing: bytes, plan: Plan, chunk: Sequence[Found]) -> list[Rows]:
     """Label some files in a worker, which loads the model with its first chunk."""
-    return list(_model(folder).label(chunk, plan))
+    return list(_model(folder, hearing).label(chunk, plan))
+
+
+def _measure(folder: Path, plan: Plan, chunk: Sequence[Found]) -> list[Moments | None]:
+    model = _model(folder, pickle.dumps(Hearing()))
+    return [model.measure([cut_file(item, plan)]) for item in chunk]
 
 
 @lru_cache(maxsize=1)
-def _model(folder: Path) -> Model:
-    return Model(artifacts.load(folder))
+def _model(folder: Path, hearing: bytes) -> Model:
+    return Model(artifacts.load(folder), pickle.loads(hearing))
+
+
+def _count(paths: Sequence[str]) -> int:
+    # Looked through twice: a list of all names would grow with their number.
+    return sum(1 for _ in find(paths))
 
 
 def _check(window: float | None, step: float | None) -> None:

@@ -5,19 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ser_cli import recipes, workers
+from ser_cli import workers
 from ser_cli.data import corpora, parts, protocols, select
 from ser_cli.data.select import Selection
 from ser_cli.data.splits import Split
 from ser_cli.data.store import atomic_write, cache_dir
 from ser_cli.errors import DataError
+from ser_cli.model.enrolment import ENROLLED
 from ser_cli.report import results
 from ser_cli.report.evaluation import Evaluation
 from ser_cli.report.folds import FoldResults, pooled
@@ -41,7 +43,8 @@ class Run:
         work: The training of each fold.
         selection: Which clips.
         folds: Of the chosen clips.
-        clips: All clips that were read, by file name without extension.
+        clips: All clips of the protocol's corpus, by file name without extension.
+        also: Corpora that every fold learns from as well.
         missing: Clips of the corpus that the data lacks.
     """
 
@@ -50,6 +53,7 @@ class Run:
     selection: Selection
     folds: tuple[Split, ...]
     clips: dict[str, Clip]
+    also: tuple[str, ...]
     missing: int
 
     def describe(self) -> tuple[str, ...]:
@@ -60,7 +64,8 @@ class Run:
     @property
     def folder(self) -> Path:
         """Where the outcomes of the folds are kept: of this very run, and no other."""
-        system, names = self.work.system, "".join(self.clips)
+        system, learned = self.work.system, [c.path.stem for c in self.folds[0].train]
+        names = "".join([*self.clips, *learned])
         # An incomplete copy of the corpus must not answer for a whole one.
         digest = hashlib.sha256(names.encode()).hexdigest()[:16]
         settings = sorted(self.work.settings.flat().items())
@@ -100,20 +105,22 @@ def plan(job: EvaluateJob) -> Run:
     """
     protocol = protocols.get(str(job.protocol))
     clips = corpora.load(*job.corpora)
-    folds = _folds(job, protocol, clips)
+    also = _also(job, clips)
+    folds = tuple(replace(fold, train=fold.train + also) for fold in _folds(job, protocol, clips))
 
     from ser_cli.training import settings
     from ser_cli.training.session import Work
 
-    chosen = settings.resolve(recipes.get(job.recipe), job.params, job.overrides)
+    chosen = settings.resolve(job.system, job.params, job.overrides)
     source = protocols.corpus_of(protocol.name).source
     names = {clip.path.stem: clip for clip in clips}
     return Run(
         protocol=protocol.name,
-        work=Work(job.recipe, chosen, job.seed, job.selection.oversample),
+        work=Work(job.recipe, chosen, job.seed, job.selection.oversample, job.encoder),
         selection=job.selection,
         folds=folds,
         clips=names,
+        also=tuple(sorted({clip.corpus for clip in also})),
         missing=len(source.digests().keys() - names.keys()) if source else 0,
     )
 
@@ -165,13 +172,17 @@ def score(run: Run, *, command: str = "", table: Path = RESULTS) -> Evaluation:
     protocol, work = protocols.get(run.protocol), run.work
     tested = pooled(run.files(), run.clips)
     reports = tuple((part, tested.report(part)) for part in protocol.parts)
-    results.add(table, [_row(run, part, report, tested, command) for part, report in reports])
+    rows = [_row(run, part, [report], tested, command) for part, report in reports]
+    if tested.enrolled is not None:
+        rows += [_row(run, p, tested.enrolled_reports(p), tested, command) for p in protocol.parts]
+    results.add(table, rows)
     origin = work.settings.origin
-    named = (work.recipe, run.protocol, *run.describe(), origin, f"seed{work.seed}")
+    beside = ("with " + " ".join(run.also),) if run.also else ()
+    named = (work.recipe, run.protocol, *run.describe(), *beside, origin, f"seed{work.seed}")
     results.write_histories(table, named, tested.histories)
     return Evaluation(
         title=work.recipe,
-        protocol=", ".join([f"{protocol.name}: {protocol.about}", *run.describe()]),
+        protocol=", ".join([f"{protocol.name}: {protocol.about}", *run.describe(), *beside]),
         reports=reports,
         clips=tested.clips,
         truth=tested.truth,
@@ -212,8 +223,16 @@ def _folds(
     return folds
 
 
+def _also(job: EvaluateJob, clips: Sequence[Clip]) -> tuple[Clip, ...]:
+    """Return the clips to learn from as well: of emotions that the protocol's corpus has."""
+    if not job.also:
+        return ()
+    known = {clip.emotion for clip in clips}
+    return tuple(clip for clip in corpora.load(*job.also) if clip.emotion in known)
+
+
 def _train_fold(run: Run, threads: int, progress: Progress | None, number: int) -> None:
-    from ser_cli.training import session
+    from ser_cli.training import judging, session
 
     split, work = run.folds[number], run.work
     jobs = 1 if threads else workers.CORES
@@ -224,33 +243,41 @@ def _train_fold(run: Run, threads: int, progress: Progress | None, number: int) 
     trained = session.train_one(sounds, work, threads=threads, progress=progress)
     test = sounds.found.split.test
     classes = trained.pipeline.classes
+    features = sounds.found.of(test)
+    outcome: dict[str, Any] = {
+        "probabilities": trained.pipeline.probabilities(features),
+        "truth": np.array([classes.index(clip.emotion) for clip in test], np.int64),
+        "names": np.array([clip.path.stem for clip in test]),
+        "labels": np.array(classes),
+        "history": np.array(json.dumps(trained.fit.history)),
+        "best_epoch": trained.fit.best_epoch,
+        "temperature": trained.pipeline.temperature,
+        "seconds": trained.fit.seconds,
+        "audit": np.array(sounds.audit.lines(), dtype=str),
+    }
+    if work.settings.train.adapt and not split.leaky:  # else it has heard the speaker anyway
+        outcome["enrolled"] = judging.enrolled(trained.pipeline, test, features, seed=work.seed)
     with atomic_write(run.files()[number]) as temporary:
-        np.savez(
-            temporary,
-            probabilities=trained.pipeline.probabilities(sounds.found.of(test)),
-            truth=np.array([classes.index(clip.emotion) for clip in test], np.int64),
-            names=np.array([clip.path.stem for clip in test]),
-            labels=np.array(classes),
-            history=np.array(json.dumps(trained.fit.history)),
-            best_epoch=trained.fit.best_epoch,
-            temperature=trained.pipeline.temperature,
-            seconds=trained.fit.seconds,
-            audit=np.array(sounds.audit.lines(), dtype=str),
-        )
+        np.savez(temporary, **outcome)
     session.checkpoint(sounds, work).unlink(missing_ok=True)
 
 
-def _row(run: Run, part: str, report: Report, tested: FoldResults, command: str) -> results.Row:
-    low, high = report.intervals["uar"]
+def _row(
+    run: Run, part: str, reports: Sequence[Report], tested: FoldResults, command: str
+) -> results.Row:
+    """Return the row of a part: of one report, or the mean over draws of enrolled clips."""
+    low, high = (fmean(ends) for ends in zip(*(r.intervals["uar"] for r in reports), strict=True))
     rates: dict[str, Any] = {
-        name: getattr(report, name) for name in ("uar", "war", "macro_f1", "weighted_f1", "ece")
+        name: fmean(getattr(report, name) for report in reports)
+        for name in ("uar", "war", "macro_f1", "weighted_f1", "ece")
     }
     return results.Row(
         recipe=run.work.recipe,
         protocol=run.protocol,
         data=", ".join([part, *run.describe()]),
+        corpora="+".join([protocols.corpus_of(run.protocol).name, *run.also]),
         seed=run.work.seed,
-        enrol_clips=0,
+        enrol_clips=ENROLLED if len(reports) > 1 else 0,
         settings_from=run.work.settings.origin,
         **rates,
         low=low,

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ser_cli import recipes
 from ser_cli.data import corpora, parts, select, splits
 from ser_cli.data.store import write_text
 from ser_cli.errors import UsageError
@@ -67,7 +66,7 @@ def train(
     Raises:
         SerError: The corpus, the split, the settings or the folder are not as they should be.
     """
-    system, folder = recipes.get(job.recipe), job.folder or artifacts.default_folder(job.recipe)
+    system, folder = job.system, job.folder or artifacts.default_folder(job.recipe)
     if job.max_len and system.frames == 1:
         raise UsageError(
             f"{job.recipe} makes one frame per clip, so there is no length to choose",
@@ -136,9 +135,9 @@ def _work(job: TrainJob, folder: Path, say: Say) -> Work:
 
     own = folder / artifacts.HYPERPARAMETERS
     file = job.params or (own if own.is_file() else None)
-    chosen = settings.resolve(recipes.get(job.recipe), file, job.overrides)
+    chosen = settings.resolve(job.system, file, job.overrides)
     say(f"settings: {chosen.origin}")
-    return Work(job.recipe, chosen, job.seed, job.selection.oversample)
+    return Work(job.recipe, chosen, job.seed, job.selection.oversample, job.encoder)
 
 
 def _facts(job: TrainJob) -> dict[str, Any]:

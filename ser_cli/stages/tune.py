@@ -10,7 +10,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ser_cli import recipes, workers
+from ser_cli import workers
 from ser_cli.data import corpora, parts, select, splits
 from ser_cli.data.splits import Split
 from ser_cli.data.store import write_text
@@ -71,6 +71,7 @@ def tune(job: TuneJob, *, progress: Progress | None = None) -> TuneResult:
         copies=job.copies,
         oversample=job.selection.oversample,
         seed=job.seed,
+        encoder=job.encoder,
     )
     # In this process first: the others find all features in the cache.
     search.load(wanted, jobs=job.workers, progress=progress)
@@ -110,9 +111,10 @@ def study_name(job: TuneJob, folds: tuple[Split, ...]) -> str:
     way += "" if splits.dealt_in_turn([fold.dev for fold in folds]) else "-by-emotion"
     copies = f"-copies{job.copies}" if job.copies else ""
     selected = "".join("-" + words.replace(" ", "_") for words in job.selection.describe())
-    version = recipes.get(job.recipe).frontend.version
+    version = job.system.frontend.version
+    own = f"-{job.encoder.stem}{job.system.frontend.fingerprint()[:6]}" if job.encoder else ""
     return (
-        f"{job.recipe}-v{version}-{data}{digest}{clips}-{way}"
+        f"{job.recipe}{own}-v{version}-{data}{digest}{clips}-{way}"
         f"-{job.metric}-epochs{job.epochs}{copies}{selected}-seed{job.seed}"
     )
 

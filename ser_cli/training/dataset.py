@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,23 +21,40 @@ from ser_cli.errors import DataError
 from ser_cli.model import preprocess
 from ser_cli.recipes import Recipe
 from ser_cli.report import metrics
+from ser_cli.training import evidence
+from ser_cli.training.evidence import BLANK, NO_SPEECH
 from ser_cli.types import Clip, Failures, Preprocessor, Progress
 
 if TYPE_CHECKING:
     from ser_cli.types import Floats
 
 
+NOTHING = -1  # in place of a class
+
+
 class Part:
-    """Clips to learn from or to be judged by: `clips`, `features` (t, F) and `y` (N,) int64."""
+    """Clips to learn from or to be judged by: `clips`, `features` (t, F) and `y` (N,) int64.
+
+    The first `recorded` clips are recordings, the others repeats and augmented copies of them, and
+    at last sounds without speech, whose `y` is NOTHING.
+    """
 
     def __init__(
-        self, clips: Sequence[Clip], features: Features, preprocessor: Preprocessor
+        self,
+        clips: Sequence[Clip],
+        features: Features,
+        preprocessor: Preprocessor,
+        recorded: int | None = None,
     ) -> None:
         """Take clips and the features of each."""
         self.clips, self.features = tuple(clips), features
-        self.y: NDArray[np.int64] = preprocess.encode(
-            [clip.emotion for clip in clips], preprocessor.classes
+        self.recorded = len(self.clips) if recorded is None else recorded
+        self.y: NDArray[np.int64] = np.full(len(self.clips), NOTHING)
+        spoken = [place for place, clip in enumerate(self.clips) if clip.corpus != NO_SPEECH]
+        self.y[spoken] = preprocess.encode(
+            [self.clips[place].emotion for place in spoken], preprocessor.classes
         )
+        self.known = evidence.known(self.clips, preprocessor.classes)
         self._preprocessor = preprocessor
         self._inputs: Floats | None = None
 
@@ -89,9 +106,11 @@ class SplitFeatures:
         split: Its three parts, without the clips that could not be read.
         clips: All of them.
         features: Of each of `clips`.
-        copies: Augmented copies of the training clips: which clip, and its features.
+        copies: Augmented copies of the training clips, and of dev where it is learned from in
+            the end: which clip, and its features.
         failed: Path and reason of the clips left out.
         repeats: Training clips that are learned from once more, copies and all.
+        blanks: Features of sounds without speech.
     """
 
     split: Split
@@ -100,6 +119,7 @@ class SplitFeatures:
     copies: tuple[tuple[Clip, ...], Features]
     failed: Failures
     repeats: tuple[Clip, ...] = ()
+    blanks: Features = field(default_factory=lambda: Features(()))
 
     def of(self, clips: Sequence[Clip]) -> Features:
         """Return the features of some of the clips."""
@@ -109,8 +129,14 @@ class SplitFeatures:
     def learned_from(self) -> tuple[tuple[Clip, ...], Features]:
         """Return all that a network learns from: training clips, repeats and copies."""
         once = self.split.train + self.repeats
-        clips, features = self.copies
-        return once + clips, self.of(once) + features
+        paths, (clips, features) = {clip.path for clip in once}, self.copies
+        own = [place for place, clip in enumerate(clips) if clip.path in paths]
+        return once + tuple(clips[place] for place in own), self.of(once) + features.select(own)
+
+    def with_dev(self) -> SplitFeatures:
+        """Return the same with the dev part in training."""
+        whole = replace(self.split, train=self.split.train + self.split.dev, dev=())
+        return replace(self, split=whole)
 
     def class_counts(self) -> tuple[dict[str, int], dict[str, int]]:
         """Count the training clips of each emotion as recorded, and with repeats and copies."""
@@ -143,12 +169,14 @@ def load(
     copies: int,
     seed: int,
     oversample: tuple[str, ...] = (),
+    with_dev: bool = False,
     jobs: int = workers.CORES,
     progress: Progress | None = None,
 ) -> SplitFeatures:
     """Extract the features of all clips of a split and of the copies of its training clips.
 
-    Emotions to oversample have their training clips repeated, as `select.repeats` decides.
+    Emotions to oversample have their training clips repeated, as `select.repeats` decides; with
+    dev, its clips are copied too.
 
     Raises:
         DataError: No training clip can be read.
@@ -166,7 +194,12 @@ def load(
     copied: tuple[Clip, ...] = ()
     features = Features(())
     for number in range(1, copies + 1):
-        made = extract(train + repeats, augment=recipe.augment, copy=number, seed=seed)
+        made = extract(
+            train + repeats + (dev if with_dev else ()),
+            augment=recipe.augment,
+            copy=number,
+            seed=seed,
+        )
         copied, features = copied + made.clips, features + made.features
     whole = replace(split, train=train, dev=dev, test=test)
     return SplitFeatures(
@@ -179,26 +212,37 @@ def frames(sounds: SplitFeatures, recipe: Recipe) -> int:
     return recipe.frames or preprocess.length(sounds.learned_from()[1])
 
 
-def assemble(sounds: SplitFeatures, recipe: Recipe, *, frames: int | None = None) -> Dataset:
+def assemble(
+    sounds: SplitFeatures,
+    recipe: Recipe,
+    *,
+    frames: int | None = None,
+    shares: Mapping[str, float] | None = None,
+) -> Dataset:
     """Learn length and scaling from the training part, and set up what is trained on.
 
     Args:
         sounds: The split and its features.
         recipe: Says how they are scaled.
         frames: T, where it is not to be learned from this split alone.
+        shares: Weight of each corpus in the scaling; None: every clip weighs the same.
 
     Raises:
         DataError: A dev or test clip has an emotion that no training clip has.
     """
     clips, features = sounds.learned_from()
+    blanks = (BLANK,) * len(sounds.blanks)
     fitted = preprocess.fit(
         features,
         scale=recipe.scale,
         frames=frames or recipe.frames,
         classes=sorted({clip.emotion for clip in clips}),
+        weights=evidence.weights(clips, shares, by_class=False).tolist() if shares else None,
     )
     dev, test = sounds.split.dev, sounds.split.test
     preprocess.encode([clip.emotion for clip in test], fitted.classes)
     return Dataset(
-        Part(clips, features, fitted), Part(dev, sounds.of(dev), fitted), preprocessor=fitted
+        Part(clips + blanks, features + sounds.blanks, fitted, recorded=len(sounds.split.train)),
+        Part(dev, sounds.of(dev), fitted),
+        preprocessor=fitted,
     )

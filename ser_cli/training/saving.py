@@ -54,6 +54,7 @@ def sizes(split: Split) -> dict[str, int]:
 def _facts(trained: Trained, work: Work, sounds: Sounds) -> dict[str, Any]:
     return {
         "recipe": work.recipe,
+        **({"encoder": work.encoder.name} if work.encoder else {}),
         "recipe_version": work.system.frontend.version,
         "settings": work.settings.flat(),
         "settings_from": work.settings.origin,
@@ -101,7 +102,7 @@ def _write_dev(folder: Path, trained: Trained) -> None:
         return
     report = metrics.score(
         dev.y,
-        trained.pipeline.probabilities(dev.features),
+        trained.on_dev,
         labels=trained.pipeline.classes,
         speakers=[clip.speaker for clip in dev.clips],
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from statistics import fmean
 
 import keras
@@ -32,6 +33,7 @@ class Search:
             time. What is best without them is taken for best with them.
         oversample: Emotions whose training clips are repeated.
         seed: Of splits and trainings.
+        encoder: In place of the recipe's own.
     """
 
     recipe: str
@@ -41,6 +43,7 @@ class Search:
     copies: int = 0
     oversample: tuple[str, ...] = ()
     seed: int = 0
+    encoder: Path | None = None
 
 
 _loaded: dict[Search, tuple[Dataset, ...]] = {}  # of the one study this process works for
@@ -54,7 +57,7 @@ def load(search: Search, jobs: int = 1, progress: Progress | None = None) -> tup
     """
     if search in _loaded:
         return _loaded[search]
-    system = recipes.get(search.recipe)
+    system = recipes.get(search.recipe, search.encoder)
     loaded = [
         dataset.load(
             fold,
@@ -88,9 +91,9 @@ def objective(search: Search, trial: optuna.Trial) -> float:
     Pruning looks after every epoch, at the mean of the finished folds' best epochs and the best
     so far of the running one.
     """
-    system = recipes.get(search.recipe)
+    system = recipes.get(search.recipe, search.encoder)
     chosen = settings.resolve(system).but({"epochs": search.epochs, **system.search(trial)})
-    work = Work(search.recipe, chosen, search.seed, search.oversample)
+    work = Work(search.recipe, chosen, search.seed, search.oversample, search.encoder)
     network = _networks(work)
     scores: list[float] = []
     for number, fold in enumerate(load(search)):

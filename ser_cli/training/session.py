@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import keras
 
 from ser_cli import recipes, workers
-from ser_cli.data import splits
+from ser_cli.data import cache, splits
 from ser_cli.data.splits import Split
 from ser_cli.data.store import cache_dir
 from ser_cli.export.keras_network import KerasNetwork
@@ -19,11 +20,15 @@ from ser_cli.model.calibration import fit_temperature
 from ser_cli.model.pipeline import Pipeline
 from ser_cli.recipes import Recipe
 from ser_cli.sound import fingerprint
-from ser_cli.training import dataset, trainer
+from ser_cli.sound.nothing import nothing
+from ser_cli.training import dataset, losses, trainer
 from ser_cli.training.dataset import Dataset, SplitFeatures
 from ser_cli.training.settings import Settings
 from ser_cli.training.trainer import Epoch, Fit
 from ser_cli.types import Progress
+
+if TYPE_CHECKING:
+    from ser_cli.types import Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,24 +40,30 @@ class Work:
         settings: All of them.
         seed: Of initial weights, order, dropout and augmentation.
         oversample: Emotions whose training clips are repeated.
+        encoder: In place of the recipe's own.
     """
 
     recipe: str
     settings: Settings
     seed: int = 0
     oversample: tuple[str, ...] = ()
+    encoder: Path | None = None
 
     @property
     def system(self) -> Recipe:
         """The recipe itself."""
-        return recipes.get(self.recipe)
+        return recipes.get(self.recipe, self.encoder)
+
+    def but(self, **changes: Any) -> Work:
+        """Return the same with other settings."""
+        return replace(self, settings=self.settings.but(changes))
 
     def fingerprint(self) -> str:
         """Return what changes with the code that makes what is learned from, copies and all."""
-        system, copies = self.system, self.settings.train.copies
-        return system.frontend.fingerprint() + (
-            fingerprint.of_code(system.augment) if copies else ""
-        )
+        system, settings = self.system, self.settings.train
+        copies = fingerprint.of_code(system.augment) if settings.copies else ""
+        blanks = fingerprint.of_code(nothing) if settings.blanks else ""
+        return system.frontend.fingerprint() + copies + blanks
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +87,16 @@ class Trained:
 
     Attributes:
         pipeline: Its network in Keras; its temperature is learned on dev, and 1 without dev.
-        fit: Its epochs.
-        data: What it was trained on.
+        fit: The epochs by which it was chosen.
+        data: What it was trained on then.
+        on_dev: Calibrated probabilities (N, C) of the dev clips, of a network that has not
+            learned from them.
     """
 
     pipeline: Pipeline
     fit: Fit
     data: Dataset
+    on_dev: Floats
 
     @property
     def model(self) -> keras.Model:
@@ -105,9 +119,13 @@ def load(
         copies=work.settings.train.copies,
         seed=work.seed,
         oversample=work.oversample,
+        with_dev=work.settings.train.refit,
         jobs=jobs,
         progress=progress,
     )
+    if count := work.settings.train.blanks:
+        blanks = cache.blanks(work.system.frontend, count, seed=work.seed, jobs=jobs)
+        found = replace(found, blanks=blanks)
     digests = found.digests()
     audit = splits.audit(found.split, digests)
     return Sounds(found, audit, dataset.fingerprint(found, digests))
@@ -117,7 +135,8 @@ def checkpoint(sounds: Sounds, work: Work) -> Path:
     """Return where a training keeps its state: the same for the same work, and no other."""
     system = work.system
     facts = (system.name, work.fingerprint(), work.settings.flat(), work.seed)
-    key = json.dumps([*facts, sounds.fingerprint])
+    sizes = [len(part) for part in (sounds.found.split.train, sounds.found.split.dev)]
+    key = json.dumps([*facts, sounds.fingerprint, sizes])
     name = hashlib.sha256(key.encode()).hexdigest()[:16]
     return cache_dir() / "checkpoints" / f"{system.name}-{name}.npz"
 
@@ -137,22 +156,39 @@ def train_one(
         DataError: A dev or test clip has an emotion that no training clip has.
     """
     trainer.prepare(work.seed, threads)
-    data = dataset.assemble(sounds.found, work.system, frames=work.settings.train.max_len)
+    pipeline, fit, data = _fitted(sounds, work, progress)
+    if len(data.dev.y):
+        outputs = pipeline.probabilities(data.dev.features)
+        pipeline.temperature = fit_temperature(outputs, data.dev.y)
+    on_dev = pipeline.probabilities(data.dev.features)
+    if work.settings.train.refit and len(data.dev.y):
+        temperature = pipeline.temperature
+        again = replace(sounds, found=sounds.found.with_dev())
+        longer = work.but(epochs=fit.best_epoch)
+        pipeline, second, _ = _fitted(again, longer, progress)
+        checkpoint(again, longer).unlink(missing_ok=True)
+        pipeline.temperature = temperature
+        fit = replace(fit, seconds=fit.seconds + second.seconds)
+    return Trained(pipeline, fit, data, on_dev)
+
+
+def _fitted(sounds: Sounds, work: Work, progress: Progress | None) -> tuple[Pipeline, Fit, Dataset]:
+    """Train one network; its temperature is 1."""
+    settings = work.settings.train
+    data = dataset.assemble(
+        sounds.found, work.system, frames=settings.max_len, shares=settings.weights
+    )
     model = build(data, work)
     fit = trainer.fit(
         model,
         data,
-        work.settings.train,
+        settings,
         seed=work.seed,
         checkpoint=checkpoint(sounds, work),
-        on_epoch=_teller(progress, work.settings.train.epochs, data),
+        on_epoch=_teller(progress, settings.epochs, data),
     )
-    network, temperature = KerasNetwork(model), 1.0
-    if len(data.dev.y):
-        outputs = network.probabilities(data.dev.features, data.preprocessor)
-        temperature = fit_temperature(outputs, data.dev.y)
-    pipeline = Pipeline(work.system.frontend, data.preprocessor, network, temperature)
-    return Trained(pipeline, fit, data)
+    pipeline = Pipeline(work.system.frontend, data.preprocessor, KerasNetwork(model))
+    return pipeline, fit, data
 
 
 def build(data: Dataset, work: Work) -> keras.Model:
@@ -160,7 +196,8 @@ def build(data: Dataset, work: Work) -> keras.Model:
     keras.utils.set_random_seed(work.seed)
     frames, features, classes = data.shape
     bare = work.system.build((frames, features), classes, work.settings.params)
-    return trainer.compiled(bare, work.settings.train)
+    settings = work.settings.train
+    return trainer.compiled(bare, settings, losses.of(data.train, settings))
 
 
 def _teller(progress: Progress | None, epochs: int, data: Dataset) -> Callable[[Epoch], None]:

@@ -14,15 +14,16 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 import tensorflow as tf
-from keras import losses, ops, optimizers
+from keras import ops, optimizers
 from numpy.typing import NDArray
 
 from ser_cli.data.store import atomic_write
 from ser_cli.export.keras_network import KerasNetwork
 from ser_cli.sound.augment import mask
-from ser_cli.training import fast_lstm
+from ser_cli.training import evidence, fast_lstm, losses
 from ser_cli.training.dataset import Dataset, Part
 from ser_cli.training.schedule import learning_rate
+from ser_cli.training.views import Views
 from ser_cli.types import TrainSettings
 
 if TYPE_CHECKING:
@@ -65,28 +66,28 @@ def fit(
         checkpoint: File that is written after every epoch and resumed from if present.
         on_epoch: Told each finished epoch; what it raises ends the training.
     """
-    state, has_dev = _State(model, checkpoint), len(data.dev.y) > 0
+    state, has_dev = _State(model, checkpoint, settings.keep), len(data.dev.y) > 0
+    lesson = _Lesson(data.train, settings, seed)
     while not _finished(state.history, settings, has_dev=has_dev):
         rate = learning_rate(settings, state.history)
         epoch = len(state.history) + 1
-        row = _train_epoch(model, data.train, settings, seed=seed, epoch=epoch, rate=rate)
+        row = _train_epoch(model, lesson, epoch=epoch, rate=rate)
         if has_dev:
             row |= _dev_scores(model, data)
         state.add(row)
         if on_epoch:
             on_epoch(row)
-    best = best_epoch(state.history)
+    best = best_epoch(state.history, settings.keep)
     state.restore_best()
     return Fit(tuple(state.history), best, state.seconds())
 
 
-def compiled(model: keras.Model, settings: TrainSettings) -> keras.Model:
+def compiled(
+    model: keras.Model, settings: TrainSettings, loss: Any = "sparse_categorical_crossentropy"
+) -> keras.Model:
     """Return the network ready to be trained: with loss and optimizer, and fast on a processor."""
     model = fast_lstm.speed_up(model)
-    model.compile(
-        optimizer=optimizers.Adam(settings.learning_rate),
-        loss=losses.SparseCategoricalCrossentropy(),
-    )
+    model.compile(optimizer=optimizers.Adam(settings.learning_rate), loss=loss)
     model.optimizer.build(model.trainable_variables)
     return model
 
@@ -116,35 +117,41 @@ def prepare(seed: int, threads: int = 0) -> None:
     keras.utils.set_random_seed(seed)
 
 
-def best_epoch(history: list[Epoch]) -> int:
+def best_epoch(history: list[Epoch], keep: str = "best") -> int:
     """Return the number (from 1) of the epoch with the highest dev UAR; the last without dev."""
-    if "dev_uar" not in history[-1]:
+    if keep == "last" or "dev_uar" not in history[-1]:
         return len(history)
     return 1 + max(range(len(history)), key=lambda i: history[i]["dev_uar"])
 
 
-def class_weights(y: NDArray[np.int64], n_classes: int) -> Floats:
-    """Return a weight per class (C,), inverse to its share, so that they average 1 over clips."""
-    counts = np.bincount(y, minlength=n_classes)
-    present = np.count_nonzero(counts)
-    return (len(y) / (present * np.maximum(counts, 1))).astype(np.float32)
+class _Lesson:
+    """What the epochs of a training have in common: weights, targets and views of its clips."""
+
+    def __init__(self, train: Part, settings: TrainSettings, seed: int) -> None:
+        self.train, self.settings, self.seed = train, settings, seed
+        self.weights = evidence.weights(
+            train.clips, settings.weights, by_class=settings.class_weights
+        )
+        self.targets = losses.targets(train, settings)
+        self._views = Views(train, seed=seed) if settings.adapt else None
+
+    def batch(self, chosen: NDArray[np.int64], rng: np.random.Generator) -> Floats:
+        """Return the inputs of some clips as this epoch shows them."""
+        x, settings = self.train.inputs(chosen), self.settings
+        if self._views:
+            x = self._views.show(x, chosen, rng, share=settings.adapt)
+        return mask(x, rng, frames=settings.mask_frames, columns=settings.mask_columns)
 
 
-def _train_epoch(
-    model: keras.Model, train: Part, settings: TrainSettings, *, seed: int, epoch: int, rate: float
-) -> Epoch:
-    rng = np.random.default_rng([seed, epoch])
-    weights = np.ones(len(train.y), np.float32)
-    if settings.class_weights:
-        weights = class_weights(train.y, model.output_shape[-1])[train.y]
+def _train_epoch(model: keras.Model, lesson: _Lesson, *, epoch: int, rate: float) -> Epoch:
+    rng = np.random.default_rng([lesson.seed, epoch])
     model.optimizer.learning_rate = rate
-    order, size, total = rng.permutation(len(train.y)), settings.batch_size, 0.0
+    order, size, total = rng.permutation(len(lesson.train.y)), lesson.settings.batch_size, 0.0
     for at in range(0, len(order), size):
         chosen = order[at : at + size]
-        x = mask(
-            train.inputs(chosen), rng, frames=settings.mask_frames, columns=settings.mask_columns
+        loss = model.train_on_batch(
+            lesson.batch(chosen, rng), lesson.targets[chosen], sample_weight=lesson.weights[chosen]
         )
-        loss = model.train_on_batch(x, train.y[chosen], sample_weight=weights[chosen])
         total += float(loss) * len(chosen)
     return {"epoch": epoch, "learning_rate": rate, "loss": total / len(order)}
 
@@ -165,7 +172,9 @@ def _dev_scores(model: keras.Model, data: Dataset) -> Epoch:
 def _finished(history: list[Epoch], settings: TrainSettings, *, has_dev: bool) -> bool:
     if len(history) >= settings.epochs:
         return True
-    return has_dev and bool(history) and len(history) - best_epoch(history) >= settings.patience
+    if settings.keep == "last" or not has_dev or not history:
+        return False
+    return len(history) - best_epoch(history) >= settings.patience
 
 
 def _variables(model: keras.Model) -> list[Any]:
@@ -176,8 +185,9 @@ def _variables(model: keras.Model) -> list[Any]:
 class _State:
     """Weights, optimizer, dropout's generators, history, best weights and time, kept on disk."""
 
-    def __init__(self, model: keras.Model, checkpoint: Path | None) -> None:
+    def __init__(self, model: keras.Model, checkpoint: Path | None, keep: str) -> None:
         self._model = model
+        self._keep = keep
         self._checkpoint = checkpoint
         self.history: list[Epoch] = []
         self._best: list[Any] = []
@@ -187,7 +197,7 @@ class _State:
 
     def add(self, row: Epoch) -> None:
         self.history.append(row)
-        if best_epoch(self.history) == len(self.history):
+        if best_epoch(self.history, self._keep) == len(self.history):
             self._best = self._model.get_weights()
         if self._checkpoint is not None:
             self._write(self._checkpoint)

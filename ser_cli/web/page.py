@@ -62,7 +62,8 @@ def main() -> None:
     try:
         if folder and uploads:
             model = _model(str(folder), stage.seal(folder))
-            _show(uploads, _labelled(uploads, model), model)
+            same = len(uploads) > 1 and model.can_enrol and _same_speaker()
+            _show(uploads, _labelled(uploads, model, same), model)
     except SerError as error:
         st.error(stage.plain(f"{error}. {error.hint}"), icon=":material/error:")
 
@@ -103,12 +104,19 @@ def _uploads() -> list[UploadedFile]:
     return [*files, *([spoken] if spoken else [])]
 
 
-def _labelled(uploads: Sequence[UploadedFile], model: Model) -> list[Prediction]:
+def _same_speaker() -> bool:
+    return st.checkbox(
+        "All recordings are of one speaker",
+        help="Each is then heard against all of them, which ten recordings make surer.",
+    )
+
+
+def _labelled(uploads: Sequence[UploadedFile], model: Model, same: bool) -> list[Prediction]:
     """Label the uploads, unless these were labelled by this model when the page last ran."""
-    key = (model, *(upload.file_id for upload in uploads))
+    key = (model, same, *(upload.file_id for upload in uploads))
     if st.session_state.get("labelled", (None,))[0] != key:
         with st.spinner("Listening …"):
-            st.session_state["labelled"] = key, stage.label(uploads, model)
+            st.session_state["labelled"] = (key, stage.label(uploads, model, same_speaker=same))
         st.session_state["drawn"] = {}
     rows: list[Prediction] = st.session_state["labelled"][1]
     return rows

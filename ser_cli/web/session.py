@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from ser_cli import recipes
 from ser_cli.errors import ArtifactsError
 from ser_cli.model import artifacts
+from ser_cli.model.windows import cut_file
 from ser_cli.sound import audio
 from ser_cli.web.preview import sketch
 
@@ -35,13 +35,14 @@ def folders() -> dict[str, Path]:
     every finished one below ./artifacts, and the shipped one. A visitor types no path.
     """
     named = [Path(name) for name in os.environ.get(FOLDERS, "").split(os.pathsep) if name]
-    found = [*(named or _usual()), *sorted(Path("artifacts").glob("*")), artifacts.packaged()]
-    shipped = artifacts.packaged().resolve()
+    found = [*(named or _usual()), *sorted(Path("artifacts").glob("*")), *artifacts.shipped()]
+    shipped = {folder.resolve(): folder.name for folder in artifacts.shipped()}
     choices: dict[Path, str] = {}
     for folder in found:
         place = folder.resolve()
         if place not in choices and artifacts.is_complete(folder):
-            choices[place] = PACKAGED if place == shipped else str(folder)
+            own = f"{shipped[place]}, {PACKAGED}" if place in shipped else str(folder)
+            choices[place] = own
     return {name: place for place, name in choices.items()}
 
 
@@ -59,13 +60,25 @@ def seal(folder: Path) -> bytes:
         ) from error
 
 
-def label(uploads: Sequence[BinaryIO], model: Model) -> list[Prediction]:
+def label(
+    uploads: Sequence[BinaryIO], model: Model, *, same_speaker: bool = False
+) -> list[Prediction]:
     """Return the rows `ser predict` gives for the same files in the same order.
 
     All at once, also where one upload was added to others: the last digit of a probability
     depends on which files go through the network together.
+
+    Args:
+        uploads: The files.
+        model: Labels them.
+        same_speaker: Hear each against all of them, which are of one speaker.
     """
-    return [row for rows in model.label(uploads, model.plan()) for row in rows]
+    plan = model.plan()
+    if same_speaker:
+        model = model.enrolled(model.measure(cut_file(upload, plan) for upload in uploads))
+        for upload in uploads:
+            upload.seek(0)
+    return [row for rows in model.label(uploads, plan) for row in rows]
 
 
 def decoded(upload: BinaryIO, sample_rate: int) -> Floats:
@@ -120,6 +133,6 @@ def plain(text: str) -> str:
 
 def _usual() -> list[Path]:
     try:
-        return [artifacts.resolve(None, recipe=recipes.DEFAULT)]
+        return [artifacts.resolve(None, recipe=None)]
     except ArtifactsError:
         return []

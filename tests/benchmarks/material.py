@@ -143,7 +143,7 @@ def model(folder: Path, source: Path | None) -> None:
         data=(str(Path("corpus", "clips.csv")),),
         folder=folder,
         split=Split.none,
-        params=artifacts.packaged() / artifacts.HYPERPARAMETERS,
+        params=artifacts.packaged() / "cnn-bilstm" / artifacts.HYPERPARAMETERS,
         epochs=EPOCHS,
         copies=0,
         temperature=1.0,

@@ -6,9 +6,17 @@ from collections.abc import Sequence
 
 from benchmarks.tables import markdown
 from ser_cli.data import protocols
-from ser_cli.report.results import origin
 
-HEAD = ("protocol", "test clips", "settings", "UAR (95 % interval)", "WAR", "macro F1", "ECE")
+HEAD = (
+    "protocol",
+    "test clips",
+    "learned from",
+    "clips of each speaker enrolled",
+    "UAR (95 % interval)",
+    "WAR",
+    "macro F1",
+    "ECE",
+)
 RATES = ("uar", "low", "high", "war", "macro_f1", "ece")
 
 
@@ -23,7 +31,8 @@ def _cells(row: dict[str, str]) -> tuple[str, ...]:
     return (
         f"`{row['protocol']}`{' (leaky)' if protocols.is_leaky(row['protocol']) else ''}",
         row["data"],
-        origin(row["settings_from"]),
+        row["corpora"].replace("+", ", "),
+        "-" if row["enrol_clips"] == "0" else row["enrol_clips"],
         f"**{rate['uar']}** ({rate['low']} to {rate['high']})",
         *(rate[name] for name in RATES[3:]),
     )

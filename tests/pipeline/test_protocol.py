@@ -86,7 +86,7 @@ def test_what_another_front_end_heard_is_not_kept(
     assert {*protocol_stage.plan(job).files()} == kept
     usual = recipes.get(recipes.DEFAULT)
     other = replace(usual, frontend=replace(usual.frontend, extract=fake.extract))
-    monkeypatch.setattr(recipes, "get", lambda name: other)
+    monkeypatch.setattr(recipes, "get", lambda name, encoder=None: other)
     assert not {*protocol_stage.plan(job).files()} & kept
 
 

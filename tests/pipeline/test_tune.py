@@ -25,7 +25,7 @@ def tiny_search(trial: optuna.Trial) -> dict[str, Any]:
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the default recipe search among tiny networks."""
     system = replace(recipes.get("cnn-bilstm"), search=tiny_search)
-    monkeypatch.setattr(recipes, "get", lambda name: system)
+    monkeypatch.setattr(recipes, "get", lambda name, encoder=None: system)
 
 
 @pytest.mark.usefixtures("tiny", "training")

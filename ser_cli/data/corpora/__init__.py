@@ -37,6 +37,8 @@ class Corpus:
             corpus names them.
         parse: A file name without its extension -> what it states about the clip (emotion, speaker
             and other facts), None where it is none of this corpus's names.
+        is_fair: Whether a clip can tell how a model of other corpora does; not where what is said,
+            or that it is sung, gives the emotion away.
         generic: Whether it is tried after the corpora that know their own files.
         licence: What a user must keep to.
         citation: What to name.
@@ -51,6 +53,7 @@ class Corpus:
     matches: Callable[[str], bool]
     load: Callable[[str], tuple[Clip, ...]]
     parse: Callable[[str], Mapping[str, str] | None] = lambda name: None
+    is_fair: Callable[[Clip], bool] = lambda clip: True
     generic: bool = False
     licence: str = "your own"
     citation: str = ""
@@ -151,6 +154,11 @@ def parse(name: str) -> tuple[Corpus, Mapping[str, str]] | None:
 def has_speakers(clips: Sequence[Clip]) -> bool:
     """Tell whether every clip names its speaker, as speaker-independent splits need."""
     return bool(clips) and all(clip.speaker for clip in clips)
+
+
+def is_fair(clip: Clip) -> bool:
+    """Tell whether a clip can show how a model that was trained on other corpora does."""
+    return clip.corpus not in names() or get(clip.corpus).is_fair(clip)
 
 
 def held_out(clips: Sequence[Clip]) -> set[str]:

@@ -28,6 +28,7 @@ CORPUS = naming.corpus(
     "ASED, Amharic, 65 speakers, 5 emotions",
     lambda path: parse(path.stem),
     parse=parse,
+    is_fair=lambda clip: clip.facts["statement"] in FAIR,
     licence="not stated by its publisher; its paper says that it is freely available",
     citation=(
         "Retta EA, Almekhlafi E, Sutcliffe R, Mhamed M, Ali H, Feng J (2022) A New Amharic Speech "

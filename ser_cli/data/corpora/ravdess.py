@@ -229,6 +229,7 @@ CORPUS = Corpus(
         "and Song (RAVDESS). PLoS ONE 13(5): e0196391. "
         "https://doi.org/10.1371/journal.pone.0196391"
     ),
+    is_fair=lambda clip: clip.facts["channel"] == "speech",
     held_out=HELD_OUT,
     protocols=PROTOCOLS,
     usual_protocol="actors21-24",

@@ -1,0 +1,171 @@
+"""The speech encoder that ships with `ser`, made from the wheel that publishes it.
+
+    pip download --no-deps moonshine-voice==0.0.49
+    python -m ser_cli.export.encoder moonshine_voice-0.0.49-*.whl
+
+(`nox -s encoder` does both.) The wheel holds Moonshine tiny, an encoder for speech recognition, in
+ONNX Runtime's own format. Its lower layers hear how something is said, its upper ones what, so it
+is cut after the third.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import onnx
+from onnx import AttributeProto, NodeProto, TensorProto, helper
+
+from ser_cli.data.store import atomic_write, write_text
+from ser_cli.errors import DataError
+from ser_cli.sound import encoder
+
+MEMBER = "moonshine_voice/assets/tiny-en/encoder_model.ort"
+SHA256 = "94e90a4654fc45cdfedb77c4c08e1739f48862998e58fada384b25118134f221"
+LICENCE = "moonshine_voice-0.0.49.dist-info/licenses/LICENSE"
+INPUTS: dict[str, int] = {"input_values": TensorProto.FLOAT, "attention_mask": TensorProto.INT64}
+WIDTH = 288
+LAYERS = {f"layer{n}": f"/layers.{n - 1}/Add_1_output_0" for n in (1, 2, 3)}  # residual streams
+CARD = {
+    "name": "Moonshine tiny, English: convolutions and the first three of six transformer layers",
+    "source": "moonshine-voice 0.0.49, " + MEMBER,
+    "licence": "MIT, Copyright (c) 2025 Moonshine AI",
+    "sample_rate": 16_000,
+    # Three convolutions: 127 samples every 64, 7 of these every 3, 3 of those every 2.
+    "hop": 64 * 3 * 2,
+    "shortest": 127 + 64 * ((7 - 1) + 3 * (3 - 1)),
+    "layers": list(LAYERS),
+}
+
+
+def convert(wheel: Path, path: Path) -> None:
+    """Write the cut encoder, its card and its licence.
+
+    Args:
+        wheel: moonshine-voice 0.0.49.
+        path: NAME.onnx; NAME.json and NAME.LICENSE go beside it.
+
+    Raises:
+        DataError: The wheel is another one.
+    """
+    with zipfile.ZipFile(wheel) as zipped:
+        content, licence = zipped.read(MEMBER), zipped.read(LICENCE)
+    if hashlib.sha256(content).hexdigest() != SHA256:
+        raise DataError(f"{wheel} holds another encoder", hint="take moonshine-voice 0.0.49")
+    with atomic_write(path) as temporary:
+        onnx.save(cut(read(content, INPUTS), LAYERS), temporary)
+    write_text(encoder.card_of(path), json.dumps(CARD, indent=2) + "\n")
+    path.with_suffix(".LICENSE").write_bytes(licence)
+
+
+def read(content: bytes, inputs: dict[str, int]) -> onnx.ModelProto:
+    """Return a file in ONNX Runtime's format as ONNX; its outputs are still to be named.
+
+    Args:
+        content: Of the file.
+        inputs: Name and element type of each input; all are (1, n).
+    """
+    from onnxruntime.tools.ort_format_model.ort_flatbuffers_py.fbs import InferenceSession
+
+    model = InferenceSession.InferenceSession.GetRootAsInferenceSession(
+        bytearray(content), 0
+    ).Model()
+    graph = model.Graph()
+    weights = [_tensor(graph.Initializers(n)) for n in range(graph.InitializersLength())]
+    nodes = [_node(graph.Nodes(n)) for n in range(graph.NodesLength())]
+    known = {*inputs, *(weight.name for weight in weights)}
+    entries = [helper.make_tensor_value_info(n, kind, [1, "n"]) for n, kind in inputs.items()]
+    made = helper.make_graph(_ordered(nodes, known), "encoder", entries, [], weights)
+    opsets = [
+        (_text(o.Domain()), o.Version())
+        for o in map(model.OpsetImport, range(model.OpsetImportLength()))
+    ]
+    imports = [helper.make_opsetid(*opset) for opset in opsets if opset[0] in ("", "com.microsoft")]
+    return helper.make_model(made, opset_imports=imports, ir_version=8)
+
+
+def cut(model: onnx.ModelProto, layers: dict[str, str]) -> onnx.ModelProto:
+    """Return the part of a network that computes some of its tensors, which become its outputs.
+
+    Args:
+        model: Its nodes in order.
+        layers: Name of the output -> name of the tensor.
+    """
+    graph, needed = model.graph, set(layers.values())
+    nodes: list[NodeProto] = []
+    for node in reversed(graph.node):
+        if needed.intersection(node.output):
+            nodes.insert(0, node)
+            needed.update(node.input)
+    renamed = [helper.make_node("Identity", [tensor], [name]) for name, tensor in layers.items()]
+    outputs = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, "t", WIDTH]) for name in layers
+    ]
+    weights = [tensor for tensor in graph.initializer if tensor.name in needed]
+    inputs = [value for value in graph.input if value.name in needed]
+    made = helper.make_graph([*nodes, *renamed], "encoder", inputs, outputs, weights)
+    return helper.make_model(made, opset_imports=model.opset_import, ir_version=model.ir_version)
+
+
+def _ordered(nodes: list[NodeProto], known: set[str]) -> list[NodeProto]:
+    """Return nodes so that each comes after what it needs, as ONNX demands."""
+    known, ordered, waiting = {*known, ""}, [], nodes
+    while waiting:
+        ready = [node for node in waiting if known.issuperset(node.input)]
+        if not ready:
+            raise DataError("the encoder's network is not complete")
+        ordered += ready
+        known.update(name for node in ready for name in node.output)
+        waiting = [node for node in waiting if not known.issuperset(node.output)]
+    return ordered
+
+
+def _node(node: Any) -> NodeProto:
+    made = NodeProto(
+        op_type=_text(node.OpType()), domain=_text(node.Domain()), name=_text(node.Name())
+    )
+    made.input.extend(_text(node.Inputs(n)) for n in range(node.InputsLength()))
+    made.output.extend(_text(node.Outputs(n)) for n in range(node.OutputsLength()))
+    made.attribute.extend(_attribute(node.Attributes(n)) for n in range(node.AttributesLength()))
+    return made
+
+
+def _attribute(attribute: Any) -> AttributeProto:
+    """Return an attribute; of the kinds that ONNX knows, these are the ones in use."""
+    kind = AttributeProto
+    read: dict[int, Callable[[], dict[str, Any]]] = {
+        kind.FLOAT: lambda: {"f": attribute.F()},
+        kind.INT: lambda: {"i": attribute.I()},
+        kind.STRING: lambda: {"s": attribute.S() or b""},
+        kind.TENSOR: lambda: {"t": _tensor(attribute.T())},
+        kind.FLOATS: lambda: {"floats": _all(attribute.Floats, attribute.FloatsLength())},
+        kind.INTS: lambda: {"ints": _all(attribute.Ints, attribute.IntsLength())},
+        kind.STRINGS: lambda: {"strings": _all(attribute.Strings, attribute.StringsLength())},
+    }
+    own = read[attribute.Type()]()
+    return AttributeProto(name=_text(attribute.Name()), type=attribute.Type(), **own)
+
+
+def _all(read: Callable[[int], Any], count: int) -> list[Any]:
+    return [read(number) for number in range(count)]
+
+
+def _tensor(tensor: Any) -> TensorProto:
+    shape = [tensor.Dims(n) for n in range(tensor.DimsLength())]
+    raw = tensor.RawDataAsNumpy().tobytes() if tensor.RawDataLength() else b""
+    return TensorProto(
+        name=_text(tensor.Name()), dims=shape, data_type=tensor.DataType(), raw_data=raw
+    )
+
+
+def _text(value: bytes | None) -> str:
+    return value.decode() if value else ""
+
+
+if __name__ == "__main__":
+    convert(Path(sys.argv[1]), encoder.MOONSHINE)

@@ -1,0 +1,234 @@
+"""Train on one corpus, or on all others, and test on each: how far what is learned carries.
+
+Labels differ from corpus to corpus, so what is asked is one of four groups of emotions. Corpora
+differ as rooms and voices do, so each is scored twice: as it comes, and against its own unlabelled
+statistics, where the recipe was trained for that.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ser_cli import workers
+from ser_cli.data import cache, corpora, labels
+from ser_cli.data.splits import Split
+from ser_cli.data.store import atomic_write, cache_dir
+from ser_cli.errors import DataError, UsageError
+from ser_cli.model.enrolment import adapted, measured
+from ser_cli.report import metrics, results
+from ser_cli.report.transfer import Cell, Matrix
+
+if TYPE_CHECKING:
+    from ser_cli.jobs.training import EvaluateJob
+    from ser_cli.report.metrics import Report
+    from ser_cli.training.session import Work
+    from ser_cli.types import Clip, Floats, Progress
+
+
+RESULTS = Path("artifacts") / "results.csv"
+PROTOCOL = "loco"  # leave one corpus out
+OWN = "own statistics"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One training, and the corpora it is tested on.
+
+    Attributes:
+        work: The training.
+        train: What it learns from.
+        tests: Corpus -> its clips to be tested on.
+    """
+
+    work: Work
+    train: tuple[Clip, ...]
+    tests: tuple[tuple[str, tuple[Clip, ...]], ...]
+
+    @property
+    def trained_on(self) -> tuple[str, ...]:
+        """Names of the corpora it learns from."""
+        return tuple(sorted({clip.corpus for clip in self.train}))
+
+    @property
+    def file(self) -> Path:
+        """Where its outcome is kept: of this very run, and no other."""
+        settings = sorted(self.work.settings.flat().items())
+        names = [clip.path.stem for clip in self.train]
+        tested = [[name, len(clips)] for name, clips in self.tests]
+        facts = [self.work.recipe, self.work.fingerprint(), self.work.seed, settings, names, tested]
+        digest = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+        name = f"{'+'.join(self.trained_on)}-{self.work.recipe}-{digest}.npz"
+        return cache_dir() / "protocols" / "matrix" / name
+
+
+def evaluate(
+    job: EvaluateJob, *, command: str = "", table: Path = RESULTS, progress: Progress | None = None
+) -> Matrix:
+    """Train and test every pair of corpora that is not kept yet.
+
+    Args:
+        job: The corpora, two or more, the recipe and its settings.
+        command: What the user typed, for the table of results.
+        table: results.csv, where what all others give is added.
+        progress: Told of trainings.
+
+    Raises:
+        UsageError: Fewer than two corpora are named.
+        DataError: A training failed.
+    """
+    runs = plan(job)
+    todo = [number for number, run in enumerate(runs) if not run.file.is_file()]
+    outcomes = workers.run(
+        workers.one_by_one(partial(_train, runs)),
+        todo,
+        workers=min(job.workers, max(1, len(todo))),
+        ahead=0,
+        ordered=False,
+        trains=True,
+    )
+    for done, outcome in enumerate(outcomes, start=1):
+        if outcome.error:
+            raise DataError(
+                f"training on {' + '.join(runs[outcome.item].trained_on)} failed: {outcome.error}",
+                hint="the same command resumes; --workers 1 needs less memory",
+            )
+        if progress:
+            progress(len(runs) - len(todo) + done, len(runs), "trainings")
+    matrix = Matrix(tuple(cell for run in runs for cell in _cells(run)))
+    rows = [_rows(cell, runs[0].work, command) for cell in matrix.of_all_others()]
+    if rows:
+        results.add(table, [row for pair in rows for row in pair])
+    return matrix
+
+
+def plan(job: EvaluateJob) -> tuple[Run, ...]:
+    """Return the trainings: on each corpus alone, and without each but the first.
+
+    Raises:
+        SerError: There are fewer than two corpora, or they or the settings are not usable.
+    """
+    clips = corpora.load(*job.corpora)
+    homes = tuple(dict.fromkeys(clip.corpus for clip in clips))
+    if len(homes) < 2:
+        raise UsageError("--matrix needs two corpora or more", hint="--data CORPUS --data ANOTHER")
+    of = {home: tuple(clip for clip in clips if clip.corpus == home) for home in homes}
+
+    from ser_cli.training import settings
+    from ser_cli.training.session import Work
+
+    chosen = settings.resolve(job.system, job.params, job.overrides)
+    work = Work(job.recipe, chosen, job.seed, job.selection.oversample, job.encoder)
+    alone = [Run(work, of[home], _tests(of, home)) for home in homes]
+    without = [
+        Run(work, tuple(clip for clip in clips if clip.corpus != home), ((home, of[home]),))
+        for home in homes[1:]
+        if len(homes) > 2
+    ]
+    return (*alone, *without)
+
+
+def _tests(
+    of: dict[str, tuple[Clip, ...]], trained_on: str
+) -> tuple[tuple[str, tuple[Clip, ...]], ...]:
+    return tuple((home, clips) for home, clips in of.items() if home != trained_on)
+
+
+def _train(runs: Sequence[Run], number: int) -> None:
+    from ser_cli.training import session
+
+    run = runs[number]
+    sounds = session.load(Split(run.train, (), (), leaky=False), run.work, jobs=1)
+    trained = session.train_one(sounds, run.work, threads=1)
+    outcome: dict[str, Any] = {"classes": np.array(trained.pipeline.classes)}
+    for home, clips in run.tests:
+        made = cache.extract(clips, run.work.system.frontend, jobs=1)
+        features = made.features
+        outcome[f"{home}/names"] = np.array([str(clip.path) for clip in made.clips])
+        outcome[f"{home}/raw"] = trained.pipeline.probabilities(features)
+        if run.work.settings.train.adapt:
+            own = trained.pipeline.preprocessor
+            heard = trained.pipeline.with_preprocessor(adapted(own, measured(features, own)))
+            outcome[f"{home}/own"] = heard.probabilities(features)
+    with atomic_write(run.file) as temporary:
+        np.savez(temporary, **outcome)
+    session.checkpoint(sounds, run.work).unlink(missing_ok=True)
+
+
+def _cells(run: Run) -> list[Cell]:
+    with np.load(run.file, allow_pickle=False) as kept:
+        outcome = dict(kept)
+    classes = tuple(str(name) for name in outcome["classes"])
+    return [_cell(run, home, clips, classes, outcome) for home, clips in run.tests]
+
+
+def _cell(
+    run: Run, home: str, clips: tuple[Clip, ...], classes: tuple[str, ...], outcome: dict[str, Any]
+) -> Cell:
+    """Score one corpus on the groups of emotions that it and the training have."""
+    of = {str(clip.path): clip for clip in clips}
+    tested = [of[str(name)] for name in outcome[f"{home}/names"]]
+    learned = {labels.GROUPS.get(name, "") for name in classes} - {""}
+    group = [labels.GROUPS.get(c.emotion, "") if corpora.is_fair(c) else "" for c in tested]
+    groups = tuple(sorted(learned.intersection(group)))
+    inside = [place for place, name in enumerate(group) if name in groups]
+
+    def scored(kind: str) -> Report | None:
+        if f"{home}/{kind}" not in outcome:
+            return None
+        return metrics.score(
+            np.array([groups.index(group[place]) for place in inside], np.int64),
+            _by_group(outcome[f"{home}/{kind}"][inside], classes, groups),
+            labels=groups,
+            speakers=[tested[place].speaker for place in inside],
+        )
+
+    raw = scored("raw")
+    assert raw
+    return Cell(run.trained_on, home, groups, raw=raw, own=scored("own"))
+
+
+def _by_group(probabilities: Floats, classes: Sequence[str], groups: Sequence[str]) -> Floats:
+    """Return the probabilities (N, groups) of the groups alone, which sum to 1."""
+    together = np.zeros((len(probabilities), len(groups)), np.float32)
+    for place, name in enumerate(classes):
+        if (group := labels.GROUPS.get(name)) in groups:
+            together[:, groups.index(str(group))] += probabilities[:, place]
+    together /= np.maximum(together.sum(axis=1, keepdims=True), np.finfo(np.float32).tiny)
+    return together
+
+
+def _rows(cell: Cell, work: Work, command: str) -> list[results.Row]:
+    """Return the row of a corpus as it comes, and that against its own statistics."""
+    scored = [(cell.home, cell.raw), (f"{cell.home}, {OWN}", cell.own)]
+    return [_row(data, cell, report, work, command) for data, report in scored if report]
+
+
+def _row(data: str, cell: Cell, report: Report, work: Work, command: str) -> results.Row:
+    low, high = report.intervals["uar"]
+    return results.Row(
+        recipe=work.recipe,
+        protocol=PROTOCOL,
+        data=data,
+        corpora="+".join(cell.trained_on),
+        seed=work.seed,
+        enrol_clips=0,
+        settings_from=work.settings.origin,
+        uar=report.uar,
+        war=report.war,
+        macro_f1=report.macro_f1,
+        weighted_f1=report.weighted_f1,
+        ece=report.ece,
+        low=low,
+        high=high,
+        epochs=str(work.settings.train.epochs),
+        seconds=0,
+        command=command,
+    )

@@ -1,0 +1,259 @@
+"""A pretrained encoder: the one that ships, one of one's own, and what is no encoder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from command import EMOTIONS, ser, succeed
+from corpus import by_table
+from onnx import TensorProto, helper, numpy_helper
+
+from ser_cli.errors import SerError, UsageError
+from ser_cli.export import encoder as tool
+from ser_cli.sound import encoder
+from ser_cli.sound.speech import speech_part
+
+if TYPE_CHECKING:
+    from ser_cli.types import Floats
+
+RATE, HOP, FIELD = 8_000, 100, 200
+CARD = {"sample_rate": RATE, "hop": HOP, "shortest": FIELD, "layers": ["low", "high"]}
+
+
+def network(
+    path: Path,
+    *,
+    shape: list[Any] | None = None,
+    mask: int | None = TensorProto.INT64,
+    width: int = 4,
+) -> Path:
+    """Write an encoder of two layers: frames of a convolution, and twice those times the mask."""
+    rng = np.random.default_rng(0)
+    kernels = rng.standard_normal((width, 1, FIELD)).astype(np.float32)
+    shape = shape or [1, "n"]
+    nodes = [
+        helper.make_node("Reshape", ["wave", "channels"], ["one"]),
+        helper.make_node("Conv", ["one", "kernels"], ["conv"], strides=[HOP]),
+        helper.make_node("Transpose", ["conv"], ["low"], perm=[0, 2, 1]),
+    ]
+    inputs = [helper.make_tensor_value_info("wave", TensorProto.FLOAT, shape)]
+    if mask:
+        inputs.append(helper.make_tensor_value_info("mask", mask, [1, "n"]))
+        nodes += [
+            helper.make_node("Cast", ["mask"], ["counted"], to=TensorProto.FLOAT),
+            helper.make_node("ReduceMean", ["counted"], ["share"], keepdims=0),
+            helper.make_node("Add", ["share", "share"], ["twice"]),
+        ]
+    else:
+        nodes.append(helper.make_node("Identity", ["two"], ["twice"]))
+    nodes.append(helper.make_node("Mul", ["low", "twice"], ["high"]))
+    graph = helper.make_graph(
+        nodes,
+        "tiny",
+        inputs,
+        [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, "t", width])
+            for name in ("low", "high")
+        ],
+        [
+            numpy_helper.from_array(kernels, "kernels"),
+            numpy_helper.from_array(np.array([1, 1, -1]), "channels"),
+            numpy_helper.from_array(np.array(2, np.float32), "two"),
+        ],
+    )
+    opset = [helper.make_opsetid("", 17)]
+    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), str(path))
+    return path
+
+
+def tiny(folder: Path, card: dict[str, Any] | None = None, **changes: Any) -> Path:
+    path = network(folder / "tiny.onnx", **changes)
+    encoder.card_of(path).write_text(json.dumps(card or CARD), encoding="utf-8")
+    return path
+
+
+def speech(seconds: float = 1.0, rate: int = RATE) -> Floats:
+    rng = np.random.default_rng(1)
+    return rng.standard_normal(round(seconds * rate), dtype=np.float32) * np.float32(0.1)
+
+
+@pytest.mark.parametrize("shape", [[1, "n"], [1, 1, "n"], ["b", "n"]])
+@pytest.mark.parametrize("mask", [None, TensorProto.INT64, TensorProto.INT32])
+def test_an_encoder_of_ones_own_makes_features(
+    tmp_path: Path, shape: list[Any], mask: int | None
+) -> None:
+    frontend = encoder.frontend(tiny(tmp_path, shape=shape, mask=mask))
+    assert (frontend.sample_rate, frontend.hop, frontend.width) == (RATE, HOP, 2 * 2 * 4)
+    assert [column.name for column in frontend.columns[:5]] == [
+        *(f"low_mean_{n}" for n in range(4)),
+        "low_std_0",
+    ]
+    features = frontend.features(speech())
+    assert features.shape == (1, 16) and features.dtype == np.float32
+    low, high = np.split(features[0], 2)
+    np.testing.assert_allclose(high, 2 * low, rtol=1e-5)  # the mask is all ones
+    assert (low[4:] > 0).all()
+
+
+def test_features_are_means_and_deviations_of_hidden_states(tmp_path: Path) -> None:
+    path = tiny(tmp_path)
+    heard = speech()[speech_part(speech())]
+    wave = heard / np.abs(heard).max() / 2
+    low = encoder.hidden(wave, path, encoder.read_card(path))[0]
+    assert low.shape == (1 + (len(wave) - FIELD) // HOP, 4)
+    expected = np.concatenate([low.mean(axis=0), low.std(axis=0)])
+    found = encoder.frontend(path).features(speech())
+    np.testing.assert_allclose(found[0, :8], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_neither_silence_around_nor_level_says_anything(tmp_path: Path) -> None:
+    frontend = encoder.frontend(tiny(tmp_path))
+    plain = frontend.features(speech())
+    np.testing.assert_allclose(
+        frontend.features(speech() * np.float32(0.01)), plain, rtol=1e-4, atol=1e-5
+    )
+    # A frame of the measure of level may be half silent, and the encoder's frames lie otherwise.
+    surrounded = frontend.features(np.pad(speech(), RATE).astype(np.float32))
+    deviations = [n for n, column in enumerate(frontend.columns) if "std" in column.family]
+    np.testing.assert_allclose(surrounded[:, deviations], plain[:, deviations], rtol=0.15)
+
+
+@pytest.mark.parametrize("n_samples", [1, 50, FIELD])
+def test_the_shortest_sounds_are_heard(tmp_path: Path, n_samples: int) -> None:
+    frontend = encoder.frontend(tiny(tmp_path))
+    for wave in (speech()[:n_samples], np.zeros(n_samples, np.float32)):
+        assert np.isfinite(frontend.features(wave)).all()
+
+
+def test_frontend_of_another_folder_is_another_in_the_cache(tmp_path: Path) -> None:
+    first = encoder.frontend(tiny(tmp_path))
+    before = first.fingerprint()
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    for path in first.files:
+        (moved / path.name).write_bytes(path.read_bytes())
+    assert first.within(moved).fingerprint() == before
+    tiny(moved, CARD | {"hop": 200})
+    assert first.within(moved).fingerprint() != before
+
+
+@pytest.mark.parametrize(
+    ("card", "reason"),
+    [
+        (None, "does not tell about an encoder"),
+        ({"sample_rate": RATE}, "does not tell about an encoder: 'hop'"),
+        (CARD | {"hop": 0}, "positive integers"),
+        (CARD | {"sample_rate": "16k"}, "positive integers"),
+        (CARD | {"layers": []}, "at least one name"),
+        (CARD | {"layers": ["middle"]}, "has no output 'middle'"),
+    ],
+)
+def test_a_card_that_tells_too_little_is_refused(
+    tmp_path: Path, card: dict[str, Any] | None, reason: str
+) -> None:
+    path = tiny(tmp_path)
+    text = "no JSON" if card is None else json.dumps(card)
+    encoder.card_of(path).write_text(text, encoding="utf-8")
+    with pytest.raises(UsageError, match=reason) as raised:
+        encoder.frontend(path)
+    assert raised.value.hint
+
+
+def test_without_a_card_there_is_no_encoder(tmp_path: Path) -> None:
+    path = network(tmp_path / "tiny.onnx")
+    with pytest.raises(UsageError, match=r"tiny\.json is missing"):
+        encoder.frontend(path)
+
+
+@pytest.mark.parametrize("shape", [[1, 80, "t"], [1, 16_000], [1, "c", 80, "t"]])
+def test_a_network_of_anything_but_waveforms_is_refused(tmp_path: Path, shape: list[Any]) -> None:
+    with pytest.raises(UsageError, match="not a waveform"):
+        encoder.frontend(tiny(tmp_path, shape=shape))
+
+
+def test_what_is_no_network_is_refused(tmp_path: Path) -> None:
+    path = tiny(tmp_path)
+    path.write_bytes(b"no network")
+    with pytest.raises(SerError, match="cannot be loaded"):
+        encoder.frontend(path)
+
+
+def test_a_system_is_trained_with_an_encoder_of_ones_own_and_predicts_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SER_CACHE_DIR", str(tmp_path / "cache"))
+    path, table, folder = tiny(tmp_path), by_table(tmp_path / "corpus"), tmp_path / "trained"
+    settings = tmp_path / "settings.json"
+    settings.write_text('{"blanks": 0, "epochs": 2, "copies": 0}', encoding="utf-8")
+    words = ("--data", table, "--recipe", "voice", "--encoder", path)
+    succeed("train", *words, "--artifacts", folder, "--params", settings, "--jobs", 1)
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["encoder"] == "tiny.onnx"
+    assert manifest["frontend_files"] == ["tiny.json", "tiny.onnx"]
+    path.unlink()  # the folder has its own
+    clip = next((table.parent / "wav").iterdir())
+    row = json.loads(succeed("predict", clip, "--artifacts", folder, "--json").out)
+    assert row["emotion"] in EMOTIONS and row["status"] == "ok"
+    network(folder / "tiny.onnx", width=5)
+    done = ser("predict", clip, "--artifacts", folder)
+    assert done.code == 1 and "is not the file that was sealed" in done.err
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (("--recipe", "voice", "--encoder", "none.onnx"), "none.onnx: no such encoder"),
+        (("--encoder", "tiny.onnx"), "the recipe cnn-bilstm takes no encoder"),
+    ],
+)
+def test_an_encoder_is_refused_before_anything_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], reason: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    tiny(tmp_path)
+    for command in ("extract", "train", "tune"):
+        done = ser(command, "--data", by_table(tmp_path / "corpus"), *words)
+        assert done.code == 2 and reason in done.err
+
+
+def test_the_shipped_encoder_is_what_its_card_states() -> None:
+    card = encoder.read_card(encoder.MOONSHINE)
+    assert card == encoder.Card(16_000, 384, 895, tuple(tool.LAYERS))
+    assert encoder.width(encoder.MOONSHINE, card) == encoder.WIDTH
+    assert encoder.MOONSHINE.with_suffix(".LICENSE").read_text("utf-8").startswith("MIT License")
+    for n_samples in (895, 16_000):
+        wave = np.random.default_rng(0).standard_normal(n_samples).astype(np.float32)
+        frames = ((((n_samples - 127) // 64 + 1) - 7) // 3 + 1 - 3) // 2 + 1
+        assert encoder.hidden(wave, encoder.MOONSHINE, card)[2].shape == (frames, 288)
+
+
+def test_onnx_runtimes_own_format_is_read_as_onnx(tmp_path: Path) -> None:
+    """The tool that makes the shipped encoder, on one small enough to be made here."""
+    source = network(tmp_path / "source.onnx")
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = str(tmp_path / "source.ort")
+    options.add_session_config_entry("session.save_model_format", "ORT")
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+    inputs: dict[str, int] = {"wave": TensorProto.FLOAT, "mask": TensorProto.INT64}
+    read = tool.read((tmp_path / "source.ort").read_bytes(), inputs)
+    cut = tool.cut(read, {"first": "conv", "last": "high"})
+    names = {node.op_type for node in cut.graph.node}
+    assert {"Conv", "Mul", "Identity"} <= names
+    wave, mask = speech()[None], np.ones((1, RATE), np.int64)
+    again = onnxruntime.InferenceSession(
+        cut.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    feeds = {"wave": wave, "mask": mask}
+    (expected,) = session.run(["high"], feeds)
+    found = again.run(["last"], {entry.name: feeds[entry.name] for entry in again.get_inputs()})
+    np.testing.assert_array_equal(found[0], expected)
+    lone = tool.cut(read, {"first": "conv"})
+    assert [node.op_type for node in lone.graph.node] == ["Reshape", "Conv", "Identity"]
+    assert [value.name for value in lone.graph.input] == ["wave"]
