@@ -195,19 +195,18 @@ class _Pool:
             return self._given
         if self._own is None:
             self._others = {child.pid for child in active_children()}
-            self._own = ProcessPoolExecutor(
-                self._workers, get_context("spawn"), _begin, (self._trains,)
-            )
+            prepare = process.prepare if self._trains else None
+            self._own = ProcessPoolExecutor(self._workers, get_context("spawn"), _begin, (prepare,))
         return self._own
 
 
-def _begin(trains: bool) -> None:
+def _begin(prepare: Callable[[], None] | None) -> None:
     """Prepare a worker process, and let it end with the process that started it."""
     from multiprocessing import parent_process
     from threading import Thread
 
-    if trains:
-        process.prepare()
+    if prepare:
+        prepare()
 
     def follow() -> None:
         if parent := parent_process():
