@@ -212,12 +212,16 @@ def _published(error: NothingHeldOutError, job: EvaluateJob) -> None:
     console.say(f"  try: {error.hint}")
 
 
+def _few(corpora: list[str]) -> str:
+    return corpora[0] + (f" +{len(corpora) - 1}" if len(corpora) > 1 else "")
+
+
 def _row(row: dict[str, Any]) -> tuple[str, ...]:
     rate = {name: console.percent(row[name]) for name in ("uar", "low", "high", "war", "macro_f1")}
     return (
         row["protocol"] + (" (leaky)" if row["leaky"] else ""),
         row["data"],
-        row["corpora"].replace("+", ", "),
+        _few(row["corpora"].split("+")),
         str(row["enrol_clips"] or "-"),
         f"{rate['uar']} ({rate['low']}-{rate['high']})",
         rate["war"],

@@ -54,10 +54,16 @@ class FoldResults:
         return self._scored(self.probabilities, self._inside(part))
 
     def enrolled_reports(self, part: str) -> list[Report]:
-        """Score, for each draw of enrolled clips, the others of that part."""
-        assert self.enrolled is not None
+        """Score, for each draw of enrolled clips, the others of that part.
+
+        None where the system cannot enrol, or no speaker has clips enough.
+        """
         inside = self._inside(part)
-        return [self._scored(one, inside & np.isfinite(one).all(axis=1)) for one in self.enrolled]
+        left = [
+            (one, inside & np.isfinite(one).all(axis=1))
+            for one in (() if self.enrolled is None else self.enrolled)
+        ]
+        return [self._scored(one, tested) for one, tested in left if tested.any()]
 
     def _inside(self, part: str) -> NDArray[np.bool_]:
         chosen = {clip.path for clip in protocols.part_of(self.clips, part)}

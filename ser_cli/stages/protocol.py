@@ -173,8 +173,8 @@ def score(run: Run, *, command: str = "", table: Path = RESULTS) -> Evaluation:
     tested = pooled(run.files(), run.clips)
     reports = tuple((part, tested.report(part)) for part in protocol.parts)
     rows = [_row(run, part, [report], tested, command) for part, report in reports]
-    if tested.enrolled is not None:
-        rows += [_row(run, p, tested.enrolled_reports(p), tested, command) for p in protocol.parts]
+    enrolled = ((part, tested.enrolled_reports(part)) for part in protocol.parts)
+    rows += [_row(run, part, found, tested, command) for part, found in enrolled if found]
     results.add(table, rows)
     origin = work.settings.origin
     beside = ("with " + " ".join(run.also),) if run.also else ()

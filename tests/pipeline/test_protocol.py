@@ -13,7 +13,7 @@ import fake
 import numpy as np
 import pytest
 from command import ser, succeed
-from corpus import by_actor, read_rows
+from corpus import by_actor, by_table, read_rows
 
 from ser_cli import process, recipes
 from ser_cli.data import splits
@@ -27,6 +27,20 @@ from ser_cli.training import session
 if TYPE_CHECKING:
     from ser_cli.data.corpora import Corpus
     from ser_cli.types import Clip
+
+
+def test_a_protocol_learns_from_other_corpora_too(home: Path, tmp_path: Path) -> None:
+    data = by_actor(home / "actors")
+    other = by_table(tmp_path / "other")
+    settings = tmp_path / "tiny.json"
+    settings.write_text('{"epochs": 1, "copies": 0, "blanks": 4}', encoding="utf-8")
+    protocol = ("evaluate", "--protocol", "actors21-24", "--recipe", "voice", "--data", data)
+    succeed(*protocol, "--also", other, "--params", settings, "--workers", 1)
+    rows = [row for row in read_rows(Path("artifacts/results.csv")) if row["recipe"] == "voice"]
+    assert {row["corpora"] for row in rows} == {"ravdess+clips.csv"}
+    assert {row["enrol_clips"] for row in rows} == {"0"}  # no actor has ten clips here
+    (history,) = Path("artifacts/histories").glob("voice-*")
+    assert "with-clips.csv" in history.name
 
 
 def test_a_protocol_writes_its_rows_once(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
