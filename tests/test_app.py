@@ -473,6 +473,16 @@ def test_a_visit(
     assert len([*csv.reader(expected.open(encoding="utf-8"))]) == 5
     assert saved.read_bytes() == expected.read_bytes()
 
+    # All of one speaker: each is heard against the others.
+    def said() -> list[str]:
+        return [line.text for line in see("[data-testid=stExpander] summary")]
+
+    before = said()
+    see("[data-testid=stCheckbox] label")[0].click()
+    within(60, lambda: len(said()) == len(before) and said() != before)
+    see("[data-testid=stCheckbox] label")[0].click()
+    within(60, lambda: said() == before)
+
     # A phone: nothing is wider than the screen.
     size = {"width": 400, "height": 900, "deviceScaleFactor": 1, "mobile": True}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
