@@ -17,7 +17,14 @@ if TYPE_CHECKING:
 DRAWS = 5  # of these clips, over which scores are averaged
 
 
-def enrolled(pipeline: Pipeline, clips: Sequence[Clip], features: Features, *, seed: int) -> Floats:
+def enrolled(
+    pipeline: Pipeline,
+    clips: Sequence[Clip],
+    features: Features,
+    *,
+    seed: int,
+    count: int = ENROLLED,
+) -> Floats:
     """Return the probabilities of each clip, its speaker enrolled, for each draw of such clips.
 
     Args:
@@ -25,6 +32,7 @@ def enrolled(pipeline: Pipeline, clips: Sequence[Clip], features: Features, *, s
         clips: N test clips; their labels are not looked at.
         features: Of each.
         seed: Of the draws.
+        count: Clips of a speaker that are enrolled.
 
     Returns:
         (DRAWS, N, C); NaN for the clips that were enrolled, which are not tested, and for all
@@ -36,9 +44,9 @@ def enrolled(pipeline: Pipeline, clips: Sequence[Clip], features: Features, *, s
     for draw in range(DRAWS):
         for who in dict.fromkeys(speakers.tolist()):
             own = np.flatnonzero(speakers == who)
-            if not who or len(own) <= ENROLLED:
+            if not who or len(own) <= count:
                 continue
-            some = rng.choice(own, ENROLLED, replace=False)
+            some = rng.choice(own, count, replace=False)
             rest = np.setdiff1d(own, some)
             own_preprocessor = pipeline.preprocessor
             moments = measured(features.select(some.tolist()), own_preprocessor)

@@ -38,8 +38,8 @@ def splits(also: Sequence[str], folds: Sequence[int]) -> list[Split]:
     return made
 
 
-def score(split: Split, settings: dict[str, Any]) -> tuple[float, float]:
-    """Return the dev UAR of a fold, raw and with each speaker enrolled."""
+def score(split: Split, settings: dict[str, Any], counts: Sequence[int]) -> tuple[float, ...]:
+    """Return the dev UAR of a fold, raw and with so many clips of each speaker enrolled."""
     from ser_cli.training import judging, session
     from ser_cli.training.settings import resolve
 
@@ -48,12 +48,13 @@ def score(split: Split, settings: dict[str, Any]) -> tuple[float, float]:
     sounds = session.load(split, work)
     trained = session.train_one(sounds, work, threads=1)
     session.checkpoint(sounds, work).unlink(missing_ok=True)
-    truth = trained.data.dev.y
-    heard = judging.enrolled(
-        trained.pipeline, split.dev, sounds.found.of(sounds.found.split.dev), seed=0
-    )
-    draws = [uar(truth[np.isfinite(d[:, 0])], d[np.isfinite(d[:, 0])]) for d in heard]
-    return uar(truth, trained.on_dev), fmean(draws)
+    truth, features = trained.data.dev.y, sounds.found.of(sounds.found.split.dev)
+    found = [uar(truth, trained.on_dev)]
+    for count in counts:
+        heard = judging.enrolled(trained.pipeline, split.dev, features, seed=0, count=count)
+        draws = [uar(truth[np.isfinite(d[:, 0])], d[np.isfinite(d[:, 0])]) for d in heard]
+        found.append(fmean(draws))
+    return tuple(found)
 
 
 def uar(truth: Any, probabilities: Any) -> float:
@@ -69,11 +70,14 @@ def main() -> None:
     parser.add_argument(
         "--also", action="append", default=[], help="a corpus to learn from as well"
     )
+    parser.add_argument("--enrol", type=int, nargs="+", default=[10], help="clips of a speaker")
     parser.add_argument("--folds", type=int, nargs="+", default=list(range(N_FOLDS)))
     asked = parser.parse_args()
     started = time.monotonic()
-    found = [score(split, asked.settings) for split in splits(asked.also, asked.folds)]
-    for name, values in zip(("raw", "enrolled"), zip(*found, strict=True), strict=True):
+    folds = splits(asked.also, asked.folds)
+    found = [score(split, asked.settings, asked.enrol) for split in folds]
+    names = ("raw", *(f"{count} enrolled" for count in asked.enrol))
+    for name, values in zip(names, zip(*found, strict=True), strict=True):
         each = " ".join(f"{100 * value:.1f}" for value in values)
         print(f"{name}: {100 * fmean(values):.1f} ({each})")
     print(f"{time.monotonic() - started:.0f} s")
