@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import fmean
 
 from benchmarks.tables import markdown
 from ser_cli.data import protocols
@@ -17,13 +18,26 @@ HEAD = (
     "macro F1",
     "ECE",
 )
+SAME = ("protocol", "data", "corpora", "enrol_clips", "settings_from")
 RATES = ("uar", "low", "high", "war", "macro_f1", "ece")
 
 
 def table(rows: Sequence[dict[str, str]]) -> str:
-    """Return rows as Markdown, in percent: speaker-independent protocols first."""
+    """Return rows as Markdown, in percent: speaker-independent protocols first.
+
+    Rows that differ in their seed alone are one, their mean.
+    """
     ranked = sorted(rows, key=lambda row: protocols.is_leaky(row["protocol"]))
-    return markdown(HEAD, list(map(_cells, ranked)))
+    runs: dict[tuple[str, ...], list[dict[str, str]]] = {}
+    for row in ranked:
+        runs.setdefault(tuple(row.get(name, "") for name in SAME), []).append(row)
+    return markdown(HEAD, [_cells(_mean(run)) for run in runs.values()])
+
+
+def _mean(run: Sequence[dict[str, str]]) -> dict[str, str]:
+    rates = {name: str(fmean(float(row[name]) for row in run)) for name in RATES}
+    seeds = f", {len(run)} seeds" if len(run) > 1 else ""
+    return run[0] | rates | {"data": run[0]["data"] + seeds}
 
 
 def _cells(row: dict[str, str]) -> tuple[str, ...]:
