@@ -15,7 +15,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ser_cli import process
-from ser_cli.errors import SerError
+from ser_cli.errors import DataError, SerError
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -91,6 +91,31 @@ def run(
         raise
     finally:
         pool.stop()
+
+
+def train(
+    task: Callable[[T], None], items: Iterable[T], *, workers: int, named: Callable[[T], str]
+) -> Iterator[T]:
+    """Run trainings side by side and yield the item of each as it ends.
+
+    Args:
+        task: One training; picklable.
+        items: Each taken only when a worker is free.
+        workers: Processes; 1 works in this one.
+        named: Names an item, for the message if it fails.
+
+    Raises:
+        DataError: One failed.
+        SerError: A task raised it.
+    """
+    each = one_by_one(task)
+    for outcome in run(each, items, workers=workers, ahead=0, ordered=False, trains=True):
+        if outcome.error:
+            raise DataError(
+                f"{named(outcome.item)} failed: {outcome.error}",
+                hint="the same command resumes; --workers 1 needs less memory",
+            )
+        yield outcome.item
 
 
 def _map(task: Callable[[T], R], items: Sequence[T]) -> list[R]:

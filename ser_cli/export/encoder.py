@@ -29,7 +29,6 @@ MEMBER = "moonshine_voice/assets/tiny-en/encoder_model.ort"
 SHA256 = "94e90a4654fc45cdfedb77c4c08e1739f48862998e58fada384b25118134f221"
 LICENCE = "moonshine_voice-0.0.49.dist-info/licenses/LICENSE"
 INPUTS: dict[str, int] = {"input_values": TensorProto.FLOAT, "attention_mask": TensorProto.INT64}
-WIDTH = 288
 LAYERS = {f"layer{n}": f"/layers.{n - 1}/Add_1_output_0" for n in (1, 2, 3)}  # residual streams
 CARD = {
     "name": "Moonshine tiny, English: convolutions and the first three of six transformer layers",
@@ -104,7 +103,8 @@ def cut(model: onnx.ModelProto, layers: dict[str, str]) -> onnx.ModelProto:
             needed.update(node.input)
     renamed = [helper.make_node("Identity", [tensor], [name]) for name, tensor in layers.items()]
     outputs = [
-        helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, "t", WIDTH]) for name in layers
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, "t", encoder.WIDTH])
+        for name in layers
     ]
     weights = [tensor for tensor in graph.initializer if tensor.name in needed]
     inputs = [value for value in graph.input if value.name in needed]

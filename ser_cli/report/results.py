@@ -8,11 +8,15 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
-from typing import Any
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
 
 from ser_cli.data import protocols
 from ser_cli.data.store import write_csv, write_text
 from ser_cli.errors import DataError
+
+if TYPE_CHECKING:
+    from ser_cli.report.metrics import Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,7 @@ class Row:
     command: str
 
 
+TABLE = Path("artifacts") / "results.csv"  # where it is written, from where one works
 COLUMNS = tuple(field.name for field in fields(Row))
 HISTORIES = "histories"  # a folder next to it
 _KEY = COLUMNS[:7]
@@ -92,6 +97,14 @@ def write_histories(
     file = table.parent / HISTORIES / f"{name}.csv"
     write_csv(file, [["fold", *histories[0][0]], *rows])
     return file
+
+
+def rates(reports: Sequence[Report]) -> dict[str, float]:
+    """Return the rates of a row: those of a report, or the mean over several draws of one."""
+    low, high = (fmean(ends) for ends in zip(*(r.intervals["uar"] for r in reports), strict=True))
+    names = ("uar", "war", "macro_f1", "weighted_f1", "ece")
+    means = {name: fmean(getattr(report, name) for report in reports) for name in names}
+    return {**means, "low": low, "high": high}
 
 
 def as_record(row: Mapping[str, str]) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from ser_cli import workers
 from ser_cli.data import cache, corpora, labels
 from ser_cli.data.splits import Split
 from ser_cli.data.store import atomic_write, cache_dir
-from ser_cli.errors import DataError, UsageError
+from ser_cli.errors import UsageError
 from ser_cli.model.enrolment import adapted, measured
 from ser_cli.report import metrics, results
 from ser_cli.report.transfer import Cell, Matrix
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from ser_cli.types import Clip, Floats, Progress
 
 
-RESULTS = Path("artifacts") / "results.csv"
 PROTOCOL = "loco"  # leave one corpus out
 OWN = "own statistics"
 
@@ -70,7 +69,11 @@ class Run:
 
 
 def evaluate(
-    job: EvaluateJob, *, command: str = "", table: Path = RESULTS, progress: Progress | None = None
+    job: EvaluateJob,
+    *,
+    command: str = "",
+    table: Path = results.TABLE,
+    progress: Progress | None = None,
 ) -> Matrix:
     """Train and test every pair of corpora that is not kept yet.
 
@@ -86,20 +89,13 @@ def evaluate(
     """
     runs = plan(job)
     todo = [number for number, run in enumerate(runs) if not run.file.is_file()]
-    outcomes = workers.run(
-        workers.one_by_one(partial(_train, runs)),
+    ended = workers.train(
+        partial(_train, runs),
         todo,
         workers=min(job.workers, max(1, len(todo))),
-        ahead=0,
-        ordered=False,
-        trains=True,
+        named=lambda number: f"training on {' + '.join(runs[number].trained_on)}",
     )
-    for done, outcome in enumerate(outcomes, start=1):
-        if outcome.error:
-            raise DataError(
-                f"training on {' + '.join(runs[outcome.item].trained_on)} failed: {outcome.error}",
-                hint="the same command resumes; --workers 1 needs less memory",
-            )
+    for done, _ in enumerate(ended, start=1):
         if progress:
             progress(len(runs) - len(todo) + done, len(runs), "trainings")
     matrix = Matrix(tuple(cell for run in runs for cell in _cells(run)))
@@ -212,7 +208,6 @@ def _rows(cell: Cell, work: Work, command: str) -> list[results.Row]:
 
 
 def _row(data: str, cell: Cell, report: Report, work: Work, command: str) -> results.Row:
-    low, high = report.intervals["uar"]
     return results.Row(
         recipe=work.recipe,
         protocol=PROTOCOL,
@@ -221,13 +216,7 @@ def _row(data: str, cell: Cell, report: Report, work: Work, command: str) -> res
         seed=work.seed,
         enrol_clips=0,
         settings_from=work.settings.origin,
-        uar=report.uar,
-        war=report.war,
-        macro_f1=report.macro_f1,
-        weighted_f1=report.weighted_f1,
-        ece=report.ece,
-        low=low,
-        high=high,
+        **results.rates([report]),
         epochs=str(work.settings.train.epochs),
         seconds=0,
         command=command,

@@ -68,7 +68,8 @@ def predict(
     if job.enrol or job.same_speaker or job.same_recording_conditions:
         model = _enrolled(job, model, executor)
     plan = model.plan(window=job.window, step=job.step)
-    total, jobs = _count(job.paths), _jobs(job, job.paths, executor)
+    total = _count(job.paths)
+    jobs = _jobs(job, total, executor)
     if not jobs:
         return _told(model.label(find(job.paths), plan), total, progress)
     # As bytes, by which a worker knows that it has this very model.
@@ -94,7 +95,7 @@ def labels_of(text: str | None) -> tuple[str, ...]:
 def _enrolled(job: PredictJob, model: Model, executor: Executor | None) -> Model:
     """Return the model with the speaker, or the conditions, of some recordings enrolled."""
     named, plan = job.enrol or job.paths, model.plan()
-    jobs = _jobs(job, named, executor)
+    jobs = _jobs(job, _count(named), executor)
     if not jobs:
         return model.enrolled(model.measure(cut_file(item, plan) for item in find(named)))
     task = partial(_measure, model.artifacts.folder, plan)
@@ -103,11 +104,10 @@ def _enrolled(job: PredictJob, model: Model, executor: Executor | None) -> Model
     return model.enrolled(sum(moments[1:], moments[0]) if moments else None)
 
 
-def _jobs(job: PredictJob, paths: Sequence[str], executor: Executor | None) -> int:
+def _jobs(job: PredictJob, total: int, executor: Executor | None) -> int:
     """Return how many processes share the files; 0 where this one alone is as fast."""
     if executor is not None:
         return job.jobs or workers.CORES
-    total = _count(paths)
     jobs = min(job.jobs or (workers.CORES if total >= MANY else 1), total)
     return jobs if jobs > 1 else 0
 

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,9 +28,6 @@ if TYPE_CHECKING:
     from ser_cli.report.metrics import Report
     from ser_cli.training.session import Work
     from ser_cli.types import Clip, Progress
-
-
-RESULTS = Path("artifacts") / "results.csv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,25 +136,18 @@ def train_folds(run: Run, *, side_by_side: int = 1, progress: Progress | None = 
     todo = [number for number, file in enumerate(files) if not file.is_file()]
     alone = side_by_side == 1 or len(todo) < 2
     task = partial(_train_fold, run, 0 if alone else 1, progress if alone else None)
-    outcomes = workers.run(
-        workers.one_by_one(task),
+    ended = workers.train(
+        task,
         todo,
         workers=1 if alone else side_by_side,
-        ahead=0,
-        ordered=False,
-        trains=True,
+        named=lambda number: f"fold {number + 1} of {run.protocol}",
     )
-    for done, outcome in enumerate(outcomes, start=1):
-        if outcome.error:
-            raise DataError(
-                f"fold {outcome.item + 1} of {run.protocol} failed: {outcome.error}",
-                hint="the same command resumes; --workers 1 needs less memory",
-            )
+    for done, _ in enumerate(ended, start=1):
         if progress and not alone:
             progress(len(files) - len(todo) + done, len(files), "folds")
 
 
-def score(run: Run, *, command: str = "", table: Path = RESULTS) -> Evaluation:
+def score(run: Run, *, command: str = "", table: Path = results.TABLE) -> Evaluation:
     """Score a run whose folds are trained, and write its rows of results.
 
     Args:
@@ -266,11 +255,6 @@ def _row(
     run: Run, part: str, reports: Sequence[Report], tested: FoldResults, command: str
 ) -> results.Row:
     """Return the row of a part: of one report, or the mean over draws of enrolled clips."""
-    low, high = (fmean(ends) for ends in zip(*(r.intervals["uar"] for r in reports), strict=True))
-    rates: dict[str, Any] = {
-        name: fmean(getattr(report, name) for report in reports)
-        for name in ("uar", "war", "macro_f1", "weighted_f1", "ece")
-    }
     return results.Row(
         recipe=run.work.recipe,
         protocol=run.protocol,
@@ -279,9 +263,7 @@ def _row(
         seed=run.work.seed,
         enrol_clips=ENROLLED if len(reports) > 1 else 0,
         settings_from=run.work.settings.origin,
-        **rates,
-        low=low,
-        high=high,
+        **results.rates(reports),
         epochs=";".join(map(str, tested.epochs)),
         seconds=round(tested.seconds),
         command=command,

@@ -132,20 +132,8 @@ def _run(
     deadline = None if job.timeout is None else time.monotonic() + job.timeout
     side_by_side = max(1, min(job.workers, job.trials - done))
     task = partial(_trial, wanted, study.study_name, url, 0 if side_by_side == 1 else 1)
-    outcomes = workers.run(
-        workers.one_by_one(task),
-        _while_wanted(range(done, job.trials), study, job.trials, deadline),
-        workers=side_by_side,
-        ahead=0,
-        ordered=False,
-        trains=True,
-    )
-    for outcome in outcomes:
-        if outcome.error:
-            raise DataError(
-                f"a trial failed: {outcome.error}",
-                hint="the same command resumes; --workers 1 needs less memory",
-            )
+    numbers = _while_wanted(range(done, job.trials), study, job.trials, deadline)
+    for _ in workers.train(task, numbers, workers=side_by_side, named=lambda _: "a trial"):
         _tell(study, job.trials, progress)
 
 

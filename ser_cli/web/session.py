@@ -74,11 +74,11 @@ def label(
         same_speaker: Hear each against all of them, which are of one speaker.
     """
     plan = model.plan()
-    if same_speaker:
-        model = model.enrolled(model.measure(cut_file(upload, plan) for upload in uploads))
-        for upload in uploads:
-            upload.seek(0)
-    return [row for rows in model.label(uploads, plan) for row in rows]
+    if not same_speaker:
+        return [row for rows in model.label(uploads, plan) for row in rows]
+    cuts = [cut_file(upload, plan) for upload in uploads]
+    heard = model.enrolled(model.measure(cuts))
+    return [row for rows in heard.rows(cuts) for row in rows]
 
 
 def decoded(upload: BinaryIO, sample_rate: int) -> Floats:
