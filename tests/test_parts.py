@@ -67,3 +67,15 @@ def test_dev_that_knows_its_speakers_is_told_from_one_that_does_not() -> None:
     assert not replace(WHOLE, dev=()).dev_leaky
     assert replace(WHOLE, dev=said("b x", "c y")).dev_leaky
     assert replace(WHOLE, dev=said(" x")).dev_leaky
+
+
+def test_rows_tell_where_a_clip_lies_in_its_corpus_and_not_on_which_machine(tmp_path: Path) -> None:
+    first = Clip(tmp_path / "one" / "a" / "x.wav", "sad", "1", corpus="one")
+    second = Clip(tmp_path / "one" / "b" / "x.wav", "sad", "2", corpus="one")
+    other = Clip(tmp_path / "elsewhere" / "deep" / "y.wav", "sad", "3", corpus="two")
+
+    def files(*clips: Clip) -> list[str]:
+        return [row[0] for row in parts.rows(splits.Split(clips, (), (), leaky=False))[1:]]
+
+    assert files(first, second) == ["a/x.wav", "b/x.wav"]
+    assert files(first, second, other) == ["one/a/x.wav", "one/b/x.wav", "two/y.wav"]

@@ -304,29 +304,3 @@ def test_the_default_is_what_a_careful_user_would_choose() -> None:
     # RAVDESS without its last actors is split by those that are there.
     first = tuple(clip for clip in CLIPS if actor(clip) < 21)
     assert splits.default_split(first, 2) == splits.by_speaker(first, 2)
-
-
-def test_the_audit_counts_what_is_shared() -> None:
-    mine, twin, song, other = (
-        Clip(Path(name), speaker=who)
-        for name, who in (("a", "1"), ("b", "2"), ("c", "1"), ("d", "3"))
-    )
-    digests = {mine.path: b"one", twin.path: b"one", song.path: b"two", other.path: b"three"}
-
-    def audit(train: list[Clip], dev: list[Clip], test: list[Clip]) -> splits.Audit:
-        split = splits.Split(tuple(train), tuple(dev), tuple(test), leaky=False)
-        return splits.audit(split, digests)
-
-    clean = audit([mine], [twin], [other])
-    assert clean == splits.Audit(0, 0, 0) and clean.lines() == ()
-    assert audit([mine], [], [song]) == splits.Audit(speakers=1, files=0, sounds=0)
-    assert audit([other], [mine], [twin]) == splits.Audit(speakers=0, files=0, sounds=1)
-    found = audit([mine], [], [mine, other])
-    assert found == splits.Audit(speakers=1, files=1, sounds=1)
-    assert found.lines() == (
-        "1 speakers on both sides of the split",
-        "1 files on both sides of the split",
-        "1 identical sounds on both sides of the split",
-    )
-    unknown = Clip(Path("d"), speaker="")
-    assert audit([Clip(Path("a"), speaker="")], [], [unknown]).speakers == 0

@@ -89,12 +89,18 @@ def gaps(split: Split) -> tuple[str, ...]:
 def rows(split: Split) -> list[list[str]]:
     """Return split.csv: every clip, its part, and how it is known when it has moved."""
     named = [(name, clip) for name in PARTS for clip in getattr(split, name)]
-    # Relative to what all clips share: the table travels, and need not tell whose machine it was.
-    root = Path(os.path.commonpath([clip.path.parent for _, clip in named]))
-    cells = [
-        [c.path.relative_to(root).as_posix(), c.emotion, c.speaker, name, cache.identity(c.path)]
-        for name, c in named
-    ]
+    # Relative to what a corpus's clips share: the table travels, and tells of no one's machine.
+    folders: dict[str, list[Path]] = {}
+    for _, clip in named:
+        folders.setdefault(clip.corpus, []).append(clip.path.parent)
+    roots = {home: Path(os.path.commonpath(own)) for home, own in folders.items()}
+    alone = len(roots) == 1
+
+    def file(clip: Clip) -> str:
+        own = clip.path.relative_to(roots[clip.corpus])
+        return (own if alone else clip.corpus / own).as_posix()
+
+    cells = [[file(c), c.emotion, c.speaker, name, cache.identity(c.path)] for name, c in named]
     return [["file", "emotion", "speaker", "split", "recording"], *cells]
 
 

@@ -1,10 +1,9 @@
-"""From clips to train, dev and test: random, by speaker, from a table; and the leak audit."""
+"""From clips to train, dev and test: random, by speaker, from a table."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ser_cli.data import corpora, dealing, parts
@@ -47,20 +46,6 @@ class Split:
         everyone = all(clip.speaker for clip in self.train + self.dev)
         shared = {clip.speaker for clip in self.train} & {clip.speaker for clip in self.dev}
         return bool(self.dev) and (not everyone or bool(shared))
-
-
-@dataclass(frozen=True, slots=True)
-class Audit:
-    """What test clips have in common with the clips a model was trained or chosen on."""
-
-    speakers: int
-    files: int
-    sounds: int
-
-    def lines(self) -> tuple[str, ...]:
-        """Describe it, one line per kind; nothing where nothing is shared."""
-        kinds = {"speakers": self.speakers, "files": self.files, "identical sounds": self.sounds}
-        return tuple(f"{n} {kind} on both sides of the split" for kind, n in kinds.items() if n)
 
 
 def by_speaker(clips: Clips, seed: int) -> Split:
@@ -190,25 +175,6 @@ def tunable(clips: Clips) -> Clips:
     """Return the clips that settings may be chosen on."""
     held_out = corpora.held_out(clips)
     return tuple(clip for clip in clips if clip.speaker not in held_out)
-
-
-def audit(split: Split, digests: Mapping[Path, bytes]) -> Audit:
-    """Count test speakers, files and sounds that are also in train or dev.
-
-    Args:
-        split: The parts.
-        digests: Of each clip's features; equal ones are taken for identical sound.
-    """
-    known = split.train + split.dev
-
-    def sounds(clips: Clips) -> set[bytes]:
-        return {digests[clip.path] for clip in clips}
-
-    return Audit(
-        speakers=len({c.speaker for c in known if c.speaker} & {c.speaker for c in split.test}),
-        files=len({c.path for c in known} & {c.path for c in split.test}),
-        sounds=len(sounds(known) & sounds(split.test)),
-    )
 
 
 def speaker_split(clips: Clips, *, dev: Sequence[str], test: Sequence[str]) -> Split:

@@ -67,6 +67,14 @@ def write_csv(path: Path, rows: Iterable[Iterable[object]]) -> None:
     write_text(path, text.getvalue())
 
 
+def read_csv(path: Path) -> list[dict[str, str]]:
+    """Return the rows of a CSV file by the names in its head; none where there is no file."""
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
 def remember(key: str, value: str) -> None:
     """Keep one small fact (a folder the user chose) for later commands on this machine."""
     facts = _facts() | {key: value}

@@ -43,6 +43,11 @@ class Source:
     most_samples: int
     variable: str
 
+    @property
+    def soundprints(self) -> Path:
+        """Fingerprints of the clips in the order of the index; a corpus may have none."""
+        return self.index.with_suffix(".npz")
+
     def digests(self, part: str | None = None) -> dict[str, str]:
         """Return clip name -> SHA-256 of its samples; of one part, or of all."""
         with self.index.open(encoding="utf-8", newline="") as lines:

@@ -6,7 +6,6 @@ and SHA-256. A folder without one is not finished, or is being trained again.
 
 from __future__ import annotations
 
-import csv
 import json
 import shutil
 from collections.abc import Collection, Mapping
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ser_cli import recipes
+from ser_cli.data import store
 from ser_cli.data.store import atomic_write, write_text
 from ser_cli.errors import ArtifactsError
 from ser_cli.model import sklearn_files
@@ -33,6 +33,7 @@ HYPERPARAMETERS = "best_hyperparameters.json"
 HISTORY = "history.csv"
 CURVES = "curves.png"
 SPLIT = "split.csv"
+SOUNDPRINTS = "soundprints.npz"  # of its clips, in their order
 CLASS_COUNTS = "class_counts.png"
 DEV_METRICS = "val_metrics.txt"
 DEV_CONFUSION = "val_confusion_matrix.txt"
@@ -45,7 +46,7 @@ MANIFEST = "manifest.json"
 NEEDED = (ONNX, SCALER, LABELS, MAX_LEN)  # by prediction
 DEV = (DEV_METRICS, DEV_CONFUSION)  # where a dev part was
 # What a manifest covers; a study may continue.
-FILES = (*NEEDED, KERAS, HISTORY, CURVES, SPLIT, CLASS_COUNTS, *DEV)
+FILES = (*NEEDED, KERAS, HISTORY, CURVES, SPLIT, SOUNDPRINTS, CLASS_COUNTS, *DEV)
 OTHERS = (MANIFEST, HYPERPARAMETERS, RESULTS, TRIALS, TRIALS_PLOT, IMPORTANCES_PLOT)
 FORMAT = 1
 
@@ -103,19 +104,17 @@ def data_of(trained: Artifacts) -> tuple[str, ...]:
 
 def read_split(folder: Path) -> dict[str, str]:
     """Return the part (train, dev, test) of every clip, by `data.cache.identity`."""
-    return {row["recording"]: row["split"] for row in _rows(folder / SPLIT)}
+    return {row["recording"]: row["split"] for row in read_clips(folder)}
+
+
+def read_clips(folder: Path) -> list[dict[str, str]]:
+    """Return the rows of split.csv, as `data.parts.rows` made them; none where there is none."""
+    return store.read_csv(folder / SPLIT)
 
 
 def read_history(folder: Path) -> list[dict[str, float]]:
     """Return the epochs of the training; none where the folder has no history."""
-    return [{k: float(v) for k, v in row.items()} for row in _rows(folder / HISTORY)]
-
-
-def _rows(path: Path) -> list[dict[str, str]]:
-    if not path.is_file():
-        return []
-    with path.open(encoding="utf-8", newline="") as stream:
-        return list(csv.DictReader(stream))
+    return [{k: float(v) for k, v in row.items()} for row in store.read_csv(folder / HISTORY)]
 
 
 def default_folder(recipe: str) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -83,18 +83,6 @@ def by_channel(
         )
         for name, inside in groups
     )
-
-
-def learned_from(clips: Sequence[Clip], roles: Mapping[str, str]) -> tuple[str, ...]:
-    """Report how many clips were training data; nothing where none was.
-
-    Args:
-        clips: To be tested on.
-        roles: Part of the split that was trained on, by `data.cache.identity`.
-    """
-    learned = sum(roles.get(cache.identity(clip.path)) in ("train", "dev") for clip in clips)
-    note = f"{learned} of {len(clips)} clips were training data of this model"
-    return (note,) if learned else ()
 
 
 def _notes(clips: Sequence[Clip], left_out: Counter[str]) -> tuple[str, ...]:

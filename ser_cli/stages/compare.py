@@ -11,6 +11,7 @@ import numpy as np
 from ser_cli.data import cache, corpora
 from ser_cli.errors import DataError, UsageError
 from ser_cli.model import artifacts
+from ser_cli.model.heard import Heard
 from ser_cli.model.pipeline import Model
 from ser_cli.report import paired
 
@@ -77,13 +78,8 @@ def _unseen(
     clips: tuple[Clip, ...], both: list[Artifacts]
 ) -> tuple[tuple[Clip, ...], tuple[str, ...]]:
     """Return the clips that neither system has learned from or was chosen on."""
-    roles = [artifacts.read_split(one.folder) for one in both]
-    names = [cache.identity(clip.path) for clip in clips]
-    left = tuple(
-        clip
-        for clip, name in zip(clips, names, strict=True)
-        if not any(role.get(name) in ("train", "dev") for role in roles)
-    )
+    learned = {path for one in both for path in Heard(one.folder).learned(clips)}
+    left = tuple(clip for clip in clips if clip.path not in learned)
     if not left:
         raise DataError(
             "one of the two has learned from every clip", hint="--data with other recordings"

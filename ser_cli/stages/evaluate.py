@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ser_cli.data import cache, corpora
+from ser_cli.data import corpora
 from ser_cli.errors import DataError
 from ser_cli.model import artifacts
+from ser_cli.model.heard import Heard
 from ser_cli.model.pipeline import Model
 from ser_cli.report import results, robustness
-from ser_cli.report.scoring import learned_from, score
+from ser_cli.report.scoring import score
 from ser_cli.workers import CORES
 
 if TYPE_CHECKING:
@@ -50,11 +50,11 @@ def evaluate(job: EvaluateJob, *, progress: Progress | None = None) -> Evaluatio
         DataError: No clip of the data can be scored.
     """
     trained = artifacts.load(artifacts.resolve(job.folder, recipe=job.recipe))
-    roles = artifacts.read_split(trained.folder)
-    if not job.data and "test" not in roles.values():
+    heard = Heard(trained.folder)
+    if not job.data and "test" not in heard.roles.values():
         raise NothingHeldOutError(trained)
     clips = corpora.load(*(job.data or artifacts.data_of(trained)))
-    chosen, audit, leaky = _choose(clips, roles, trained)
+    chosen, audit, leaky = _choose(clips, heard, trained)
     facts, pipeline = trained.manifest, Model(trained).pipeline
     scored = score(chosen, pipeline, progress=progress)
     if job.robustness:
@@ -84,13 +84,12 @@ def published(recipe: str, settings_from: str) -> list[dict[str, Any]]:
 
 
 def _choose(
-    clips: tuple[Clip, ...], roles: Mapping[str, str], trained: Artifacts
+    clips: tuple[Clip, ...], heard: Heard, trained: Artifacts
 ) -> tuple[tuple[Clip, ...], tuple[str, ...], bool]:
     """Return the clips to score, what they share with the training, and whether that leaks."""
-    own = [roles.get(cache.identity(clip.path)) for clip in clips]
-    held_out = tuple(c for c, role in zip(clips, own, strict=True) if role == "test")
+    held_out = tuple(clip for clip in clips if heard.role(clip) == "test")
     if held_out:
         audit = tuple(trained.manifest.get("audit", ()))
         return held_out, audit, bool(audit) or bool(trained.manifest.get("leaky"))
-    found = learned_from(clips, roles)
+    found = heard.lines(clips)
     return clips, found, bool(found)

@@ -11,9 +11,10 @@ from ser_cli.data import corpora
 from ser_cli.data.labels import normalise_label
 from ser_cli.errors import ArtifactsError, UsageError
 from ser_cli.model import artifacts, sklearn_files
+from ser_cli.model.heard import Heard
 from ser_cli.model.network import Network, OnnxNetwork
 from ser_cli.model.pipeline import Pipeline
-from ser_cli.report.scoring import learned_from, score
+from ser_cli.report.scoring import score
 
 if TYPE_CHECKING:
     from ser_cli.jobs.training import EvaluateJob
@@ -44,7 +45,7 @@ def evaluate(job: EvaluateJob, *, progress: Progress | None = None) -> Evaluatio
     clips = corpora.load(*job.data)
     scored = score(clips, pipeline, progress=progress)
     known = artifacts.is_complete(folder)
-    learned = learned_from(clips, artifacts.read_split(folder)) if known else ()
+    learned = Heard(folder).lines(clips) if known else ()
     unknown = () if known else ("it is not known which clips the model was trained on",)
     return replace(
         scored,

@@ -8,12 +8,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from ser_cli.data import parts
+import numpy as np
+
+from ser_cli.data import duplicates, parts
 from ser_cli.data.splits import Split
 from ser_cli.data.store import atomic_write, write_csv, write_text
 from ser_cli.export.onnx import to_onnx
 from ser_cli.model import artifacts
 from ser_cli.report import corpus_figures, figures, metrics, plotting, text
+from ser_cli.sound.soundprint import SOUNDPRINT
 from ser_cli.training.session import Sounds, Trained, Work
 
 DEV_NOTE = "Dev part: it chose epoch and calibration, so these are too high. See: ser evaluate"
@@ -90,7 +93,14 @@ def _write_history(folder: Path, trained: Trained) -> None:
 def _write_clips(folder: Path, sounds: Sounds) -> None:
     counts = dict(zip(("recorded", "learned from"), sounds.found.class_counts(), strict=True))
     plotting.save(corpus_figures.class_counts(counts), folder / artifacts.CLASS_COUNTS)
-    write_csv(folder / artifacts.SPLIT, parts.rows(sounds.found.split))
+    split = sounds.found.split
+    write_csv(folder / artifacts.SPLIT, parts.rows(split))
+    clips = split.train + split.dev + split.test
+    prints = duplicates.prints(clips)
+    nothing = np.zeros((0, SOUNDPRINT.width), np.float32)
+    duplicates.Known.of(prints.get(clip.path, nothing) for clip in clips).write(
+        folder / artifacts.SOUNDPRINTS
+    )
 
 
 def _write_dev(folder: Path, trained: Trained) -> None:

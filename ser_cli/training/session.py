@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from ser_cli import recipes, workers
-from ser_cli.data import cache, splits
+from ser_cli.data import cache
+from ser_cli.data.audit import Audit, audit
 from ser_cli.data.splits import Split
 from ser_cli.data.store import cache_dir
 from ser_cli.export.keras_network import KerasNetwork
@@ -77,7 +78,7 @@ class Sounds:
     """
 
     found: SplitFeatures
-    audit: splits.Audit
+    audit: Audit
     fingerprint: str
 
 
@@ -127,8 +128,7 @@ def load(
         blanks = cache.blanks(work.system.frontend, count, seed=work.seed, jobs=jobs)
         found = replace(found, blanks=blanks)
     digests = found.digests()
-    audit = splits.audit(found.split, digests)
-    return Sounds(found, audit, dataset.fingerprint(found, digests))
+    return Sounds(found, audit(found.split, digests), dataset.fingerprint(found, digests))
 
 
 def checkpoint(sounds: Sounds, work: Work) -> Path:

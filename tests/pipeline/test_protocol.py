@@ -16,7 +16,7 @@ from command import ser, succeed
 from corpus import by_actor, by_table, read_rows
 
 from ser_cli import process, recipes
-from ser_cli.data import splits
+from ser_cli.data.audit import Audit
 from ser_cli.data.corpora import ravdess
 from ser_cli.jobs.training import EvaluateJob
 from ser_cli.process import prepare
@@ -182,7 +182,7 @@ def test_a_fold_chooses_by_all_emotions(home: Path) -> None:
 
 
 def test_a_fold_that_leaks_is_refused(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(splits, "audit", lambda split, features: splits.Audit(1, 0, 0))
+    monkeypatch.setattr(session, "audit", lambda split, digests: Audit(speakers=1))
     data = by_actor(home / "leaking")
     command = ("evaluate", "--protocol", "actors21-24", "--data", data, "--params", "tiny.json")
     done = ser(*command, "--epochs", 1, "--workers", 1, "--seed", 5)

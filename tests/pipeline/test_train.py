@@ -35,6 +35,7 @@ WRITTEN = {
     "history.csv",
     "curves.png",
     "split.csv",
+    "soundprints.npz",
     "class_counts.png",
     "val_metrics.txt",
     "val_confusion_matrix.txt",

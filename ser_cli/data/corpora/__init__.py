@@ -151,6 +151,12 @@ def parse(name: str) -> tuple[Corpus, Mapping[str, str]] | None:
     return None
 
 
+def speaker_of(name: str) -> str:
+    """Return the speaker that a corpus's file name states, qualified as `load` does it."""
+    found = parse(name)
+    return f"{found[0].name}/{found[1]['speaker']}" if found else ""
+
+
 def has_speakers(clips: Sequence[Clip]) -> bool:
     """Tell whether every clip names its speaker, as speaker-independent splits need."""
     return bool(clips) and all(clip.speaker for clip in clips)

@@ -1,0 +1,36 @@
+"""What a corpus's file says about its recordings: `python -m ser_cli.data.indexing NAME FOLDER`.
+
+Writes beside that file the SHA-256 of each clip's samples, by which a copy is verified, and its
+acoustic fingerprint, by which a clip is known under another name or in another codec.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from ser_cli.data import corpora, duplicates
+from ser_cli.data.store import write_csv
+from ser_cli.types import Clip
+
+
+def index(name: str, folder: Path) -> None:
+    """Index a complete copy of a corpus.
+
+    Args:
+        name: Of a corpus that has a source.
+        folder: Where its clips lie, as published.
+    """
+    source = corpora.get(name).source
+    assert source, f"{name} has no source"
+    paths = dict(sorted(source.paths(folder).items()))
+    write_csv(
+        source.index,
+        [["name", "sha256"], *([clip, source.digest(path)] for clip, path in paths.items())],
+    )
+    prints = duplicates.prints([Clip(path) for path in paths.values()])
+    duplicates.Known.of(prints[path] for path in paths.values()).write(source.soundprints)
+
+
+if __name__ == "__main__":
+    index(sys.argv[1], Path(sys.argv[2]))

@@ -1,0 +1,77 @@
+"""What a trained folder has learned from, and which clips are among it whatever they are called."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ser_cli.data import cache, duplicates
+from ser_cli.data.duplicates import Finder, Known
+from ser_cli.model import artifacts
+
+if TYPE_CHECKING:
+    from ser_cli.types import Clip, Floats
+
+LEARNED = ("train", "dev")
+
+
+class Heard:
+    """The recordings of a folder's split: by their names or contents, and by their sound."""
+
+    def __init__(self, folder: Path) -> None:
+        """Read the split of a trained folder; one without a split has heard nothing."""
+        self._rows = artifacts.read_clips(folder)
+        self._file = folder / artifacts.SOUNDPRINTS
+        self.roles = {row["recording"]: row["split"] for row in self._rows}
+
+    def role(self, clip: Clip) -> str | None:
+        """Return the part of the split that holds exactly this clip, if any."""
+        return self.roles.get(cache.identity(clip.path))
+
+    def learned(self, clips: Sequence[Clip]) -> dict[Path, str]:
+        """Return the clips that were learned from, and what each is: "", or a copy of what.
+
+        A copy is another codec's, another level's, or a part of the recording.
+        """
+        found = {clip.path: "" for clip in clips if self.role(clip) in LEARNED}
+        others = [clip for clip in clips if clip.path not in found]
+        if not others or not self.roles:
+            return found
+        prints = duplicates.prints(others)
+        by_sound = duplicates.recognised(prints)
+        for path, print_ in prints.items():
+            name = by_sound.get(path, "")
+            if self.roles.get(name) in LEARNED:
+                found[path] = name
+            elif original := self._original(print_):
+                found[path] = original
+        return found
+
+    def lines(self, clips: Sequence[Clip]) -> tuple[str, ...]:
+        """Report how many clips were learned from; nothing where none was."""
+        found = self.learned(clips)
+        copies = {path: original for path, original in found.items() if original}
+        lines = []
+        if same := len(found) - len(copies):
+            lines.append(f"{same} of {len(clips)} clips were training data of this model")
+        if copies:
+            path, original = next(iter(copies.items()))
+            lines.append(
+                f"{len(copies)} of {len(clips)} clips are copies or parts of its training data, as "
+                f"{path.name} of {original}"
+            )
+        return tuple(lines)
+
+    def _original(self, print_: Floats) -> str | None:
+        finder = self._finder
+        place = finder.match(print_) if finder else None
+        if place is None or self._rows[place]["split"] not in LEARNED:
+            return None
+        return self._rows[place]["file"]
+
+    @cached_property
+    def _finder(self) -> Finder | None:
+        # Folders of before have no fingerprints.
+        return Finder(Known.read(self._file)) if self._file.is_file() else None
