@@ -177,7 +177,7 @@ def test_any_corpus_that_has_a_source_is_fetched_by_its_name(zenodo: Site, tmp_p
             download(job)
         assert raised.value.hint
     done = ser("download", "table")
-    assert done.code == 2 and "'table' is not one of 'ravdess'" in done.err
+    assert done.code == 2 and "'table' is not one of 'ased', 'nemo', 'ravdess'" in done.err
     assert zenodo.asked == []
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+from command import succeed, tone
 
-from ser_cli.data import corpora, naming
+from ser_cli.data import corpora, indexing, naming
+from ser_cli.data.duplicates import Known
 from ser_cli.data.labels import EMOTIONS
 from ser_cli.errors import DataError
 
@@ -141,3 +146,46 @@ def test_two_speakers_who_say_one_name_are_two_clips(tmp_path: Path) -> None:
         touch(tmp_path / who / "a01.wav")
     clips = corpora.load(str(tmp_path))
     assert {clip.speaker for clip in clips} == {"savee/DC", "savee/JE"}
+
+
+@pytest.mark.parametrize(("name", "clips", "speakers"), [("nemo", 4_481, 9), ("ased", 2_474, 70)])
+def test_a_corpus_with_an_index_can_be_fetched(name: str, clips: int, speakers: int) -> None:
+    corpus = corpora.get(name)
+    assert corpus.source
+    digests = corpus.source.digests()
+    assert len(digests) == clips and all(len(digest) == 64 for digest in digests.values())
+    facts = [corpus.parse(stem) for stem in digests]
+    assert len({found["speaker"] for found in facts if found}) == speakers and all(facts)
+    (archive,) = corpus.source.archives.values()
+    owner, commit = archive.url.removesuffix(".zip").split("/archive/")
+    assert owner.startswith("https://github.com/") and len(commit) == 40
+    assert archive.name == f"{owner.rpartition('/')[2]}-{commit}.zip"
+
+
+def test_a_repository_is_fetched_verified_and_found_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From an archive as such hosts make it: all below one folder, with other files among it."""
+    for number, stem in enumerate(("EB0_anger_1", "EB0_fear_1", "MP0_neutral_2")):
+        tone(tmp_path / "repository" / "samples" / f"{stem}.wav", 300 + 50 * number, seed=number)
+    (tmp_path / "repository" / "data.tsv").write_text("file\n", encoding="utf-8")
+    shutil.make_archive(str(tmp_path / "nEMO-66de"), "zip", tmp_path, "repository")
+    module = import_module("ser_cli.data.corpora.nemo")
+    source = replace(module.CORPUS.source, index=tmp_path / "index.csv")
+    monkeypatch.setattr(module, "CORPUS", replace(module.CORPUS, source=source))
+    indexing.index("nemo", tmp_path / "repository", sounds=True)
+    assert list(source.digests()) == ["EB0_anger_1", "EB0_fear_1", "MP0_neutral_2"]
+    assert len(Known.read(source.soundprints).starts) == 4
+
+    monkeypatch.delenv(naming.VARIABLE, raising=False)
+    done = succeed("download", "nemo", "--from", tmp_path / "nEMO-66de.zip")
+    assert "3 clips verified; nemo is ready" in done.out and "CC BY-NC-SA 4.0" in done.err
+    found = corpora.load("nemo")
+    assert [clip.speaker for clip in found] == ["nemo/EB0", "nemo/EB0", "nemo/MP0"]
+    # The folder that the environment names comes first.
+    monkeypatch.setenv(naming.VARIABLE, str(tmp_path / "corpora"))
+    done = succeed("download", "nemo", "--from", tmp_path / "nEMO-66de.zip")
+    assert str(tmp_path / "corpora" / "nemo") in done.out and "is ready" in done.out
+    tone(tmp_path / "corpora" / "nemo" / "EB0_fear_1.wav", 999, seed=9)
+    done = succeed("download", "nemo", "--from", tmp_path / "nEMO-66de.zip")
+    assert "3 clips verified" in done.out

@@ -13,6 +13,7 @@ from ser_cli.jobs.clips import DownloadJob, DownloadUsualJob
     DownloadJob,
     "ser download ravdess",
     "ser download ravdess --dest data --subset speech",
+    "ser download nemo",
     "ser download ravdess --from http://mirror.example/ravdess",
 )
 def download(job: DownloadJob) -> None:

@@ -1,7 +1,7 @@
-"""What a corpus's file says about its recordings: `python -m ser_cli.data.indexing NAME FOLDER`.
+"""The index of a corpus: `python -m ser_cli.data.indexing NAME FOLDER [--sounds]`.
 
-Writes beside that file the SHA-256 of each clip's samples, by which a copy is verified, and its
-acoustic fingerprint, by which a clip is known under another name or in another codec.
+Writes beside the corpus's file the SHA-256 of each clip's samples, by which a copy is verified;
+with --sounds also its acoustic fingerprint, by which a clip is known whatever it is called.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from ser_cli.data.store import write_csv
 from ser_cli.types import Clip
 
 
-def index(name: str, folder: Path) -> None:
+def index(name: str, folder: Path, *, sounds: bool) -> None:
     """Index a complete copy of a corpus.
 
     Args:
         name: Of a corpus that has a source.
         folder: Where its clips lie, as published.
+        sounds: Whether to write the fingerprints.
     """
     source = corpora.get(name).source
     assert source, f"{name} has no source"
@@ -28,9 +29,10 @@ def index(name: str, folder: Path) -> None:
         source.index,
         [["name", "sha256"], *([clip, source.digest(path)] for clip, path in paths.items())],
     )
-    prints = duplicates.prints([Clip(path) for path in paths.values()])
-    duplicates.Known.of(prints[path] for path in paths.values()).write(source.soundprints)
+    if sounds:
+        prints = duplicates.prints([Clip(path) for path in paths.values()])
+        duplicates.Known.of(prints[path] for path in paths.values()).write(source.soundprints)
 
 
 if __name__ == "__main__":
-    index(sys.argv[1], Path(sys.argv[2]))
+    index(sys.argv[1], Path(sys.argv[2]), sounds="--sounds" in sys.argv)

@@ -10,7 +10,7 @@ from pathlib import Path
 from ser_cli.data.corpora import Corpus
 from ser_cli.data.labels import normalise_label
 from ser_cli.data.store import remembered
-from ser_cli.data.verification import Source
+from ser_cli.data.verification import Archive, Source
 from ser_cli.errors import DataError
 from ser_cli.sound.files import audio_files
 from ser_cli.types import Clip
@@ -18,6 +18,8 @@ from ser_cli.types import Clip
 Facts = Mapping[str, str]
 ReadPath = Callable[[Path], Facts | None]
 
+WHOLE = "clips"  # the one part of a corpus that is published in one
+MOST_SAMPLES = 60 * 48_000  # of a clip; none lasts a quarter of this
 VARIABLE = "SER_CORPORA_DIR"  # holds one folder a corpus, by the corpus's name
 ENOUGH = 0.9  # share of a folder's sound files with a corpus's names; published copies hold strays
 
@@ -68,6 +70,36 @@ def corpus(
         citation=citation,
         source=source,
         is_fair=is_fair,
+    )
+
+
+def on_github(
+    name: str, parse: Callable[[str], Facts | None], *, repository: str, commit: str
+) -> Source:
+    """Return where a corpus can be fetched from that is published as a repository.
+
+    Its index lies beside the corpora's files. The archive is made when it is asked for, so that
+    neither its size nor its digest is known before; the index decides.
+
+    Args:
+        name: Of the corpus.
+        parse: Reads the names of its clips, and no others.
+        repository: owner/name.
+        commit: All 40 digits.
+    """
+    index = Path(__file__).parent / "corpora" / f"{name}_index.csv"
+    archive = Archive(
+        f"{repository.partition('/')[2]}-{commit}.zip",
+        f"https://github.com/{repository}/archive/{commit}.zip",
+    )
+    return Source(
+        archives={WHOLE: archive},
+        index=index,
+        part=lambda clip: WHOLE if parse(clip) else None,
+        home=lambda clip: "",
+        most_samples=MOST_SAMPLES,
+        variable=VARIABLE,
+        within=name,
     )
 
 

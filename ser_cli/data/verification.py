@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -34,6 +35,7 @@ class Source:
         home: Clip name -> the folder it is put into, below the corpus's own.
         most_samples: A file whose header claims more is not decoded.
         variable: Environment variable that may name a copy.
+        within: Folder of it in the one that the variable names; "" where it names the copy itself.
     """
 
     archives: Mapping[str, Archive]
@@ -42,11 +44,17 @@ class Source:
     home: Callable[[str], str]
     most_samples: int
     variable: str
+    within: str = ""
 
     @property
     def soundprints(self) -> Path:
         """Fingerprints of the clips in the order of the index; a corpus may have none."""
         return self.index.with_suffix(".npz")
+
+    def named(self) -> Path | None:
+        """Return the folder that the environment names, if it does."""
+        value = os.environ.get(self.variable)
+        return Path(value) / self.within if value else None
 
     def digests(self, part: str | None = None) -> dict[str, str]:
         """Return clip name -> SHA-256 of its samples; of one part, or of all."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -117,8 +116,8 @@ def _folder(task: _Task, dest: Path | None) -> Path:
         return dest.resolve()
     if task.given is not None and _is_copy(task):
         return Path(task.given).resolve()
-    if named := os.environ.get(task.source.variable):
-        return Path(named).resolve()
+    if named := task.source.named():
+        return named.resolve()
     own = (cache_dir() / task.name).resolve()
     # What was used in place and is not whole any more is the user's: it is not filled up.
     before = Path(remembered(task.name) or own)

@@ -29,6 +29,12 @@ CORPUS = naming.corpus(
     lambda path: parse(path.stem),
     parse=parse,
     is_fair=lambda clip: clip.facts["statement"] in FAIR,
+    source=naming.on_github(
+        "ased",
+        parse,
+        repository="Ethio2021/ASED_V1",
+        commit="30fee0345cbd37e12dd725fbe69f90522cffb046",
+    ),
     licence="not stated by its publisher; its paper says that it is freely available",
     citation=(
         "Retta EA, Almekhlafi E, Sutcliffe R, Mhamed M, Ali H, Feng J (2022) A New Amharic Speech "

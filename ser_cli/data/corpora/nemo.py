@@ -25,6 +25,9 @@ CORPUS = naming.corpus(
     "nEMO, Polish, 9 actors, 6 emotions",
     lambda path: parse(path.stem),
     parse=parse,
+    source=naming.on_github(
+        "nemo", parse, repository="amu-cai/nEMO", commit="66de9999a8f2f605eb5f64841790aa5cb0877782"
+    ),
     licence="CC BY-NC-SA 4.0 (non-commercial, name the source, share alike)",
     citation=(
         "Christop I (2024) nEMO: Dataset of Emotional Speech in Polish. LREC-COLING 2024. "
