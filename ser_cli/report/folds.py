@@ -6,11 +6,12 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ser_cli.data import protocols
+from ser_cli.model.calibration import calibrate, fit_temperature
 from ser_cli.report import metrics
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ class FoldResults:
         histories: One entry per epoch, of each fold.
         epochs: Kept epoch of each fold.
         seconds: Training time of all folds.
-        temperature: Of the calibration, mean over the folds.
+        temperature: That calibrates the dev clips of all folds together, each heard by a network
+            that has not learned from it; for a model that learns from all clips.
         audit: What test clips share with train and dev, one line per finding.
         enrolled: (draws, N, C) with each speaker enrolled, NaN for clips that were enrolled; None
             where the system cannot.
@@ -92,7 +94,7 @@ def pooled(files: Sequence[Path], clips: Mapping[str, Clip]) -> FoldResults:
         histories=tuple(tuple(json.loads(str(fold["history"]))) for fold in folds),
         epochs=tuple(int(fold["best_epoch"]) for fold in folds),
         seconds=sum(float(fold["seconds"]) for fold in folds),
-        temperature=float(np.mean([fold["temperature"] for fold in folds])),
+        temperature=_temperature(folds),
         audit=tuple(
             f"fold {number}: {line}"
             for number, fold in enumerate(folds, start=1)
@@ -104,3 +106,9 @@ def pooled(files: Sequence[Path], clips: Mapping[str, Clip]) -> FoldResults:
             else None
         ),
     )
+
+
+def _temperature(folds: Sequence[Mapping[str, Any]]) -> float:
+    outputs = [calibrate(fold["dev"], 1 / float(fold["temperature"])) for fold in folds]
+    truth = np.concatenate([fold["dev_truth"] for fold in folds])
+    return fit_temperature(np.concatenate(outputs), truth)

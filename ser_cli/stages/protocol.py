@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from ser_cli.types import Clip, Progress
 
 
+OUTCOME = 2  # what is kept of a fold; raised when that changes
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """A recipe under a protocol: what decides its outcome, and its folds.
@@ -65,7 +68,7 @@ class Run:
         # An incomplete copy of the corpus must not answer for a whole one.
         digest = hashlib.sha256(names.encode()).hexdigest()[:16]
         settings = sorted(self.work.settings.flat().items())
-        named = (system.name, self.work.fingerprint(), self.work.seed, settings, digest)
+        named = (OUTCOME, system.name, self.work.fingerprint(), self.work.seed, settings, digest)
         key = json.dumps([*named, *self.selection.describe()])
         name = hashlib.sha256(key.encode()).hexdigest()[:16]
         return cache_dir() / "protocols" / f"{self.protocol}-{system.name}-{name}"
@@ -183,6 +186,9 @@ def score(run: Run, *, command: str = "", table: Path = results.TABLE) -> Evalua
         settings={
             **work.settings.flat(), "settings_from": origin, "temperature": tested.temperature
         },
+        notes=(
+            f"calibration over the dev clips of all folds: temperature {tested.temperature:.3g}",
+        ),
     )  # fmt: skip
 
 
@@ -241,6 +247,8 @@ def _train_fold(run: Run, threads: int, progress: Progress | None, number: int) 
         "history": np.array(json.dumps(trained.fit.history)),
         "best_epoch": trained.fit.best_epoch,
         "temperature": trained.pipeline.temperature,
+        "dev": trained.on_dev,
+        "dev_truth": trained.data.dev.y,
         "seconds": trained.fit.seconds,
         "audit": np.array(sounds.audit.lines(), dtype=str),
     }
