@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -63,6 +64,7 @@ def test_a_matrix_is_trained_printed_drawn_and_kept(
         assert cell["uar"] > 0.6  # the same tones
         assert cell["uar_own_statistics"] is None  # the recipe is not trained for it
     left_out = [cell["uar"] for (learned, _), cell in cells.items() if len(learned) == 2]
+    assert 0.25 <= record["temperature"] <= 10
     assert record["mean_uar"] == pytest.approx(np.mean(left_out))
     assert (tmp_path / "pictures" / "matrix.png").read_bytes().startswith(b"\x89PNG")
     rows = read_rows(Path("artifacts") / "results.csv")
@@ -73,6 +75,7 @@ def test_a_matrix_is_trained_printed_drawn_and_kept(
     shown = succeed(*asked)  # kept: nothing is trained again
     assert "all others" in shown.out and "learned from" in shown.out
     assert "mean over the corpora left out" in shown.err
+    assert "calibration over the corpora left out: temperature" in shown.err
 
 
 def test_what_a_matrix_does_not_take(home: Path) -> None:
@@ -99,6 +102,29 @@ def test_probabilities_are_of_the_groups_asked() -> None:
     said = np.array([[0.2, 0.1, 0.3, 0.4], [0.0, 0.0, 0.0, 1.0]], np.float32)
     found = stage._by_group(said, ("calm", "neutral", "happy", "fearful"), ("happy", "neutral"))
     np.testing.assert_allclose(found, np.array([[0.5, 0.5], [0, 0]]), atol=1e-6)
+
+
+def test_how_sure_an_answer_is_is_learned_from_the_other_corpora() -> None:
+    def answers(home: str, groups: tuple[str, ...], right: float) -> stage._Answers:
+        """Answers that are always sure (.97), and right so often."""
+        rng = np.random.default_rng(len(home))
+        truth = rng.integers(0, len(groups), 400)
+        said = np.where(rng.random(400) < right, truth, (truth + 1) % len(groups))
+        shares = np.where(said[:, None] == np.arange(len(groups)), 0.97, 0.03 / (len(groups) - 1))
+        run = SimpleNamespace(trained_on=("x", "y"))
+        speakers = ("s",) * 400
+        return stage._Answers(run, home, groups, truth, speakers, {"raw": shares})  # type: ignore
+
+    three, two = ("a", "b", "c"), ("a", "b")
+    everything = [answers("p", three, 0.6), answers("pq", two, 0.7), answers("pqr", three, 0.9)]
+    cell = stage._cell(everything[2], everything)
+    # As sure as the other that has three groups was right (.6), whatever it was itself.
+    assert cell.raw.ece == pytest.approx(0.9 - 0.6, abs=0.05) and cell.own is None
+    alone = stage._cell(everything[2], everything[2:])
+    assert alone.raw.ece == pytest.approx(0.97 - 0.9, abs=0.04)
+    together = stage._temperature(everything, "raw")
+    assert together > stage._temperature(everything[2:], "raw") > 1
+    assert stage._temperature(everything, "own") == 1
 
 
 def test_some_clips_are_no_fair_test() -> None:

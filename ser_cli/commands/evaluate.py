@@ -106,6 +106,9 @@ def _matrix(job: EvaluateJob) -> None:
         if means := found.means():
             own = "" if means[1] is None else f", {console.percent(means[1])} own"
             console.say(f"mean over the corpora left out: {console.percent(means[0])} raw{own}")
+            console.say(
+                f"calibration over the corpora left out: temperature {found.temperature:.3g}"
+            )
     picture = (job.out or Path("artifacts") / job.recipe / "report") / "matrix.png"
     plotting.save(transfer.figure(found), picture)
     console.say(f"written: {picture}")

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 ALL_OTHERS = "all others"
 
 
+def row(trained_on: Sequence[str]) -> str:
+    """Name what was learned from."""
+    return ALL_OTHERS if len(trained_on) > 1 else trained_on[0]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Cell:
     """A training, and one corpus that it is tested on.
@@ -40,14 +45,20 @@ class Cell:
     @property
     def row(self) -> str:
         """Name what was learned from, as it stands in the matrix."""
-        return ALL_OTHERS if len(self.trained_on) > 1 else self.trained_on[0]
+        return row(self.trained_on)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Matrix:
-    """All cells that were trained and tested."""
+    """All cells that were trained and tested.
+
+    Attributes:
+        cells: All of them.
+        temperature: That calibrates the answers to all corpora that were left out; None without.
+    """
 
     cells: tuple[Cell, ...]
+    temperature: float | None = None
 
     @property
     def rows(self) -> tuple[str, ...]:
@@ -92,6 +103,7 @@ def as_record(matrix: Matrix) -> dict[str, Any]:
             }
             for cell in matrix.cells
         ],
+        "temperature": matrix.temperature,
         "mean_uar": means[0] if means else None,
         "mean_uar_own_statistics": means[1] if means else None,
     }

@@ -2,7 +2,8 @@
 
 Labels differ from corpus to corpus, so what is asked is one of four groups of emotions. Corpora
 differ as rooms and voices do, so each is scored twice: as it comes, and against its own unlabelled
-statistics, where the recipe was trained for that.
+statistics, where the recipe was trained for that. How sure an answer is, is learned from the other
+corpora that were left out: that holds for recordings of a kind that no training has heard.
 """
 
 from __future__ import annotations
@@ -22,11 +23,14 @@ from ser_cli.data import cache, corpora, labels
 from ser_cli.data.splits import Split
 from ser_cli.data.store import atomic_write, cache_dir
 from ser_cli.errors import UsageError
+from ser_cli.model.calibration import calibrate, fit_temperature
 from ser_cli.model.enrolment import adapted, measured
-from ser_cli.report import metrics, results
+from ser_cli.report import metrics, results, transfer
 from ser_cli.report.transfer import Cell, Matrix
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from ser_cli.jobs.training import EvaluateJob
     from ser_cli.report.metrics import Report
     from ser_cli.training.session import Work
@@ -35,6 +39,7 @@ if TYPE_CHECKING:
 
 PROTOCOL = "loco"  # leave one corpus out
 OWN = "own statistics"
+KINDS = ("raw", "own")  # as the clips come, and against their corpus's own statistics
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +103,12 @@ def evaluate(
     for done, _ in enumerate(ended, start=1):
         if progress:
             progress(len(runs) - len(todo) + done, len(runs), "trainings")
-    matrix = Matrix(tuple(cell for run in runs for cell in _cells(run)))
+    everything = [one for run in runs for one in _answers(run)]
+    left_out = [one for one in everything if one.row == transfer.ALL_OTHERS]
+    matrix = Matrix(
+        tuple(_cell(one, everything) for one in everything),
+        temperature=_temperature(left_out, "raw") if left_out else None,
+    )
     rows = [_rows(cell, runs[0].work, command) for cell in matrix.of_all_others()]
     if rows:
         results.add(table, [row for pair in rows for row in pair])
@@ -158,37 +168,83 @@ def _train(runs: Sequence[Run], number: int) -> None:
     session.checkpoint(sounds, run.work).unlink(missing_ok=True)
 
 
-def _cells(run: Run) -> list[Cell]:
+@dataclass(frozen=True, slots=True)
+class _Answers:
+    """What a training said of one corpus: of its n clips that are of a group that both have.
+
+    Attributes:
+        run: The training.
+        home: The corpus.
+        groups: Asked for.
+        truth: (n,) index into groups.
+        speakers: Of each clip.
+        said: "raw", "own" -> probabilities (n, groups), not calibrated.
+    """
+
+    run: Run
+    home: str
+    groups: tuple[str, ...]
+    truth: NDArray[np.int64]
+    speakers: tuple[str, ...]
+    said: dict[str, Floats]
+
+    @property
+    def row(self) -> str:
+        """Name what was learned from, as it stands in the matrix."""
+        return transfer.row(self.run.trained_on)
+
+
+def _answers(run: Run) -> list[_Answers]:
     with np.load(run.file, allow_pickle=False) as kept:
         outcome = dict(kept)
+    return [_of(run, home, clips, outcome) for home, clips in run.tests]
+
+
+def _of(run: Run, home: str, clips: tuple[Clip, ...], outcome: dict[str, Any]) -> _Answers:
     classes = tuple(str(name) for name in outcome["classes"])
-    return [_cell(run, home, clips, classes, outcome) for home, clips in run.tests]
-
-
-def _cell(
-    run: Run, home: str, clips: tuple[Clip, ...], classes: tuple[str, ...], outcome: dict[str, Any]
-) -> Cell:
-    """Score one corpus on the groups of emotions that it and the training have."""
     of = {str(clip.path): clip for clip in clips}
     tested = [of[str(name)] for name in outcome[f"{home}/names"]]
     learned = {labels.GROUPS.get(name, "") for name in classes} - {""}
     group = [labels.GROUPS.get(c.emotion, "") if corpora.is_fair(c) else "" for c in tested]
     groups = tuple(sorted(learned.intersection(group)))
     inside = [place for place, name in enumerate(group) if name in groups]
+    kinds = [kind for kind in KINDS if f"{home}/{kind}" in outcome]
+    return _Answers(
+        run,
+        home,
+        groups,
+        truth=np.array([groups.index(group[place]) for place in inside], np.int64),
+        speakers=tuple(tested[place].speaker for place in inside),
+        said={
+            kind: _by_group(outcome[f"{home}/{kind}"][inside], classes, groups) for kind in kinds
+        },
+    )
 
-    def scored(kind: str) -> Report | None:
-        if f"{home}/{kind}" not in outcome:
-            return None
-        return metrics.score(
-            np.array([groups.index(group[place]) for place in inside], np.int64),
-            _by_group(outcome[f"{home}/{kind}"][inside], classes, groups),
-            labels=groups,
-            speakers=[tested[place].speaker for place in inside],
+
+def _temperature(answers: Sequence[_Answers], kind: str) -> float:
+    """Return what calibrates these answers together; 1 where there are none."""
+    known = [one for one in answers if kind in one.said]
+    if not known:
+        return 1.0
+    most = max(len(one.groups) for one in known)
+    padded = [np.pad(one.said[kind], ((0, 0), (0, most - len(one.groups)))) for one in known]
+    return fit_temperature(np.concatenate(padded), np.concatenate([one.truth for one in known]))
+
+
+def _cell(asked: _Answers, everything: Sequence[_Answers]) -> Cell:
+    """Score one corpus, calibrated on all others that the same way of training was tested on."""
+    others = [one for one in everything if one.row == asked.row and one.home != asked.home]
+    scored = {
+        kind: metrics.score(
+            asked.truth,
+            calibrate(said, _temperature(others, kind)),
+            labels=asked.groups,
+            speakers=asked.speakers,
         )
-
-    raw = scored("raw")
-    assert raw
-    return Cell(run.trained_on, home, groups, raw=raw, own=scored("own"))
+        for kind, said in asked.said.items()
+    }
+    trained_on = asked.run.trained_on
+    return Cell(trained_on, asked.home, asked.groups, raw=scored["raw"], own=scored.get("own"))
 
 
 def _by_group(probabilities: Floats, classes: Sequence[str], groups: Sequence[str]) -> Floats:
