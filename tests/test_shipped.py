@@ -63,6 +63,8 @@ NOT_SPEECH = {
     "brown noise": lambda: hiss(tilt=1.0),
     "hum of 50 Hz": lambda: tones(50, 100, 150, 200, 250),
     "hum of 60 Hz": lambda: tones(60, 120, 180, 240),
+    "a beep": lambda: tones(1000),
+    "a low beep": lambda: tones(440),
     "a chord": lambda: tones(220, 277, 330),
     "a melody": melody,
 }

@@ -362,3 +362,39 @@ def test_the_last_epoch_may_be_kept_whatever_dev_says(monkeypatch: pytest.Monkey
     assert (len(done.history), done.best_epoch) == (4, 4)
     _, without = fit(epochs=4)
     assert same(kept, without)
+
+
+def test_the_members_of_a_committee_learn_each_by_itself() -> None:
+    import keras
+
+    trainer.prepare(0, 1)
+    inputs = keras.Input((1, 20))
+    flat = keras.layers.Flatten()(inputs)
+    outputs = [keras.layers.Dense(3, activation="softmax")(flat) for _ in range(3)]
+    bare = keras.Model(inputs, keras.layers.Average()(outputs))
+    model = trainer.compiled(bare, replace(SETTINGS, learning_rate=0.01))
+    learner = trainer._learner(model)
+    assert isinstance(learner, trainer._Committee) and learner.optimizer is model.optimizer
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((64, 1, 20)).astype(np.float32)
+    y = (x[:, 0, 0] > 0).astype(np.int64) + (x[:, 0, 1] > 0.5)
+    weights = rng.uniform(0.5, 1.5, 64).astype(np.float32)
+    members = [keras.Model(inputs, output) for output in outputs]
+
+    def losses() -> list[float]:
+        said = [member.predict_on_batch(x)[np.arange(64), y] for member in members]
+        return [float((-np.log(share) * weights).mean()) for share in said]
+
+    before = losses()
+    told = learner.train_on_batch(x, y, sample_weight=weights)
+    assert told == pytest.approx(np.mean(before), rel=1e-4)
+    for _ in range(150):
+        learner.train_on_batch(x, y, sample_weight=weights)
+    assert max(losses()) < 0.5 * min(before)  # all of them, and not only together
+    mean = np.mean([member.predict_on_batch(x) for member in members], axis=0)
+    np.testing.assert_allclose(model.predict_on_batch(x), mean, atol=1e-6)
+
+
+def test_a_network_that_averages_nothing_learns_as_it_is() -> None:
+    model = trainer.compiled(network(), SETTINGS)
+    assert trainer._learner(model) is model

@@ -26,7 +26,8 @@ def nothing(number: int, rng: Generator, *, sample_rate: int) -> Floats:
     at = np.arange(n_samples) / sample_rate
     kinds = (_noise, _hum, _tones, _music, _bursts)
     sound = kinds[number % len(kinds)](at, rng)
-    sound += 10 ** rng.uniform(-5, -1.5) * rng.standard_normal(n_samples)
+    if rng.random() < 0.7:
+        sound += 10 ** rng.uniform(-5, -1.5) * rng.standard_normal(n_samples)
     loudest = float(np.abs(sound).max()) or 1.0
     made: Floats = (sound / loudest * 10 ** rng.uniform(-3, -0.05)).astype(np.float32)
     return made

@@ -67,11 +67,11 @@ def fit(
         on_epoch: Told each finished epoch; what it raises ends the training.
     """
     state, has_dev = _State(model, checkpoint, settings.keep), len(data.dev.y) > 0
-    lesson = _Lesson(data.train, settings, seed)
+    lesson, learner = _Lesson(data.train, settings, seed), _learner(model)
     while not _finished(state.history, settings, has_dev=has_dev):
         rate = learning_rate(settings, state.history)
         epoch = len(state.history) + 1
-        row = _train_epoch(model, lesson, epoch=epoch, rate=rate)
+        row = _train_epoch(learner, lesson, epoch=epoch, rate=rate)
         if has_dev:
             row |= _dev_scores(model, data)
         state.add(row)
@@ -143,7 +143,33 @@ class _Lesson:
         return mask(x, rng, frames=settings.mask_frames, columns=settings.mask_columns)
 
 
-def _train_epoch(model: keras.Model, lesson: _Lesson, *, epoch: int, rate: float) -> Epoch:
+class _Committee:
+    """A network that averages its members' outputs, each of which learns by itself.
+
+    Trained by their average, they would lean on each other.
+    """
+
+    def __init__(self, model: keras.Model) -> None:
+        outputs = model.layers[-1].input
+        self.optimizer, self._size = model.optimizer, len(outputs)
+        self._members = keras.Model(model.inputs, outputs)
+        self._members.compile(optimizer=model.optimizer, loss=[model.loss] * self._size)
+
+    def train_on_batch(self, x: Floats, y: NDArray[Any], sample_weight: Floats) -> float:
+        """Take a step, and return the members' mean loss."""
+        losses = self._members.train_on_batch(
+            x, [y] * self._size, sample_weight=[sample_weight] * self._size
+        )
+        return float(np.ravel(losses)[0]) / self._size
+
+
+def _learner(model: keras.Model) -> keras.Model | _Committee:
+    return _Committee(model) if isinstance(model.layers[-1], keras.layers.Average) else model
+
+
+def _train_epoch(
+    model: keras.Model | _Committee, lesson: _Lesson, *, epoch: int, rate: float
+) -> Epoch:
     rng = np.random.default_rng([lesson.seed, epoch])
     model.optimizer.learning_rate = rate
     order, size, total = rng.permutation(len(lesson.train.y)), lesson.settings.batch_size, 0.0
