@@ -20,7 +20,7 @@ from ser_cli.errors import ArtifactsError
 from ser_cli.model import artifacts
 from ser_cli.model.heard import Heard
 from ser_cli.sound import audio
-from ser_cli.sound.soundprint import HOP, SAMPLE_RATE, soundprint
+from ser_cli.sound.soundprint import BACK, HOP, SAMPLE_RATE, soundprint
 from ser_cli.types import Clip
 
 CLIPS = sorted((Path(__file__).parent / "clips").glob("*.flac"))
@@ -103,6 +103,64 @@ def test_fingerprints_are_read_as_they_were_written(tmp_path: Path) -> None:
         Known.read(tmp_path / "prints.npz")
 
 
+@pytest.mark.parametrize(
+    "wave",
+    [
+        np.full(3 * SAMPLE_RATE, -1 / 32768),
+        np.sin(2 * np.pi * 1000 * np.arange(3 * SAMPLE_RATE) / SAMPLE_RATE),
+        np.where(np.arange(3 * SAMPLE_RATE) % 32 < 16, 0.5, -0.5),
+    ],
+    ids=["an offset", "a tone", "a square wave"],
+)
+def test_what_is_steady_tells_nothing(wave: np.ndarray) -> None:
+    assert soundprint(wave.astype(np.float32))[BACK:-BACK, 2].sum() == 0
+
+
+def test_a_long_recording_is_known_to_its_end() -> None:
+    rng = np.random.default_rng(0)
+    long = np.column_stack([rng.integers(0, 2**16, (70_000, 2)), np.ones(70_000)])
+    find = Finder(Known.of([long.astype(np.float32)])).match
+    assert find(long[-800:].astype(np.float32)) == 0
+
+
+def test_the_first_of_two_that_are_equal_is_named_and_only_the_chosen_are_asked() -> None:
+    print_ = soundprint(WAVES[0])
+    known = Known.of([soundprint(WAVES[1]), print_, print_])
+    assert Finder(known).match(print_) == 1
+    assert Finder(known.only([True, False, True])).match(print_) == 2
+    assert Finder(known.only([True, False, False])).match(print_) is None
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"bits": np.zeros(3, np.uint32), "at": np.zeros(3, np.uint32)},
+        {"starts": np.array([0, 9])},
+        {"starts": np.array([0, 3, 2, 3])},
+        {"starts": np.array([], np.int64)},
+        {"starts": np.array([0.0, 3.0])},
+        {"bits": np.zeros((3, 1), np.uint32)},
+        {"bits": np.array(["a", "b", "c"])},
+        {"at": np.zeros(2, np.uint32)},
+    ],
+)
+def test_fingerprints_of_strangers_are_checked(
+    arrays: dict[str, np.ndarray], tmp_path: Path
+) -> None:
+    right = {
+        "bits": np.zeros(3, np.uint32),
+        "at": np.zeros(3, np.uint32),
+        "starts": np.array([0, 1, 3]),
+    }
+    named = arrays if len(arrays) == 2 else right | arrays
+    np.savez(tmp_path / "prints.npz", **named)  # type: ignore[arg-type]
+    with pytest.raises(ArtifactsError, match="does not hold fingerprints"):
+        Known.read(tmp_path / "prints.npz")
+    np.save(tmp_path / "lone.npy", np.zeros(3))
+    with pytest.raises(ArtifactsError, match="does not hold fingerprints"):
+        Known.read(tmp_path / "lone.npy")
+
+
 def test_the_audit_counts_what_is_shared(tmp_path: Path) -> None:
     mine, twin, song, other = (
         Clip(tmp_path / name, speaker=who)
@@ -166,6 +224,19 @@ def test_a_folder_knows_what_it_has_heard(tmp_path: Path) -> None:
         "0.wav",
     )
     assert Heard(tmp_path / "nowhere").lines(clips) == ()
+    Known.of(map(soundprint, WAVES[:2])).write(tmp_path / artifacts.SOUNDPRINTS)
+    with pytest.raises(ArtifactsError, match="does not fit split"):
+        Heard(tmp_path).learned(copies)
+
+
+def test_a_copy_of_a_test_clip_that_was_learned_from_too_is_found(tmp_path: Path) -> None:
+    for name, scale in (("a", 1.0), ("b", 0.9), ("copy", 0.3)):
+        soundfile.write(tmp_path / f"{name}.wav", scale * WAVES[0], SAMPLE_RATE)
+    learned, tested, copy = (Clip(tmp_path / f"{name}.wav") for name in ("a", "b", "copy"))
+    split = Split((learned,), (), (tested,), leaky=False)
+    write_csv(tmp_path / artifacts.SPLIT, parts.rows(split))
+    Known.of([soundprint(WAVES[0])] * 2).write(tmp_path / artifacts.SOUNDPRINTS)
+    assert Heard(tmp_path).learned([copy]) == {copy.path: "a.wav"}
 
 
 def test_no_two_clips_of_one_voice_are_taken_for_one(ravdess: Path) -> None:
@@ -185,7 +256,7 @@ def test_ravdess_is_known_by_its_sound(
     ravdess: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    clips = corpora.load(str(ravdess))[::61]
+    clips = corpora.load(str(ravdess))[::67]
     for number, clip in enumerate(clips):
         wave = audio.load(clip.path, sample_rate=44_100).waveform
         folder = tmp_path / "mine" / clip.emotion

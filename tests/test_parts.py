@@ -78,4 +78,6 @@ def test_rows_tell_where_a_clip_lies_in_its_corpus_and_not_on_which_machine(tmp_
         return [row[0] for row in parts.rows(splits.Split(clips, (), (), leaky=False))[1:]]
 
     assert files(first, second) == ["a/x.wav", "b/x.wav"]
+    relative = Clip(Path("here") / "z.wav", "sad", "4", corpus="one")
+    assert len(files(first, relative)) == 2  # a table may name both
     assert files(first, second, other) == ["one/a/x.wav", "one/b/x.wav", "two/y.wav"]

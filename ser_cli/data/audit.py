@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ser_cli import workers
 from ser_cli.data import corpora, duplicates
 from ser_cli.data.duplicates import Finder, Known
 
 if TYPE_CHECKING:
     from ser_cli.data.duplicates import Prints
     from ser_cli.data.splits import Split
-    from ser_cli.types import Clip
+    from ser_cli.types import Clip, Progress
 
     Clips = tuple[Clip, ...]
 
@@ -49,17 +50,25 @@ class Audit:
         return tuple(f"{n} {kind} on both sides of the split" for kind, n in kinds.items() if n)
 
 
-def audit(split: Split, digests: Mapping[Path, bytes]) -> Audit:
+def audit(
+    split: Split,
+    digests: Mapping[Path, bytes],
+    *,
+    jobs: int = workers.CORES,
+    progress: Progress | None = None,
+) -> Audit:
     """Count test speakers, files and sounds that are also in train or dev, however disguised.
 
     Args:
         split: The parts.
         digests: Of each clip's features; equal ones are taken for identical sound.
+        jobs: Processes that make fingerprints.
+        progress: Told of them.
     """
     known, test = split.train + split.dev, split.test
     if not test:
         return Audit()
-    prints = duplicates.prints(known + test)
+    prints = duplicates.prints(known + test, jobs=jobs, progress=progress)
     elsewhere = {c.path for c in known + test if c.corpus not in corpora.names()}
     names = duplicates.recognised({path: prints[path] for path in elsewhere & prints.keys()})
     heard = {digests[clip.path] for clip in known}
@@ -74,9 +83,9 @@ def audit(split: Split, digests: Mapping[Path, bytes]) -> Audit:
 
 
 def _speakers(clips: Clips, names: Mapping[Path, str]) -> set[str]:
-    """Return who speaks: whom the corpus names, and whom the sound tells."""
-    told = {corpora.speaker_of(names[clip.path]) for clip in clips if clip.path in names}
-    return told | {clip.speaker for clip in clips if clip.speaker}
+    """Return who speaks: whom the sound tells, else whom the corpus names."""
+    told = {path: corpora.speaker_of(name) for path, name in names.items()}
+    return {told.get(clip.path, clip.speaker) for clip in clips} - {""}
 
 
 def _copies(known: Clips, test: Clips, prints: Prints) -> int:

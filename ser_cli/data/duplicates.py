@@ -24,7 +24,7 @@ from ser_cli.sound.soundprint import SOUNDPRINT
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ser_cli.types import Clip, Floats
+    from ser_cli.types import Clip, Floats, Progress
 
     Prints = Mapping[Path, Floats]
 
@@ -32,7 +32,9 @@ STEP = 4  # of the frames of a known recording, every how many is kept
 # Measured on all pairs of RAVDESS: copies by MP3, Opus, GSM or A-law differ in at most .27 of
 # their bits, other recordings of the same voice, words and tune in at least .29.
 MOST_WRONG = 0.26  # share of the bits
-FEWEST = 8  # kept frames that must overlap: half a second of sound
+MOST_BYTES = 2**30  # of a file of fingerprints: three million recordings
+FEWEST = 8  # kept frames that must overlap: .8 s of sound, as each looks back
+COMMON = 1_000, 200  # frames, and times the mean, above which equal halves are too common to tell
 CANDIDATES = 8
 
 _HALF = 16
@@ -45,12 +47,12 @@ class Known:
 
     Attributes:
         bits: (n,) uint32 of each frame.
-        at: (n,) uint16, its number in the recording.
+        at: (n,) uint32, its number in the recording.
         starts: (N + 1,) where each recording's frames begin.
     """
 
     bits: NDArray[np.uint32]
-    at: NDArray[np.uint16]
+    at: NDArray[np.uint32]
     starts: NDArray[np.int64]
 
     @classmethod
@@ -58,15 +60,15 @@ class Known:
         """Keep what is needed of fingerprints (t, 3)."""
         bits, at, sizes = [], [], [0]
         for print_ in prints:
-            every = print_[::STEP][: 2**16 // STEP]
+            every = print_[::STEP]
             loud = every[:, 2] > 0
             bits.append(_packed(every)[loud])
-            at.append((np.flatnonzero(loud) * STEP).astype(np.uint16))
+            at.append((np.flatnonzero(loud) * STEP).astype(np.uint32))
             sizes.append(len(bits[-1]))
         return cls(
             np.concatenate([np.zeros(0, np.uint32), *bits]),
-            np.concatenate([np.zeros(0, np.uint16), *at]),
-            np.cumsum(sizes),
+            np.concatenate([np.zeros(0, np.uint32), *at]),
+            np.cumsum(sizes, dtype=np.int64),
         )
 
     @classmethod
@@ -77,13 +79,40 @@ class Known:
             ArtifactsError: It is not such a file.
         """
         try:
+            with zipfile.ZipFile(file) as zipped:  # not a lone array, which np.load takes too
+                size = sum(entry.file_size for entry in zipped.infolist())
+            if size > MOST_BYTES:
+                raise ValueError(f"{size / 1e6:,.0f} MB")
             with np.load(file, allow_pickle=False) as kept:
-                return cls(kept["bits"], kept["at"], kept["starts"])
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+                found = cls(kept["bits"], kept["at"], kept["starts"])
+            found.check()
+        except (OSError, ValueError, KeyError, EOFError, MemoryError, zipfile.BadZipFile) as error:
             raise ArtifactsError(f"{file} does not hold fingerprints: {error}") from error
+        return found
+
+    def check(self) -> None:
+        """Refuse arrays that do not belong together.
+
+        Raises:
+            ValueError: They do not.
+        """
+        arrays = (self.bits, self.at, self.starts)
+        kinds = [f"{array.dtype}" for array in arrays if array.ndim == 1]
+        if kinds != ["uint32", "uint32", "int64"]:
+            raise ValueError("its arrays are of other kinds")
+        ends = len(self.starts) and (self.starts[0], self.starts[-1]) == (0, len(self.bits))
+        if not ends or (np.diff(self.starts) < 0).any() or len(self.at) != len(self.bits):
+            raise ValueError("its arrays do not fit together")
+
+    def only(self, chosen: Sequence[bool]) -> Known:
+        """Return the same without what is known of all but the chosen recordings."""
+        sizes = np.diff(self.starts)
+        kept = np.repeat(np.asarray(chosen, bool), sizes)
+        starts = np.concatenate([[0], np.cumsum(np.where(chosen, sizes, 0))]).astype(np.int64)
+        return Known(self.bits[kept], self.at[kept], starts)
 
     def write(self, file: Path) -> None:
-        """Write it, some 150 bytes a recording."""
+        """Write it, some 300 bytes a recording."""
         with atomic_write(file) as temporary, temporary.open("wb") as stream:
             np.savez(stream, bits=self.bits, at=self.at, starts=self.starts)
 
@@ -101,12 +130,10 @@ class Finder:
         """Return the number of the known recording that this fingerprint (t, 3) is of, if any."""
         loud = np.flatnonzero(print_[:, 2] > 0)
         bits = _packed(print_)
-        best: tuple[float, int | None] = (MOST_WRONG, None)
-        for owner, shift in self._proposals(bits[loud], loud):
-            wrong = self._wrong(bits, owner, shift)
-            if wrong <= best[0]:
-                best = wrong, owner
-        return best[1]
+        tried = self._proposals(bits[loud], loud)
+        found = [(self._wrong(bits, owner, shift), owner) for owner, shift in tried]
+        wrong, owner = min(found, default=(1.0, -1))
+        return owner if wrong <= MOST_WRONG else None
 
     def _proposals(
         self, bits: NDArray[np.uint32], at: NDArray[np.int64]
@@ -137,20 +164,23 @@ class _Table:
     def __init__(self, halves: NDArray[np.uint32]) -> None:
         self._order = np.argsort(halves, kind="stable")
         self._starts = np.searchsorted(halves[self._order], np.arange(2**_HALF + 1))
+        self._most = max(COMMON[0], COMMON[1] * len(halves) // 2**_HALF)
 
     def pairs(self, halves: NDArray[np.uint32]) -> NDArray[np.int64]:
         """Return places (2, m) in `halves` and in the table of frames alike but for one bit."""
         probes = halves[:, None] ^ _FLIPS
         first, last = self._starts[probes.ravel()], self._starts[probes.ravel() + 1]
-        sizes = last - first
+        sizes = np.where(last - first <= self._most, last - first, 0)
         mine = np.repeat(np.arange(len(halves)).repeat(len(_FLIPS)), sizes)
         within = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
         return np.stack([mine, self._order[np.repeat(first, sizes) + within]])
 
 
-def prints(clips: Sequence[Clip], *, jobs: int = workers.CORES) -> Prints:
+def prints(
+    clips: Sequence[Clip], *, jobs: int = workers.CORES, progress: Progress | None = None
+) -> Prints:
     """Return the fingerprints (t, 3) of all clips that can be read."""
-    made = cache.extract(clips, SOUNDPRINT, jobs=jobs)
+    made = cache.extract(clips, SOUNDPRINT, jobs=jobs, progress=progress)
     return {clip.path: print_ for clip, print_ in zip(made.clips, made.features, strict=True)}
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ser_cli.data import corpora, duplicates
 from ser_cli.data.store import write_csv
+from ser_cli.errors import DataError
 from ser_cli.types import Clip
 
 
@@ -21,17 +22,20 @@ def index(name: str, folder: Path, *, sounds: bool) -> None:
         name: Of a corpus that has a source.
         folder: Where its clips lie, as published.
         sounds: Whether to write the fingerprints.
+
+    Raises:
+        DataError: A clip cannot be read.
     """
     source = corpora.get(name).source
     assert source, f"{name} has no source"
     paths = dict(sorted(source.paths(folder).items()))
-    write_csv(
-        source.index,
-        [["name", "sha256"], *([clip, source.digest(path)] for clip, path in paths.items())],
-    )
+    digests = {clip: source.digest(path) for clip, path in paths.items()}
+    if unreadable := [clip for clip, digest in digests.items() if not digest]:
+        raise DataError(f"{len(unreadable)} clips cannot be read, as {unreadable[0]}")
     if sounds:
         prints = duplicates.prints([Clip(path) for path in paths.values()])
         duplicates.Known.of(prints[path] for path in paths.values()).write(source.soundprints)
+    write_csv(source.index, [["name", "sha256"], *digests.items()])
 
 
 if __name__ == "__main__":

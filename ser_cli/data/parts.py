@@ -92,16 +92,24 @@ def rows(split: Split) -> list[list[str]]:
     # Relative to what a corpus's clips share: the table travels, and tells of no one's machine.
     folders: dict[str, list[Path]] = {}
     for _, clip in named:
-        folders.setdefault(clip.corpus, []).append(clip.path.parent)
-    roots = {home: Path(os.path.commonpath(own)) for home, own in folders.items()}
-    alone = len(roots) == 1
+        folders.setdefault(clip.corpus, []).append(clip.path.absolute().parent)
+    roots = {home: _shared(own) for home, own in folders.items()}
 
     def file(clip: Clip) -> str:
-        own = clip.path.relative_to(roots[clip.corpus])
-        return (own if alone else clip.corpus / own).as_posix()
+        whole, root = clip.path.absolute(), roots[clip.corpus]
+        own = whole.relative_to(root) if root else Path(whole.name)
+        return (own if len(roots) == 1 else clip.corpus / own).as_posix()
 
     cells = [[file(c), c.emotion, c.speaker, name, cache.identity(c.path)] for name, c in named]
     return [["file", "emotion", "speaker", "split", "recording"], *cells]
+
+
+def _shared(folders: Sequence[Path]) -> Path | None:
+    """Return the folder that all these lie in; None where drives have none in common."""
+    try:
+        return Path(os.path.commonpath(folders))
+    except ValueError:
+        return None
 
 
 def checked(split: Split, hint: str = "--split random") -> Split:

@@ -7,8 +7,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ser_cli.data import cache, duplicates
+from ser_cli.data import cache, corpora, duplicates
 from ser_cli.data.duplicates import Finder, Known
+from ser_cli.errors import ArtifactsError
 from ser_cli.model import artifacts
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class Heard:
         """
         found = {clip.path: "" for clip in clips if self.role(clip) in LEARNED}
         others = [clip for clip in clips if clip.path not in found]
-        if not others or not self.roles:
+        if not others or not (self._finder or any(map(corpora.parse, self.roles))):
             return found
         prints = duplicates.prints(others)
         by_sound = duplicates.recognised(prints)
@@ -65,13 +66,16 @@ class Heard:
         return tuple(lines)
 
     def _original(self, print_: Floats) -> str | None:
-        finder = self._finder
-        place = finder.match(print_) if finder else None
-        if place is None or self._rows[place]["split"] not in LEARNED:
-            return None
-        return self._rows[place]["file"]
+        place = self._finder.match(print_) if self._finder else None
+        return None if place is None else self._rows[place]["file"]
 
     @cached_property
     def _finder(self) -> Finder | None:
-        # Folders of before have no fingerprints.
-        return Finder(Known.read(self._file)) if self._file.is_file() else None
+        if not self._file.is_file():  # folders of before have no fingerprints
+            return None
+        known = Known.read(self._file)
+        if len(known.starts) != len(self._rows) + 1:
+            raise ArtifactsError(
+                f"{self._file} does not fit {artifacts.SPLIT}", hint="train again: ser train"
+            )
+        return Finder(known.only([row["split"] in LEARNED for row in self._rows]))

@@ -27,6 +27,9 @@ BACK = 3  # frames to the one that a frame is compared with: 48 ms
 BITS = 32
 LOWEST_HZ, HIGHEST_HZ = 300.0, 3_000.0
 FLOOR_DB = 35.0  # what is further below the loudest frame tells nothing
+STEADY = 0.05  # mean change of a steady tone's differences, at most: it tells nothing either
+LEAST = 1e-5  # of a frame's strongest band: what is weaker than that counts as this
+BLOCK = 1_024  # frames at once, so that an hour needs no more memory than a minute
 
 
 def soundprint(waveform: Floats) -> Floats:
@@ -37,14 +40,23 @@ def soundprint(waveform: Floats) -> Floats:
         whether it is loud enough to tell anything (1 or 0). t may be 0.
     """
     frames = np.lib.stride_tricks.sliding_window_view(at_least(waveform, FIELD), FIELD)[::HOP]
-    power = np.square(np.abs(np.fft.rfft(frames * _window(), axis=1)))
-    energy = np.log(np.add.reduceat(power, _edges()[:-1], axis=1)[:, : BITS + 1] + 1e-12)
-    bands = np.diff(energy, axis=1)
-    bits = bands[BACK:] > bands[:-BACK]
-    level = power.sum(axis=1)[BACK:]
+    blocks = [_bands(frames[at : at + BLOCK]) for at in range(0, len(frames), BLOCK)]
+    bands, power = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
+    change = bands[BACK:] - bands[:-BACK]
+    bits, level = change > 0, power[BACK:]
     loud = level > level.max(initial=0.0) * 10 ** (-FLOOR_DB / 10)
+    loud &= np.abs(change).mean(axis=1) > STEADY
     halves = bits.reshape(-1, 2, BITS // 2) @ (1 << np.arange(BITS // 2)[::-1])
     return np.column_stack([halves, loud]).astype(np.float32)
+
+
+def _bands(frames: Floats) -> tuple[Floats, Floats]:
+    """Return differences of the log energies of neighbouring bands (n, 32), and the power (n,)."""
+    power = np.square(np.abs(np.fft.rfft(frames * _window(), axis=1)))
+    energy = np.add.reduceat(power, _edges()[:-1], axis=1)[:, : BITS + 1]
+    strongest = energy.max(axis=1, keepdims=True)
+    bands = np.log(energy + LEAST * strongest + np.finfo(np.float32).tiny)
+    return np.diff(bands, axis=1), power.sum(axis=1)
 
 
 @lru_cache(maxsize=1)

@@ -22,7 +22,7 @@ from ser_cli import workers
 from ser_cli.data import cache, corpora, labels
 from ser_cli.data.splits import Split
 from ser_cli.data.store import atomic_write, cache_dir
-from ser_cli.errors import UsageError
+from ser_cli.errors import DataError, UsageError
 from ser_cli.model.calibration import calibrate, fit_temperature
 from ser_cli.model.enrolment import adapted, measured
 from ser_cli.report import metrics, results, transfer
@@ -90,7 +90,7 @@ def evaluate(
 
     Raises:
         UsageError: Fewer than two corpora are named.
-        DataError: A training failed.
+        DataError: A training failed, or no two corpora have emotions in common.
     """
     runs = plan(job)
     todo = [number for number, run in enumerate(runs) if not run.file.is_file()]
@@ -103,7 +103,9 @@ def evaluate(
     for done, _ in enumerate(ended, start=1):
         if progress:
             progress(len(runs) - len(todo) + done, len(runs), "trainings")
-    everything = [one for run in runs for one in _answers(run)]
+    everything = [one for run in runs for one in _answers(run) if len(one.truth)]
+    if not everything:
+        raise DataError("no two of these corpora share a group of emotions", hint="name others")
     left_out = [one for one in everything if one.row == transfer.ALL_OTHERS]
     matrix = Matrix(
         tuple(_cell(one, everything) for one in everything),

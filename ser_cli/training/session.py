@@ -128,7 +128,8 @@ def load(
         blanks = cache.blanks(work.system.frontend, count, seed=work.seed, jobs=jobs)
         found = replace(found, blanks=blanks)
     digests = found.digests()
-    return Sounds(found, audit(found.split, digests), dataset.fingerprint(found, digests))
+    shared = audit(found.split, digests, jobs=jobs, progress=progress)
+    return Sounds(found, shared, dataset.fingerprint(found, digests))
 
 
 def checkpoint(sounds: Sounds, work: Work) -> Path:
