@@ -25,7 +25,7 @@ def slow(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """Measure `ser` against the usual script; arguments as tests/benchmarks takes them."""
-    session.install(".")  # not editable: byte-compiled, as users have it
+    session.install(".", "torch", "transformers")  # not editable: byte-compiled, as users have it
     session.run("python", "tests/benchmarks", *session.posargs)
 
 

@@ -151,9 +151,24 @@ def model(folder: Path, source: Path | None) -> None:
     train(job)
 
 
+def wav2vec2(folder: Path, source: Path | None) -> None:
+    """Write a network of the size of wav2vec2-base with random weights, as transformers does."""
+    from transformers import (
+        Wav2Vec2Config,
+        Wav2Vec2FeatureExtractor,
+        Wav2Vec2ForSequenceClassification,
+    )
+
+    del source
+    config = Wav2Vec2Config(num_labels=len(EMOTIONS))
+    Wav2Vec2ForSequenceClassification(config).save_pretrained(folder)
+    Wav2Vec2FeatureExtractor().save_pretrained(folder)
+
+
 KINDS: dict[str, Callable[[Path, Path | None], None]] = {
     "corpus": partial(corpus, count=240),
     "model": model,
+    "wav2vec2": wav2vec2,
     "clips-100": partial(clips, count=100),
     "clips-1000": partial(clips, count=1_000),
     "short-200": partial(short, count=200),

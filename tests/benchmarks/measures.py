@@ -41,6 +41,23 @@ def one_clip_csv(bench: Bench) -> list[Result]:
     return [Result("one-clip-csv", _seconds(a), _seconds(b), notes)]
 
 
+def pretrained(bench: Bench) -> list[Result]:
+    """A new process labels one clip by a pretrained network: theirs, and the one that ships."""
+    bench.model()
+    model, clip = bench.made("wav2vec2"), bench.made("clips-100") / "00000.wav"
+    script = bench.script("usual_pretrained.py")
+    a, b = alternate(
+        lambda: bench.run(sys.executable, script, clip, "--model", model),
+        lambda: bench.run(ser(), "predict", clip, "--recipe", "voice"),
+        bench.repeats,
+        bench.tell,
+    )
+    return [
+        Result("pretrained", _seconds(a), _seconds(b), _cpu(a, b)),
+        Result("pretrained-memory", _megabytes(a), _megabytes(b)),
+    ]
+
+
 def hundred_clips(bench: Bench) -> list[Result]:
     """A new process labels a folder of 100 clips."""
     model, folder = bench.model(), bench.made("clips-100")
@@ -153,6 +170,7 @@ MEASURES: tuple[tuple[tuple[str, ...], Callable[[Bench], list[Result]]], ...] = 
     (("features",), features),
     (("one-clip", "one-clip-memory"), one_clip),
     (("one-clip-csv",), one_clip_csv),
+    (("pretrained", "pretrained-memory"), pretrained),
     (("hundred-clips",), hundred_clips),
     (("warm",), warm),
     (("workers",), workers),

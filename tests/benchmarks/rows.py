@@ -33,6 +33,7 @@ class Row:
 
 
 USUAL = "usual script"
+PRETRAINED = "script with transformers, torch and a wav2vec2-base"
 ROWS = (
     Row("one-clip", "one clip, cold process", USUAL, "`ser predict`", "s", 18, 30),
     Row(
@@ -45,6 +46,16 @@ ROWS = (
         30,
     ),
     Row("one-clip-memory", "one clip, peak memory", USUAL, "`ser predict`", "MB", 6, 11),
+    Row(
+        "pretrained",
+        "one clip, the shipped model, cold process",
+        PRETRAINED,
+        "`ser predict`",
+        "s",
+        10,
+        20,
+    ),
+    Row("pretrained-memory", "the same, peak memory", PRETRAINED, "`ser predict`", "MB", 4, 8),
     Row("hundred-clips", "100 clips, cold process", USUAL, "`ser predict`", "s", 13, 20),
     Row("features", "features of a clip, one core", "librosa", "`ser`", "ms", 3, 4.5),
     Row("warm", "a clip, warm process, one core", USUAL, "`ser_cli.load()`", "ms", 15, 25),
