@@ -182,7 +182,7 @@ def test_a_fold_chooses_by_all_emotions(home: Path) -> None:
 
 
 def test_a_fold_that_leaks_is_refused(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "audit", lambda split, digests: Audit(speakers=1))
+    monkeypatch.setattr(session, "audit", lambda *asked, **how: Audit(speakers=1))
     data = by_actor(home / "leaking")
     command = ("evaluate", "--protocol", "actors21-24", "--data", data, "--params", "tiny.json")
     done = ser(*command, "--epochs", 1, "--workers", 1, "--seed", 5)
