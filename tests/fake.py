@@ -128,3 +128,11 @@ def shares(row: Prediction) -> Floats:
     """Return the probabilities of a row that has some."""
     assert row.probabilities is not None
     return row.probabilities
+
+
+def moved(frontend: Frontend, folder: Path) -> Frontend:
+    """Copy the files of a front end into a new folder, and return that which reads them there."""
+    folder.mkdir()
+    for path in frontend.files:
+        (folder / path.name).write_bytes(path.read_bytes())
+    return frontend.within(folder)

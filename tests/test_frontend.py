@@ -141,14 +141,10 @@ def test_whatever_may_change_features_changes_the_fingerprint(change: dict[str, 
 
 
 def test_the_fingerprint_is_of_what_files_hold(with_files: Frontend, tmp_path: Path) -> None:
-    before = with_files.fingerprint()
-    other = tmp_path / "other"
-    other.mkdir()
-    for path in with_files.files:
-        (other / path.name).write_bytes(path.read_bytes())
-    assert with_files.within(other).fingerprint() == before
-    (other / "offset.txt").write_text("2")
-    assert with_files.within(other).fingerprint() != before
+    moved = fake.moved(with_files, tmp_path / "other")
+    assert moved.fingerprint() == with_files.fingerprint()
+    (tmp_path / "other" / "offset.txt").write_text("2")
+    assert moved.fingerprint() != with_files.fingerprint()
 
 
 def test_a_front_end_travels_to_other_processes(with_files: Frontend) -> None:

@@ -17,6 +17,7 @@ from ser_cli.data.store import atomic_write
 from ser_cli.errors import ArtifactsError, DataError, UsageError
 from ser_cli.jobs.export import QUANTIZED
 from ser_cli.model import artifacts, preprocess
+from ser_cli.model.heard import Heard
 from ser_cli.model.network import OnnxNetwork
 from ser_cli.model.pipeline import frontend_of
 from ser_cli.report import rows
@@ -228,8 +229,8 @@ def _network(trained: Artifacts, *, needed: bool) -> KerasNetwork | None:
 
 
 def _learned(clips: Sequence[Clip], trained: Artifacts) -> int:
-    parts = artifacts.read_split(trained.folder)
-    return sum(parts.get(cache.identity(clip.path)) == "train" for clip in clips)
+    heard = Heard(trained.folder)
+    return sum(heard.role(clip) == "train" for clip in clips)
 
 
 @contextmanager
