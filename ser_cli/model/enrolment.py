@@ -33,10 +33,6 @@ class Statistics:
     mean: NDArray[np.float64]
     scale: NDArray[np.float64]
 
-    def apply(self, x: Floats) -> Floats:
-        """Return scaled features (..., F) relative to these statistics."""
-        return ((x - self.mean) / self.scale).astype(np.float32)
-
 
 @dataclass(frozen=True, slots=True)
 class Moments:

@@ -13,7 +13,7 @@ from ser_cli.errors import ArtifactsError
 from ser_cli.model import artifacts
 
 if TYPE_CHECKING:
-    from ser_cli.types import Clip, Floats
+    from ser_cli.types import Clip, Floats, Progress
 
 LEARNED = ("train", "dev")
 
@@ -31,16 +31,19 @@ class Heard:
         """Return the part of the split that holds exactly this clip, if any."""
         return self.roles.get(cache.identity(clip.path))
 
-    def learned(self, clips: Sequence[Clip]) -> dict[Path, str]:
+    def learned(
+        self, clips: Sequence[Clip], *, progress: Progress | None = None
+    ) -> dict[Path, str]:
         """Return the clips that were learned from, and what each is: "", or a copy of what.
 
-        A copy is another codec's, another level's, or a part of the recording.
+        A copy is another codec's, another level's, or a part of the recording. `progress` is told
+        of the fingerprints by which they are found.
         """
         found = {clip.path: "" for clip in clips if self.role(clip) in LEARNED}
         others = [clip for clip in clips if clip.path not in found]
         if not others or not (self._finder or any(map(corpora.parse, self.roles))):
             return found
-        prints = duplicates.prints(others)
+        prints = duplicates.prints(others, progress=progress)
         by_sound = duplicates.recognised(prints)
         for path, print_ in prints.items():
             name = by_sound.get(path, "")
@@ -50,9 +53,9 @@ class Heard:
                 found[path] = original
         return found
 
-    def lines(self, clips: Sequence[Clip]) -> tuple[str, ...]:
+    def lines(self, clips: Sequence[Clip], *, progress: Progress | None = None) -> tuple[str, ...]:
         """Report how many clips were learned from; nothing where none was."""
-        found = self.learned(clips)
+        found = self.learned(clips, progress=progress)
         copies = {path: original for path, original in found.items() if original}
         lines = []
         if same := len(found) - len(copies):

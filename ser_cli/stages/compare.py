@@ -44,7 +44,7 @@ def compare(job: EvaluateJob, *, progress: Progress | None = None) -> Comparison
 
     Args:
         job: The two folders, and the data; by default what both have held out.
-        progress: Told of features.
+        progress: Told of fingerprints and features.
 
     Raises:
         UsageError: It does not name two folders.
@@ -55,7 +55,7 @@ def compare(job: EvaluateJob, *, progress: Progress | None = None) -> Comparison
     both = [artifacts.load(folder) for folder in job.compare]
     data = job.data or tuple(dict.fromkeys(d for one in both for d in artifacts.data_of(one)))
     clips = corpora.load(*data)
-    chosen, notes = _unseen(clips, both)
+    chosen, notes = _unseen(clips, both, progress)
     labels = set(both[0].preprocessor.classes).intersection(both[1].preprocessor.classes)
     known = [clip for clip in chosen if clip.emotion in labels]
     if len(known) < len(chosen):
@@ -75,10 +75,11 @@ def compare(job: EvaluateJob, *, progress: Progress | None = None) -> Comparison
 
 
 def _unseen(
-    clips: tuple[Clip, ...], both: list[Artifacts]
+    clips: tuple[Clip, ...], both: list[Artifacts], progress: Progress | None
 ) -> tuple[tuple[Clip, ...], tuple[str, ...]]:
     """Return the clips that neither system has learned from or was chosen on."""
-    learned = {path for one in both for path in Heard(one.folder).learned(clips)}
+    heard = [Heard(one.folder).learned(clips, progress=progress) for one in both]
+    learned = {path for found in heard for path in found}
     left = tuple(clip for clip in clips if clip.path not in learned)
     if not left:
         raise DataError(

@@ -43,7 +43,7 @@ def evaluate(job: EvaluateJob, *, progress: Progress | None = None) -> Evaluatio
 
     Args:
         job: The folder, and the data; by default what the model was trained on.
-        progress: Told of features.
+        progress: Told of fingerprints and features.
 
     Raises:
         NothingHeldOutError: The model was trained on all clips and no other data is named.
@@ -54,7 +54,7 @@ def evaluate(job: EvaluateJob, *, progress: Progress | None = None) -> Evaluatio
     if not job.data and "test" not in heard.roles.values():
         raise NothingHeldOutError(trained)
     clips = corpora.load(*(job.data or artifacts.data_of(trained)))
-    chosen, audit, leaky = _choose(clips, heard, trained)
+    chosen, audit, leaky = _choose(clips, heard, trained, progress)
     facts, pipeline = trained.manifest, Model(trained).pipeline
     scored = score(chosen, pipeline, progress=progress)
     if job.robustness:
@@ -84,12 +84,12 @@ def published(recipe: str, settings_from: str) -> list[dict[str, Any]]:
 
 
 def _choose(
-    clips: tuple[Clip, ...], heard: Heard, trained: Artifacts
+    clips: tuple[Clip, ...], heard: Heard, trained: Artifacts, progress: Progress | None
 ) -> tuple[tuple[Clip, ...], tuple[str, ...], bool]:
     """Return the clips to score, what they share with the training, and whether that leaks."""
     held_out = tuple(clip for clip in clips if heard.role(clip) == "test")
     if held_out:
         audit = tuple(trained.manifest.get("audit", ()))
         return held_out, audit, bool(audit) or bool(trained.manifest.get("leaky"))
-    found = heard.lines(clips)
+    found = heard.lines(clips, progress=progress)
     return clips, found, bool(found)

@@ -30,7 +30,7 @@ def evaluate(job: EvaluateJob, *, progress: Progress | None = None) -> Evaluatio
 
     Args:
         job: The files, the data, and the recipe that makes the features.
-        progress: Told of features.
+        progress: Told of features and fingerprints.
 
     Raises:
         ArtifactsError: A file is missing, damaged, not to be trusted, or does not fit the others.
@@ -45,7 +45,7 @@ def evaluate(job: EvaluateJob, *, progress: Progress | None = None) -> Evaluatio
     clips = corpora.load(*job.data)
     scored = score(clips, pipeline, progress=progress)
     known = artifacts.is_complete(folder)
-    learned = Heard(folder).lines(clips) if known else ()
+    learned = Heard(folder).lines(clips, progress=progress) if known else ()
     unknown = () if known else ("it is not known which clips the model was trained on",)
     return replace(
         scored,
