@@ -15,6 +15,13 @@ from ser_cli.data.corpora import ravdess
 Rows = list[dict[str, str]]
 
 
+def touch(path: Path) -> Path:
+    """Make an empty file, and the folders above it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"")
+    return path
+
+
 def rows_of(text: str) -> Rows:
     return list(csv.DictReader(io.StringIO(text)))
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from corpus import write_index
+from corpus import touch, write_index
 
 from ser_cli.data import corpora
-from ser_cli.data.corpora import folder, ravdess, table
+from ser_cli.data.corpora import folder, ravdess
 from ser_cli.data.labels import EMOTIONS, normalise_label
 from ser_cli.data.store import remember
 from ser_cli.data.verification import Verification, verify
@@ -22,12 +22,6 @@ from ser_cli.errors import DataError, UsageError
 
 SOURCE = ravdess.SOURCE
 NAME = "03-01-06-02-01-02-11"
-
-
-def touch(path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(b"")
-    return path
 
 
 @pytest.fixture(autouse=True)
@@ -221,67 +215,6 @@ def test_a_folder_needs_two_labels(tmp_path: Path, labels: tuple[str, ...]) -> N
     with pytest.raises(DataError, match="at least two sub-folders") as raised:
         corpora.load(str(tmp_path))
     assert "CSV" in raised.value.hint
-
-
-def write_table(folder: Path, text: str, encoding: str = "utf-8") -> str:
-    for name in ("a.wav", "deep/b.wav"):
-        touch(folder / name)
-    path = folder / "clips.csv"
-    path.write_text(text, encoding=encoding)
-    return str(path)
-
-
-def test_table_is_read_whole(tmp_path: Path) -> None:
-    data = write_table(
-        tmp_path,
-        "File, Emotion,speaker,split,comment\r\n"
-        '"deep/b.wav",Fear,anna,Validation,"one, two"\r\n'
-        "\r\n"
-        "a.wav,bored,,\r\n",
-        "utf-8-sig",
-    )
-    first, second = corpora.load(data)
-    assert (first.path, first.emotion, first.split) == (tmp_path / "a.wav", "bored", "")
-    assert (second.path, second.emotion) == (tmp_path / "deep" / "b.wav", "fearful")
-    assert (second.speaker, second.split, second.corpus) == ("clips.csv/anna", "dev", "clips.csv")
-    assert not corpora.has_speakers((first, second))
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("path,emotion\na.wav,sad\n", "lacks the column file; it has path, emotion"),
-        ("name\na.wav\n", "lacks the columns file, emotion"),
-        ("", "lacks the columns file, emotion; it has none"),
-        ("file,emotion\n", "no rows"),
-        ("file,emotion\na.wav,sad\nc.wav,sad\n", "line 3: there is no file 'c.wav'"),
-        ("file,emotion\n,sad\n", "line 2: there is no file ''"),
-        ("file,emotion\na.wav\n", "line 2: the emotion is empty"),
-        ("file,emotion,split\na.wav,sad,holdout\n", "line 2: the split 'holdout'"),
-        (
-            "file,emotion\na.wav,sad\ndeep/b.wav,sad\ndeep/../a.wav,happy\n",
-            "lines 2 and 4: two different rows for a.wav",
-        ),
-        ("file,emotion,speaker\na.wav,sad,x\na.wav,sad,y\n", "lines 2 and 3"),
-        ("file,emotion,split\na.wav,sad,train\na.wav,sad,test\n", "lines 2 and 3"),
-    ],
-)
-def test_table_says_what_is_wrong_and_where(tmp_path: Path, text: str, message: str) -> None:
-    data = write_table(tmp_path, text)
-    with pytest.raises(DataError, match=message) as raised:
-        table.load(data)
-    assert raised.value.hint
-
-
-def test_a_row_that_is_repeated_counts_once(tmp_path: Path) -> None:
-    data = write_table(tmp_path, "file,emotion\na.wav,Fear\ndeep/b.wav,sad\n./a.wav,fearful\n")
-    assert [clip.emotion for clip in table.load(data)] == ["fearful", "sad"]
-
-
-def test_table_in_another_encoding_is_a_data_error(tmp_path: Path) -> None:
-    data = write_table(tmp_path, "file,emotion\na.wav,fröhlich\n", "latin-1")
-    with pytest.raises(DataError, match="cannot be read as a table"):
-        table.load(data)
 
 
 def test_index_names_the_whole_corpus() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from command import succeed, tone
+from corpus import touch
 
 from ser_cli.data import corpora, indexing, naming
 from ser_cli.data.duplicates import Known
@@ -68,12 +69,6 @@ OTHERS = {
     "emodb": ["17a01Fa", "03a01Xa", "03c01Fa"],
 }
 NAMED = tuple(OTHERS)
-
-
-def touch(path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(b"")
-    return path
 
 
 @pytest.fixture(autouse=True)

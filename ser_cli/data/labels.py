@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import unicodedata
+from functools import cache
+from pathlib import Path
+
 EMOTIONS = ("angry", "calm", "disgust", "fearful", "happy", "neutral", "sad", "surprised")
 
 # What corpora with other sets of labels are compared by.
@@ -25,6 +29,9 @@ _SPELLINGS = {
     "boredom": "bored",
 }
 
+# Further words for emotions, in nine languages: kept as they are, but known to be labels.
+_WORDS = Path(__file__).with_name("emotion_words.txt")
+
 
 def normalise_label(text: str) -> str:
     """Return the one spelling of an emotion; a label that is not known is only tidied.
@@ -32,5 +39,17 @@ def normalise_label(text: str) -> str:
     >>> normalise_label(" Fear "), normalise_label("pleasant_surprise"), normalise_label("Bored")
     ('fearful', 'surprised', 'bored')
     """
-    label = " ".join(text.replace("_", " ").lower().split())
+    # Composed: a Mac writes "Ä" as two characters, which look the same and are not.
+    plain = unicodedata.normalize("NFC", text).replace("_", " ").replace("-", " ")
+    label = " ".join(plain.lower().split())
     return _SPELLINGS.get(label, label)
+
+
+def is_emotion(label: str) -> bool:
+    """Tell whether a normalised label is a word for an emotion, as far as the list goes."""
+    return label in EMOTIONS or label in _words()
+
+
+@cache
+def _words() -> frozenset[str]:
+    return frozenset(_WORDS.read_text(encoding="utf-8").split())

@@ -17,6 +17,18 @@ if TYPE_CHECKING:
     from ser_cli.types import Clip
 
 PARTS = ("train", "dev", "test")
+# What people call them, in tables and folders.
+PART_OF = {
+    "train": "train",
+    "training": "train",
+    "dev": "dev",
+    "devel": "dev",
+    "val": "dev",
+    "valid": "dev",
+    "validation": "dev",
+    "test": "test",
+    "testing": "test",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +132,15 @@ def checked(split: Split, hint: str = "--split random") -> Split:
         hint: What to do, other than leaving an emotion out.
 
     Raises:
-        DataError: An emotion is missing in a part: its mean recall would be over the others alone.
+        DataError: An emotion is missing in a part: its mean recall would be over the others alone;
+            or there is but one to learn.
     """
+    learned = {clip.emotion for clip in split.train}
+    if len(learned) == 1:
+        raise DataError(
+            f"all training clips are {learned.pop()!r}: there is nothing to tell apart",
+            hint="add clips of another emotion",
+        )
     lacks = missing(split)
     if not lacks or split.named:
         return split

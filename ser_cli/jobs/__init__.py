@@ -51,6 +51,13 @@ Data = Annotated[
         metavar="DATA",
     ),
 ]
+LabelsAsGiven = Annotated[
+    bool,
+    Option(
+        "Take the labels of --data as they are, though none is known as an emotion.",
+        flag="--labels-as-given",
+    ),
+]
 RecipeName = Annotated[str, Option(f"One of: {NAMES}.", metavar="NAME", choices=recipes.names)]
 Folder = Annotated[
     Path | None, Option("Artifacts folder; default: artifacts/RECIPE.", flag="--artifacts")

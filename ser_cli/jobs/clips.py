@@ -11,11 +11,23 @@ from ser_cli import recipes
 from ser_cli.data import corpora
 from ser_cli.data.labels import normalise_label
 from ser_cli.data.select import Selection
-from ser_cli.jobs import NAMES, AsJson, Data, Exclude, Option, PerClass, Processes, RecipeName, Seed
+from ser_cli.jobs import (
+    NAMES,
+    AsJson,
+    Data,
+    Exclude,
+    LabelsAsGiven,
+    Option,
+    PerClass,
+    Processes,
+    RecipeName,
+    Seed,
+)
 from ser_cli.workers import CORES
 
 if TYPE_CHECKING:
     from ser_cli.recipes import Recipe
+    from ser_cli.types import Clip
 
 
 def _fetchable() -> Sequence[str]:
@@ -33,6 +45,7 @@ class CorpusJob:
 
     data: Data = ()
     recipe: RecipeName = recipes.DEFAULT
+    labels_as_given: LabelsAsGiven = False
     encoder: Annotated[
         Path | None,
         Option(
@@ -54,6 +67,14 @@ class CorpusJob:
     def corpora(self) -> tuple[str, ...]:
         """What to load; the default corpus if none is named."""
         return self.data or (corpora.DEFAULT,)
+
+    def clips(self) -> tuple[Clip, ...]:
+        """Load them.
+
+        Raises:
+            DataError: See `corpora.load`.
+        """
+        return corpora.load(*self.corpora, as_given=self.labels_as_given)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

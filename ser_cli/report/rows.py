@@ -19,8 +19,10 @@ class Writer(Protocol):
 
 
 def columns(classes: Sequence[str]) -> tuple[str, ...]:
-    """Return the names of the columns of `as_record`."""
-    return ("file", "start", "end", "emotion", "confidence", *classes, "status", "flags", "error")
+    """Return the names of the columns of `as_record`; a class that is called like one gets p_."""
+    first, last = ("file", "start", "end", "emotion", "confidence"), ("status", "flags", "error")
+    named = (f"p_{name}" if name in first + last else name for name in classes)
+    return (*first, *named, *last)
 
 
 def as_record(prediction: Prediction, classes: Sequence[str]) -> dict[str, str | float | None]:

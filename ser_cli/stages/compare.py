@@ -54,7 +54,8 @@ def compare(job: EvaluateJob, *, progress: Progress | None = None) -> Comparison
         raise UsageError("two trained folders are compared", hint="--compare A B")
     both = [artifacts.load(folder) for folder in job.compare]
     data = job.data or tuple(dict.fromkeys(d for one in both for d in artifacts.data_of(one)))
-    clips = corpora.load(*data)
+    names = {name for one in both for name in one.preprocessor.classes}
+    clips = corpora.load(*data, as_given=job.labels_as_given, classes=names)
     chosen, notes = _unseen(clips, both, progress)
     labels = set(both[0].preprocessor.classes).intersection(both[1].preprocessor.classes)
     known = [clip for clip in chosen if clip.emotion in labels]

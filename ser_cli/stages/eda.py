@@ -86,7 +86,7 @@ def survey(job: EdaJob, *, progress: Progress | None = None) -> CorpusSummary:
         DataError: There is no such corpus, or no clip of it can be read.
         UsageError: There is no such recipe.
     """
-    system, clips = job.system, corpora.load(*job.corpora)
+    system, clips = job.system, job.clips()
     made = cache.extract(clips, system.frontend, jobs=job.jobs, progress=progress)
     if not made.clips:
         path, reason = made.failed[0]

@@ -53,7 +53,8 @@ def evaluate(job: EvaluateJob, *, progress: Progress | None = None) -> Evaluatio
     heard = Heard(trained.folder)
     if not job.data and "test" not in heard.roles.values():
         raise NothingHeldOutError(trained)
-    clips = corpora.load(*(job.data or artifacts.data_of(trained)))
+    data, known = job.data or artifacts.data_of(trained), trained.preprocessor.classes
+    clips = corpora.load(*data, as_given=job.labels_as_given, classes=known)
     chosen, audit, leaky = _choose(clips, heard, trained, progress)
     facts, pipeline = trained.manifest, Model(trained).pipeline
     scored = score(chosen, pipeline, progress=progress)

@@ -42,7 +42,7 @@ def evaluate(job: EvaluateJob, *, progress: Progress | None = None) -> Evaluatio
     preprocessor = _preprocessor(job, system)
     folder = job.model.parent
     pipeline = Pipeline(system.frontend, preprocessor, _network(job.model))
-    clips = corpora.load(*job.data)
+    clips = corpora.load(*job.data, as_given=job.labels_as_given, classes=preprocessor.classes)
     scored = score(clips, pipeline, progress=progress)
     known = artifacts.is_complete(folder)
     learned = Heard(folder).lines(clips, progress=progress) if known else ()

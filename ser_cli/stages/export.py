@@ -199,7 +199,7 @@ def _may_become_saved_model(folder: Path) -> bool:
 def _clips(data: tuple[str, ...]) -> tuple[Clip, ...]:
     """Return labelled clips, or any recordings, since the comparison needs no labels."""
     try:
-        return corpora.load(*(data or (corpora.DEFAULT,)))
+        return corpora.load(*(data or (corpora.DEFAULT,)), as_given=True)
     except DataError as error:
         if not data:
             raise DataError(

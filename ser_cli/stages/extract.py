@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from ser_cli.data import cache, corpora, select
+from ser_cli.data import cache, select
 from ser_cli.errors import DataError
 from ser_cli.report import rows, table
 
@@ -40,7 +40,7 @@ def extract(job: ExtractJob, *, progress: Progress | None = None) -> ExtractResu
     if job.table:
         table.check(job.table)
     system = job.system
-    clips = select.choose(corpora.load(*job.corpora), job.selection, seed=job.seed)
+    clips = select.choose(job.clips(), job.selection, seed=job.seed)
     made = [
         cache.extract(
             clips,

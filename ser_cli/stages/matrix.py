@@ -123,7 +123,7 @@ def plan(job: EvaluateJob) -> tuple[Run, ...]:
     Raises:
         SerError: There are fewer than two corpora, or they or the settings are not usable.
     """
-    clips = corpora.load(*job.corpora)
+    clips = job.clips()
     homes = tuple(dict.fromkeys(clip.corpus for clip in clips))
     if len(homes) < 2:
         raise UsageError("--matrix needs two corpora or more", hint="--data CORPUS --data ANOTHER")

@@ -103,7 +103,7 @@ def plan(job: EvaluateJob) -> Run:
         SerError: There is no such protocol, recipe or data, or the settings do not fit.
     """
     protocol = protocols.get(str(job.protocol))
-    clips = corpora.load(*job.corpora)
+    clips = job.clips()
     also = _also(job, clips)
     folds = tuple(replace(fold, train=fold.train + also) for fold in _folds(job, protocol, clips))
 
@@ -223,7 +223,8 @@ def _also(job: EvaluateJob, clips: Sequence[Clip]) -> tuple[Clip, ...]:
     if not job.also:
         return ()
     known = {clip.emotion for clip in clips}
-    return tuple(clip for clip in corpora.load(*job.also) if clip.emotion in known)
+    also = corpora.load(*job.also, as_given=job.labels_as_given)
+    return tuple(clip for clip in also if clip.emotion in known)
 
 
 def _train_fold(run: Run, threads: int, progress: Progress | None, number: int) -> None:

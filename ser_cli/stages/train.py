@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ser_cli.data import corpora, parts, select, splits
+from ser_cli.data import parts, select, splits
 from ser_cli.data.store import write_text
 from ser_cli.errors import UsageError
 from ser_cli.jobs.training import Split as Way
@@ -72,7 +72,7 @@ def train(
             f"{job.recipe} makes one frame per clip, so there is no length to choose",
             hint="leave out --max-len",
         )
-    clips = select.choose(corpora.load(*job.corpora), job.selection, seed=job.seed)
+    clips = select.choose(job.clips(), job.selection, seed=job.seed)
     split = split_clips(clips, job.split, job.seed)
 
     from ser_cli.training import saving, session  # TensorFlow: after what can go wrong without it

@@ -89,7 +89,7 @@ def fold_splits(job: TuneJob) -> tuple[Split, ...]:
     Raises:
         SerError: The corpus or the options are wrong, or a part would lack an emotion.
     """
-    clips = select.choose(corpora.load(*job.corpora), job.selection, seed=job.seed)
+    clips = select.choose(job.clips(), job.selection, seed=job.seed)
     if job.split == SearchSplit.random:
         whole = splits.random_split(splits.tunable(clips), job.seed)
         return (Split(whole.train, whole.dev, (), leaky=True),)

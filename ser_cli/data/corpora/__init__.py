@@ -7,7 +7,7 @@ archives, published splits and held-out speakers, stands in its file and nowhere
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib import import_module
@@ -15,7 +15,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from ser_cli.data.labels import is_emotion
 from ser_cli.errors import DataError, UsageError
+from ser_cli.remarks import listed
 
 if TYPE_CHECKING:
     from ser_cli.data.protocols import Protocol
@@ -99,7 +101,7 @@ def _modules(folders: tuple[str, ...]) -> tuple[ModuleType, ...]:
     return tuple(import_module(f"{__name__}.{name}") for name in names())
 
 
-def load(*data: str) -> tuple[Clip, ...]:
+def load(*data: str, as_given: bool = False, classes: Collection[str] = ()) -> tuple[Clip, ...]:
     """Return the clips of one corpus or several, in the same order on every machine.
 
     Speakers are qualified by what they come from ("ravdess/01"), so that two corpora which both
@@ -107,10 +109,13 @@ def load(*data: str) -> tuple[Clip, ...]:
 
     Args:
         data: Each a corpus's name, or a path that one of the corpora recognises.
+        as_given: Whether labels may be anything; else a corpus of which not one label is a word
+            for an emotion is refused, as its folders may be speakers or sessions.
+        classes: Labels that are taken for emotions as well, as those of a trained model.
 
     Raises:
-        DataError: Nothing is there, nothing recognises it, it holds no clips, or two of them
-            label one file differently.
+        DataError: Nothing is there, nothing recognises it, it holds no clips or no emotions, or
+            two of them label one file differently.
     """
     homes: dict[str, str] = {}
     joined: dict[Path, Clip] = {}
@@ -118,7 +123,10 @@ def load(*data: str) -> tuple[Clip, ...]:
     for item in data:
         corpus = _find(item)
         home = homes.setdefault(item, _home(corpus, item, homes.values()))
-        for clip in corpus.load(item):
+        found = corpus.load(item)
+        if corpus.generic and not as_given:
+            _check_emotions(item, {clip.emotion for clip in found}, classes)
+        for clip in found:
             speaker = f"{home}/{clip.speaker}" if clip.speaker else ""
             named = replace(clip, corpus=home, speaker=speaker)
             # A corpus knows its clips by their names: a second copy of it adds none.
@@ -189,6 +197,15 @@ def _find(item: str) -> Corpus:
         f"{item} is neither a folder of clips nor a CSV table of them",
         hint="give a folder, or a CSV file with the columns file,emotion[,speaker,split]",
     )
+
+
+def _check_emotions(item: str, labels: set[str], classes: Collection[str]) -> None:
+    if not any(is_emotion(label) or label in classes for label in labels):
+        raise DataError(
+            f"{item}: not one of its labels is known as an emotion: {listed(sorted(labels))}",
+            hint="--labels-as-given, if these are the classes to learn; else sort the files by "
+            "emotion, or give a CSV table with the columns file,emotion,speaker",
+        )
 
 
 def _home(corpus: Corpus, item: str, taken: Iterable[str]) -> str:

@@ -1,14 +1,23 @@
-"""Any folder with one sub-folder per emotion: happy/001.wav, sad/session 2/017.mp3, ..."""
+"""Any folder with one sub-folder per emotion: happy/001.wav, sad/session 2/017.mp3, ...
+
+Above or below the emotions there may be the parts of a split (train/happy/001.wav), and above them
+the speakers (0011/happy/001.wav).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from ser_cli.data.corpora import Corpus
-from ser_cli.data.labels import normalise_label
+from ser_cli.data.labels import is_emotion, normalise_label
+from ser_cli.data.parts import PART_OF
 from ser_cli.errors import DataError
+from ser_cli.remarks import listed, remark
 from ser_cli.sound.files import audio_files
 from ser_cli.types import Clip
+
+Placed = tuple[Path, tuple[str, ...]]  # a file, and the folders that it lies in
 
 
 def matches(data: str) -> bool:
@@ -25,11 +34,11 @@ def load(data: str) -> tuple[Clip, ...]:
     root = Path(data)
     if not root.is_dir():
         raise DataError(f"{data} is not a folder", hint="give --data the folder's path")
-    clips = tuple(
-        Clip(path, emotion=normalise_label(path.relative_to(root).parts[0]))
-        for path in audio_files(root)
-        if path.parent != root
-    )
+    placed = [(path, path.relative_to(root).parts[:-1]) for path in audio_files(root)]
+    level = _level_of_parts([folders for _, folders in placed if folders])
+    clips = _clips(placed, level)
+    if unlabelled := len(placed) - len(clips):
+        remark(f"{data}: {unlabelled} files lie in no folder of an emotion, and are not used")
     labels = sorted({clip.emotion for clip in clips})
     if len(labels) < 2:
         found = f"only {labels[0]!r}" if labels else "none"
@@ -42,9 +51,47 @@ def load(data: str) -> tuple[Clip, ...]:
     return clips
 
 
+def _level_of_parts(folders: Sequence[tuple[str, ...]]) -> int | None:
+    """Return the level at which all folders are named train, dev or test, if there is one."""
+    for level in (0, 1):
+        inside = [names for names in folders if len(names) > 1]
+        if inside and all(names[level].lower() in PART_OF for names in inside):
+            return level
+    return None
+
+
+def _clips(placed: Sequence[Placed], level: int | None) -> tuple[Clip, ...]:
+    parts = [
+        "" if level is None or len(folders) <= level else PART_OF.get(folders[level].lower(), "")
+        for _, folders in placed
+    ]
+    bare = [
+        (path, folders if level is None else folders[:level] + folders[level + 1 :])
+        for path, folders in placed
+    ]
+    speakers_first = _speakers_first([folders for _, folders in bare if folders])
+    clips = []
+    for (path, folders), part in zip(bare, parts, strict=True):
+        if len(folders) > speakers_first:
+            speaker = folders[0] if speakers_first else ""
+            label = normalise_label(folders[int(speakers_first)])
+            clips.append(Clip(path, emotion=label, speaker=speaker, split=part))
+    return tuple(clips)
+
+
+def _speakers_first(folders: Sequence[tuple[str, ...]]) -> bool:
+    """Tell whether the emotions are one level down: none is the name of an upper folder."""
+    upper = {normalise_label(names[0]) for names in folders}
+    lower = {normalise_label(names[1]) for names in folders if len(names) > 1}
+    if any(map(is_emotion, upper)) or not any(map(is_emotion, lower)):
+        return False
+    remark(f"the upper folders are taken for speakers: {listed(sorted(upper))}")
+    return True
+
+
 CORPUS = Corpus(
     name="folder",
-    about="a folder with one sub-folder per emotion (no speakers)",
+    about="a folder with one sub-folder per emotion",
     matches=matches,
     load=load,
     generic=True,

@@ -26,7 +26,8 @@ VARIABLE = "SER_RAVDESS_DIR"
 
 _FETCH = "fetch it with `ser download-ravdess`, or set SER_RAVDESS_DIR to your copy"
 _FIELDS = re.compile(
-    r"(0[1-3])-(0[12])-(0[1-8])-(0[12])-(0[12])-(0[12])-(0[1-9]|1\d|2[0-4])(?:\.\w+)?"
+    r"(0[1-3])-(0[12])-(0[1-8])-(0[12])-(0[12])-(0[12])-(0[1-9]|1\d|2[0-4])"
+    r"(?:_[a-z]+)?(?:\.\w+)?"  # some copies append the emotion
 )
 _AUDIO_ONLY = "03"
 _EMOTIONS = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised")

@@ -1,46 +1,154 @@
-"""A CSV table of clips: file,emotion[,speaker,split], files relative to the table."""
+"""A table of clips: file,emotion[,speaker,split], files relative to the table."""
 
 from __future__ import annotations
 
-import csv
+import os
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from ser_cli.data import tables
 from ser_cli.data.corpora import Corpus
 from ser_cli.data.labels import normalise_label
+from ser_cli.data.parts import PART_OF
 from ser_cli.errors import DataError
+from ser_cli.remarks import listed, remark
 from ser_cli.types import Clip
 
-_SPLITS = {
-    "": "",
-    "train": "train",
-    "dev": "dev",
-    "val": "dev",
-    "valid": "dev",
-    "validation": "dev",
-    "test": "test",
+ENDINGS = (".csv", ".tsv")
+COLUMNS = "file,emotion[,speaker,split]"
+UNKNOWN = "unknown"  # speaker of the rows that leave it blank where others do not
+NAMED = 50  # rows at fault that an error lists
+
+# Other names under which people keep the same columns.
+_NAMES: Mapping[str, Sequence[str]] = {
+    "file": ("path", "filename", "file_name", "filepath", "file_path", "wav", "audio"),
+    "emotion": ("label", "emotion_label"),
+    "speaker": ("speaker_id", "speaker_name", "spk", "subject", "actor"),
+    "split": ("set", "subset", "partition"),
 }
+_SEGMENTS = ("start", "end")
+
+Row = tuple[int, Mapping[str, str]]
 
 
 def matches(data: str) -> bool:
-    """Tell whether this is a CSV file."""
-    return Path(data).suffix.lower() == ".csv" and Path(data).is_file()
+    """Tell whether this is a table."""
+    return Path(data).suffix.lower() in ENDINGS and Path(data).is_file()
 
 
 def load(data: str) -> tuple[Clip, ...]:
     """Return the table's clips, ordered by file name, then path; a row that repeats one once.
 
     Raises:
-        DataError: The table is missing or not text, lacks a column, names a file that is not
-            there or names it again with another label, leaves an emotion empty, or holds an
-            unknown split, or no rows.
+        DataError: The table is missing or not text, lacks a column, names files that are not
+            there or one again with another label, leaves an emotion empty, or holds an unknown
+            split, segments of files, or no rows.
     """
     table = Path(data)
-    numbered = [(number, _clip(table, number, row)) for number, row in _rows(table)]
-    if not numbered:
+    rows = _named(tables.read(table))
+    if not rows:
         raise DataError(f"{data} has no rows below its header", hint="add a row for each clip")
+    paths = _found(table, rows)
+    rows = _speakers(table, rows)
+    numbered = [
+        (number, _clip(f"{table}, line {number}", path, row))
+        for path, (number, row) in zip(paths, rows, strict=True)
+    ]
     clips = _each_once(table, numbered)
     return tuple(sorted(clips, key=lambda clip: (clip.path.name, clip.path.as_posix())))
+
+
+def _named(table: tables.Table) -> list[Row]:
+    """Return the rows with the columns in use, by our names of them; tell of all others."""
+    of = {ours: _column(ours, table.header) for ours in _NAMES}
+    if missing := [ours for ours in ("file", "emotion") if of[ours] is None]:
+        raise DataError(
+            f"{table.file} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}; "
+            f"it has {', '.join(table.header) or 'none'}",
+            hint="the first line must be file,emotion or file,emotion,speaker,split",
+        )
+    if segments := [name for name in _SEGMENTS if name in table.header]:
+        raise DataError(
+            f"{table.file} names parts of files ({', '.join(segments)}), and only whole files are "
+            "learned from",
+            hint="cut each part into a file of its own: ffmpeg -i FILE -ss START -to END PART.wav",
+        )
+    used = {theirs for theirs in of.values() if theirs}
+    if unused := [name for name in table.header if name and name not in used]:
+        remark(f"{table.file}: columns that are not used: {listed(unused)}")
+    return [
+        (number, {ours: row[theirs] if theirs else "" for ours, theirs in of.items()})
+        for number, row in table.rows
+    ]
+
+
+def _column(ours: str, header: Sequence[str]) -> str | None:
+    return next((name for name in (ours, *_NAMES[ours]) if name in header), None)
+
+
+def _found(table: Path, rows: Sequence[Row]) -> list[Path]:
+    """Return where each row's file lies.
+
+    Raises:
+        DataError: Some are not there; it lists them with their lines.
+    """
+    paths = [_file(table.parent, row["file"]) for _, row in rows]
+    lost = [
+        f"line {number}: {row['file']!r}"
+        for path, (number, row) in zip(paths, rows, strict=True)
+        if path is None
+    ]
+    if lost:
+        raise DataError(
+            f"{table}: {len(lost)} of {len(rows)} files are not there: {listed(lost, most=NAMED)}",
+            hint=f"file names are absolute, or relative to {table.parent.resolve()}",
+        )
+    return [path for path in paths if path]
+
+
+def _file(folder: Path, name: str) -> Path | None:
+    """Return the file of this name, however another system writes it."""
+    if not name:
+        return None
+    return next((path for path in _spelled(folder, name) if path.is_file()), None)
+
+
+def _spelled(folder: Path, name: str) -> Iterator[Path]:
+    for spelling in dict.fromkeys((name, name.replace("\\", os.sep))):
+        yield folder / spelling
+        # A Mac keeps "ä" as two characters, and hands it over as one.
+        for form in ("NFC", "NFD"):
+            yield folder / unicodedata.normalize(form, spelling)
+
+
+def _speakers(table: Path, rows: list[Row]) -> list[Row]:
+    """Return the rows with one speaker for all that leave theirs blank, if others do not."""
+    blank = [number for number, row in rows if not row["speaker"]]
+    if not blank or len(blank) == len(rows):
+        return rows
+    remark(
+        f"{table}: {len(blank)} of {len(rows)} rows have no speaker (line {listed(blank)}); they "
+        f"count as one speaker, {UNKNOWN!r}"
+    )
+    return [(number, {**row, "speaker": row["speaker"] or UNKNOWN}) for number, row in rows]
+
+
+def _clip(where: str, path: Path, row: Mapping[str, str]) -> Clip:
+    if not row["emotion"]:
+        raise DataError(f"{where}: the emotion is empty", hint="label it, or remove the row")
+    split = row["split"].lower()
+    if split and split not in PART_OF:
+        raise DataError(
+            f"{where}: the split {row['split']!r} is not known", hint="use train, dev or test"
+        )
+    return Clip(
+        path,
+        emotion=normalise_label(row["emotion"]),
+        speaker=unicodedata.normalize("NFC", row["speaker"]),
+        split=PART_OF.get(split, ""),
+    )
 
 
 def _each_once(table: Path, numbered: list[tuple[int, Clip]]) -> list[Clip]:
@@ -55,65 +163,9 @@ def _each_once(table: Path, numbered: list[tuple[int, Clip]]) -> list[Clip]:
     return [clip for _, clip in first.values()]
 
 
-def _rows(table: Path) -> list[tuple[int, dict[str, str]]]:
-    """Read (line number, row) pairs of the rows that hold anything; names in lower case."""
-    try:
-        # Spreadsheets put a byte order mark before the first column's name: utf-8-sig drops it.
-        with table.open(encoding="utf-8-sig", newline="") as lines:
-            reader = csv.reader(lines)
-            header = [name.strip().lower() for name in next(reader, [])]
-            _check_header(table, header)
-            return [
-                (reader.line_num, dict.fromkeys(header, "") | _row(header, cells))
-                for cells in reader
-                if any(cell.strip() for cell in cells)
-            ]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(
-            f"{table} cannot be read as a table: {error}",
-            hint="save it as CSV, UTF-8, with the columns file,emotion[,speaker,split]",
-        ) from error
-
-
-def _row(header: list[str], cells: list[str]) -> dict[str, str]:
-    return {name: cell.strip() for name, cell in zip(header, cells, strict=False)}
-
-
-def _check_header(table: Path, header: list[str]) -> None:
-    if missing := [name for name in ("file", "emotion") if name not in header]:
-        raise DataError(
-            f"{table} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}; "
-            f"it has {', '.join(header) or 'none'}",
-            hint="the first line must be file,emotion or file,emotion,speaker,split",
-        )
-
-
-def _clip(table: Path, number: int, row: dict[str, str]) -> Clip:
-    where = f"{table}, line {number}"
-    path = table.parent / row["file"]
-    if not row["file"] or not path.is_file():
-        raise DataError(
-            f"{where}: there is no file {row['file']!r}",
-            hint=f"file names are relative to {table.parent.resolve()}",
-        )
-    if not row["emotion"]:
-        raise DataError(f"{where}: the emotion is empty", hint="label it, or remove the row")
-    split = row.get("split", "").lower()
-    if split not in _SPLITS:
-        raise DataError(
-            f"{where}: the split {row['split']!r} is not known", hint="use train, dev or test"
-        )
-    return Clip(
-        path,
-        emotion=normalise_label(row["emotion"]),
-        speaker=row.get("speaker", ""),
-        split=_SPLITS[split],
-    )
-
-
 CORPUS = Corpus(
     name="table",
-    about="a CSV table with the columns file,emotion[,speaker,split]",
+    about=f"a CSV table with the columns {COLUMNS}",
     matches=matches,
     load=load,
     generic=True,

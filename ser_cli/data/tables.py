@@ -1,0 +1,106 @@
+"""Tables as people save them: by comma, semicolon or tab; UTF-8, UTF-16 or Windows-1252.
+
+Spreadsheets of different countries write different separators and encodings, and none says which.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ser_cli.errors import DataError
+from ser_cli.remarks import remark
+
+SEPARATORS = (",", ";", "\t", "|")
+MOST_BYTES = 2**30  # of a table: some ten million rows
+_STATED = re.compile(r"sep=(.)\r?\n", re.I)  # Excel writes and reads such a first line
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of text.
+
+    Attributes:
+        file: Where it was read.
+        header: Names of its columns, in lower case.
+        rows: Line number and cells by column, of the rows that hold anything.
+    """
+
+    file: Path
+    header: tuple[str, ...]
+    rows: tuple[tuple[int, Mapping[str, str]], ...]
+
+
+def read(file: Path) -> Table:
+    """Read a table whose first line names its columns.
+
+    Raises:
+        DataError: It is missing, too large or no text, its header names a column twice, or a row
+            has more cells than the header.
+    """
+    try:
+        if file.stat().st_size > MOST_BYTES:
+            raise DataError(f"{file} is too large for a table", hint="split it into several")
+        text = _text(file)
+        stated = _STATED.match(text)
+        body = text[stated.end() :] if stated else text
+        lines = csv.reader(io.StringIO(body, newline=""), delimiter=_separator(body, stated))
+        header = [name.strip().lower() for name in next(lines, [])]
+        _check(file, header)
+        rows = tuple(_rows(file, header, lines, skipped=1 if stated else 0))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(
+            f"{file} cannot be read as a table: {error}", hint="save it as CSV in UTF-8"
+        ) from error
+    return Table(file, tuple(header), rows)
+
+
+def _text(file: Path) -> str:
+    content = file.read_bytes()
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content.decode("utf-16")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = content.decode("cp1252")
+    if "\0" in text:
+        raise csv.Error("it holds bytes that are no text")
+    remark(f"{file} is no UTF-8: read as Windows-1252")
+    return text
+
+
+def _separator(text: str, stated: re.Match[str] | None) -> str:
+    """Return what separates the cells: as a first line states it, else what the header has most."""
+    if stated:
+        return stated[1]
+    header = text.partition("\n")[0]
+    return max(SEPARATORS, key=lambda sign: len(next(csv.reader([header], delimiter=sign), [])))
+
+
+def _check(file: Path, header: list[str]) -> None:
+    twice = [name for name, count in Counter(header).items() if count > 1 and name]
+    if twice:
+        raise DataError(f"{file} has two columns {twice[0]!r}", hint="rename or remove one")
+
+
+def _rows(
+    file: Path, header: list[str], lines: Any, *, skipped: int
+) -> Iterator[tuple[int, Mapping[str, str]]]:
+    for cells in lines:
+        number = lines.line_num + skipped
+        held = [cell.strip() for cell in cells]
+        if not any(held):
+            continue
+        if any(held[len(header) :]):
+            raise DataError(
+                f"{file}, line {number}: {len(held)} cells under {len(header)} columns",
+                hint="put a cell that holds the separator into quotation marks",
+            )
+        yield number, dict.fromkeys(header, "") | dict(zip(header, held, strict=False))

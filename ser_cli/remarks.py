@@ -1,0 +1,24 @@
+"""What was skipped, guessed or passed over is said: one logger, shown on stderr unless it is asked.
+
+A program that uses the package may do with it what it does with any logger: silence it, or write
+it to a file. The command line leaves it as Python has it, which is one line per remark.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+LOG = logging.getLogger("ser_cli")
+NAMED = 5  # of many things alike
+
+
+def remark(text: str) -> None:
+    """Tell what a user should know about the result, and would not see in it."""
+    LOG.warning("%s", text)
+
+
+def listed(items: Sequence[object], *, most: int = NAMED) -> str:
+    """Return the first of some items as a list in words: "a, b, ... and 3 more"."""
+    shown = ", ".join(map(str, items[:most]))
+    return shown if len(items) <= most else f"{shown}, ... and {len(items) - most} more"

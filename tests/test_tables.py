@@ -1,0 +1,166 @@
+"""Tables of clips as people save them, and what is said where one is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from corpus import touch
+
+from ser_cli.data import corpora, splits, tables
+from ser_cli.data.corpora import table
+from ser_cli.errors import DataError
+from ser_cli.report.rows import columns
+
+
+def write(folder: Path, text: str, encoding: str = "utf-8") -> str:
+    for name in ("a.wav", "deep/b.wav"):
+        touch(folder / name)
+    path = folder / "clips.csv"
+    path.write_bytes(text.encode(encoding))
+    return str(path)
+
+
+def test_a_table_is_read_whole(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    data = write(
+        tmp_path,
+        "File, Emotion,speaker,split,comment\r\n"
+        '"deep/b.wav",Fear,anna,Validation,"one, two"\r\n'
+        "\r\n"
+        "a.wav,bored,,\r\n",
+        "utf-8-sig",
+    )
+    first, second = corpora.load(data)
+    assert (first.path, first.emotion, first.split) == (tmp_path / "a.wav", "bored", "")
+    assert (second.path, second.emotion) == (tmp_path / "deep" / "b.wav", "fearful")
+    assert (second.speaker, second.split, second.corpus) == ("clips.csv/anna", "dev", "clips.csv")
+    assert caplog.messages[0] == f"{data}: columns that are not used: comment"
+
+
+@pytest.mark.parametrize("sign", tables.SEPARATORS)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize("stated", [False, True])
+def test_every_way_to_save_a_table(tmp_path: Path, sign: str, encoding: str, stated: bool) -> None:
+    lines = [("file", "emotion", "speaker"), ("a.wav", "Ärger", "1"), ("deep/b.wav", "Freude", "2")]
+    text = "\r\n".join(map(sign.join, lines))
+    if stated:
+        text = f"sep={sign}\r\n{text}"
+    clips = table.load(write(tmp_path, text, encoding))
+    assert [(clip.emotion, clip.speaker) for clip in clips] == [("ärger", "1"), ("freude", "2")]
+
+
+def test_a_guessed_encoding_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    table.load(write(tmp_path, "file,emotion\na.wav,fröhlich\n", "cp1252"))
+    assert caplog.messages == [f"{tmp_path / 'clips.csv'} is no UTF-8: read as Windows-1252"]
+
+
+def test_columns_may_have_other_names(tmp_path: Path) -> None:
+    text = "path,label,speaker_id,set\na.wav,happy,anna,Training\ndeep/b.wav,sad,ben,Devel\n"
+    first, second = table.load(write(tmp_path, text))
+    assert (first.emotion, first.speaker, first.split) == ("happy", "anna", "train")
+    assert (second.emotion, second.speaker, second.split) == ("sad", "ben", "dev")
+
+
+def test_our_own_names_of_columns_come_first(tmp_path: Path) -> None:
+    (clip,) = table.load(write(tmp_path, "path,file,label,emotion\nx.wav,a.wav,1,happy\n"))
+    assert (clip.path.name, clip.emotion) == ("a.wav", "happy")
+
+
+@pytest.mark.parametrize("name", ["deep\\b.wav", "./deep/b.wav", "{folder}/deep/b.wav"])
+def test_files_are_found_however_they_are_written(tmp_path: Path, name: str) -> None:
+    text = f"file,emotion\n{name.format(folder=tmp_path)},sad\n"
+    (clip,) = table.load(write(tmp_path, text))
+    assert clip.path.resolve() == (tmp_path / "deep" / "b.wav").resolve()
+
+
+def test_a_name_in_the_other_unicode_form_is_found(tmp_path: Path) -> None:
+    touch(tmp_path / "A\u0308.wav")
+    (clip,) = table.load(write(tmp_path, "file,emotion\n\u00c4.wav,sad\n"))
+    assert clip.path.is_file()
+
+
+def test_labels_are_one_in_either_unicode_form(tmp_path: Path) -> None:
+    text = "file,emotion\na.wav,A\u0308rger\ndeep/b.wav,\u00c4rger\n"
+    assert len({clip.emotion for clip in table.load(write(tmp_path, text))}) == 1
+
+
+def test_all_files_that_are_not_there_are_listed(tmp_path: Path) -> None:
+    data = write(tmp_path, "file,emotion\nx.wav,sad\na.wav,sad\n\ny.wav,sad\n")
+    with pytest.raises(DataError, match=r"2 of 3 files .*: line 2: 'x.wav', line 5: 'y.wav'"):
+        table.load(data)
+
+
+def test_a_blank_speaker_is_one_unknown_speaker(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    names = [(f"{who}-{label}.wav", label, who) for who in "abcd" for label in ("happy", "sad")]
+    for name, *_ in names:
+        touch(tmp_path / name)
+    rows = [",".join(row) for row in names]
+    rows[0] = rows[0].removesuffix("a")
+    clips = corpora.load(write(tmp_path, "\n".join(["file,emotion,speaker", *rows])))
+    assert "1 of 8 rows have no speaker (line 2)" in caplog.text
+    assert {clip.speaker.rpartition("/")[2] for clip in clips} == {*"abcd", table.UNKNOWN}
+    assert corpora.has_speakers(clips)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name\na.wav\n", "lacks the columns file, emotion"),
+        ("", "lacks the columns file, emotion; it has none"),
+        ("file,emotion\n", "no rows"),
+        ("file,emotion\na.wav,sad\nc.wav,sad\n", "1 of 2 files are not there: line 3: 'c.wav'"),
+        ("file,emotion\n,sad\n", "line 2: ''"),
+        ("file,emotion\na.wav\n", "line 2: the emotion is empty"),
+        ("file,emotion,file\na.wav,sad,b.wav\n", "two columns 'file'"),
+        ("file,emotion\na, b.wav,sad\n", "line 2: 3 cells under 2 columns"),
+        ("file,start,end,emotion\na.wav,0,1,sad\n", r"parts of files \(start, end\)"),
+        ("file,emotion,split\na.wav,sad,holdout\n", "line 2: the split 'holdout'"),
+        (
+            "file,emotion\na.wav,sad\ndeep/b.wav,sad\ndeep/../a.wav,happy\n",
+            "lines 2 and 4: two different rows for a.wav",
+        ),
+        ("file,emotion,speaker\na.wav,sad,x\na.wav,sad,y\n", "lines 2 and 3"),
+        ("file,emotion,split\na.wav,sad,train\na.wav,sad,test\n", "lines 2 and 3"),
+    ],
+)
+def test_a_table_says_what_is_wrong_and_where(tmp_path: Path, text: str, message: str) -> None:
+    data = write(tmp_path, text)
+    with pytest.raises(DataError, match=message) as raised:
+        table.load(data)
+    assert raised.value.hint
+
+
+def test_bytes_that_are_no_text_are_no_table(tmp_path: Path) -> None:
+    (tmp_path / "clips.csv").write_bytes(b"file,emotion\n\x00\xff\xfe\x00")
+    with pytest.raises(DataError, match="cannot be read as a table"):
+        table.load(str(tmp_path / "clips.csv"))
+
+
+def test_a_row_that_is_repeated_counts_once(tmp_path: Path) -> None:
+    data = write(tmp_path, "file,emotion\na.wav,Fear\ndeep/b.wav,sad\n./a.wav,fearful\n")
+    assert [clip.emotion for clip in table.load(data)] == ["fearful", "sad"]
+
+
+def test_one_emotion_is_nothing_to_learn(tmp_path: Path) -> None:
+    for number in range(9):
+        touch(tmp_path / f"{number}.wav")
+    rows = "".join(f"{number}.wav,happy\n" for number in range(9))
+    clips = corpora.load(write(tmp_path, f"file,emotion\n{rows}"))
+    with pytest.raises(DataError, match="all training clips are 'happy'"):
+        splits.default_split(clips, 0)
+
+
+def test_labels_that_are_no_emotions_are_asked_for(tmp_path: Path) -> None:
+    data = write(tmp_path, "file,emotion\na.wav,anna\ndeep/b.wav,ben\n")
+    with pytest.raises(DataError, match="known as an emotion: anna, ben") as raised:
+        corpora.load(data)
+    assert "--labels-as-given" in raised.value.hint
+    assert len(corpora.load(data, as_given=True)) == 2
+    assert len(corpora.load(data, classes=("ben",))) == 2
+
+
+def test_a_class_called_like_a_column_gets_another_name() -> None:
+    names = columns(("file", "happy"))
+    assert names[5:7] == ("p_file", "happy") and len(names) == len(set(names))
