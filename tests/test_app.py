@@ -36,7 +36,7 @@ from ser_cli.jobs.trained import PredictJob
 from ser_cli.model import artifacts
 from ser_cli.model.pipeline import Model
 from ser_cli.report.rows import as_record
-from ser_cli.sound.audio import EXTENSIONS
+from ser_cli.sound.sniff import ENDINGS
 from ser_cli.stages.predict import predict as predict_files
 from ser_cli.types import Prediction
 from ser_cli.web import session as stage
@@ -96,7 +96,7 @@ def test_the_first_sight_tells_what_this_is(trained: Path) -> None:
     assert not shown.error and not shown.expander
     assert shown.selectbox[0].value == str(trained)
     taken = {f".{ending.lstrip('.')}" for ending in shown.file_uploader[0].allowed_type}
-    assert taken >= EXTENSIONS  # Streamlit adds one
+    assert taken >= ENDINGS  # Streamlit adds one
     assert shown.file_uploader[0].accept_multiple_files
 
 

@@ -14,6 +14,7 @@ from sounds import CODECS, encode
 
 from ser_cli.errors import AudioError
 from ser_cli.sound import audio, decode
+from ser_cli.sound.sniff import ENDINGS
 
 av = pytest.importorskip("av")
 
@@ -79,7 +80,7 @@ def test_containers(tmp_path: Path, name: str, codec: str, rate: int) -> None:
     middle = loaded.waveform[8_000:-8_000]  # codecs ring where a sine starts or ends
     assert np.sqrt(np.mean(middle**2)) == pytest.approx(0.5 / np.sqrt(2), rel=0.1)
     assert loaded.flags == ()
-    assert Path(name).suffix in audio.EXTENSIONS
+    assert Path(name).suffix in ENDINGS
 
 
 def test_content_counts_not_the_name(tmp_path: Path) -> None:
@@ -122,7 +123,9 @@ def test_what_is_no_file(tmp_path: Path) -> None:
 def test_what_is_no_sound(tmp_path: Path) -> None:
     for name in ("text.wav", "text.mp3", "text.m4a", "text.raw", "text"):
         (tmp_path / name).write_text("this is no sound\n" * 50)
-        assert f"{name}: no sound that can be decoded" in refused(tmp_path / name)
+        assert f"{name}: is a text and no sound" in refused(tmp_path / name)
+    (tmp_path / "begun.wav").write_bytes(b"RIFF")
+    assert "begun.wav: no sound that can be decoded" in refused(tmp_path / "begun.wav")
     (tmp_path / "noise.flac").write_bytes(np.random.default_rng(0).bytes(5_000))
     assert "no sound" in refused(tmp_path / "noise.flac")
     soundfile.write(tmp_path / "none.wav", np.zeros(0), 16_000)

@@ -185,7 +185,7 @@ def test_what_fails_is_named_and_the_others_go_on(clips: tuple[Clip, ...], tmp_p
     assert (made.clips, made.computed) == (clips, 3)
     assert [path for path, _ in made.failed] == [broken.path, absent.path, twin.path]
     reasons = dict(made.failed)
-    assert "no sound that can be decoded" in reasons[broken.path]
+    assert "is a text and no sound" in reasons[broken.path]
     assert "cannot be opened" in reasons[absent.path]
     # The path is beside the reason: a reason that names it says it twice, and the twin's wrongly.
     assert not any(".wav" in reason for reason in reasons.values())

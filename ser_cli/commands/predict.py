@@ -54,11 +54,11 @@ def predict(job: PredictJob) -> None:
 
 
 def _check(job: PredictJob) -> None:
-    from ser_cli.sound.audio import EXTENSIONS
+    from ser_cli.sound.sniff import ENDINGS
 
     if job.csv and job.as_json:
         raise UsageError("--csv and --json cannot be combined", hint="run it once for each")
-    if job.csv and job.csv.suffix.lower() in EXTENSIONS:
+    if job.csv and job.csv.suffix.lower() in ENDINGS:
         raise UsageError(f"{job.csv} is named like a recording", hint="--csv out.csv")
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 import numpy as np
 
 from ser_cli.errors import AudioError
+from ser_cli.sound import sniff
 from ser_cli.sound.decode import Stream, UndecodableError, by_ffmpeg, by_soundfile
 from ser_cli.types import Audio
 
@@ -26,14 +27,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Decoder = Callable[[Path | BinaryIO], AbstractContextManager[Stream]]
 
-# What a folder is searched for; a file named by the user is tried whatever it is called.
-# fmt: off
-EXTENSIONS: frozenset[str] = frozenset({
-    ".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".m4a", ".mp4", ".aac", ".webm", ".aiff",
-    ".aif", ".aifc", ".au", ".caf", ".wma", ".mka", ".mkv", ".mov", ".3gp", ".amr", ".w64",
-    ".rf64",
-})
-# fmt: on
 # Of what browsers play as it is.
 MEDIA_TYPES = {
     ".wav": "audio/wav",
@@ -152,10 +145,19 @@ def _first(read: Callable[[Decoder, Path | BinaryIO], T], source: Path | str | B
     try:
         return read(by_ffmpeg, file)
     except UndecodableError as error:
+        what = sniff.other(_head(file))
+        reason = f"is {what}" if what else f"no sound that can be decoded ({error})"
         raise AudioError(
-            f"{name}: no sound that can be decoded ({error})",
+            f"{name}: {reason}",
             hint="check that the file plays, or convert it: ffmpeg -i FILE out.wav",
         ) from error
+
+
+def _head(source: Path | BinaryIO) -> bytes:
+    if isinstance(source, Path):
+        return sniff.head(source)
+    source.seek(0)
+    return source.read(sniff.HEAD)
 
 
 def _name(source: Path | str | BinaryIO) -> str:

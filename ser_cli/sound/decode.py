@@ -23,7 +23,8 @@ BLOCK = 2**18  # samples over all channels (1 MiB) decoded at a time
 
 # FFmpeg also reads playlists, which name other files and addresses to open: only containers.
 DEMUXERS = (
-    "mov,matroska,webm,aac,asf,avi,flv,mpeg,mpegts,ogg,wav,w64,aiff,au,caf,flac,mp3,amr,ac3,eac3"
+    "mov,matroska,webm,aac,asf,avi,flv,mpeg,mpegts,ogg,wav,w64,aiff,au,caf,flac,mp3,amr,ac3,eac3,"
+    "gsm,nistsphere,tta,voc,wv"
 )
 
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ser_cli.sound.audio import EXTENSIONS
+from ser_cli.remarks import listed, remark
+from ser_cli.sound.sniff import is_sound
+
+Passed = Counter[str]  # how many files were passed over, by their ending
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,51 +23,76 @@ class Found:
     error: str = ""
 
 
-def find(paths: Iterable[str | Path]) -> Iterator[Found]:
+def find(paths: Iterable[str | Path], passed: Passed | None = None) -> Iterator[Found]:
     """Yield the files that are meant.
 
-    A folder stands for all audio files below it, sorted, without hidden ones. A pattern
-    (`*`, `?`, `[...]`, `**` for any depth) stands for what it matches, also where no shell
-    has expanded it. A file that is named is taken whatever its name.
+    A folder stands for all files of sound below it, sorted, without hidden ones; what they are is
+    told by their endings, or else by their first bytes. A pattern (`*`, `?`, `[...]`, `**` for any
+    depth) stands for what it matches, also where no shell has expanded it. A file that is named is
+    taken whatever it is.
 
     Args:
         paths: As typed. Nothing is dropped: what stands for no file yields an error.
+        passed: Counts the files that are no sound.
     """
+    passed = Passed() if passed is None else passed
     for path in map(str, paths):
         if Path(path).is_dir():
-            yield from _below(path)
+            yield from _below(path, passed)
         elif Path(path).exists() or not glob.has_magic(path):
             yield Found(path)
         else:
-            yield from _matching(path)
+            yield from _matching(path, passed)
 
 
-def audio_files(folder: Path) -> tuple[Path, ...]:
+def audio_files(folder: Path, passed: Passed | None = None) -> tuple[Path, ...]:
     """List the sound files below a folder by file name, then path: the same on every machine."""
-    return tuple(
-        sorted(walk(folder), key=lambda path: (path.name, path.relative_to(folder).as_posix()))
-    )
+    found = walk(folder, passed=passed)
+    return tuple(sorted(found, key=lambda path: (path.name, path.relative_to(folder).as_posix())))
 
 
-def walk(folder: str | Path, closed: list[OSError] | None = None) -> Iterator[Path]:
+def tell(where: str | Sequence[str], passed: Passed) -> None:
+    """Say how many files were passed over, and what they are called."""
+    if passed:
+        place = where if isinstance(where, str) else listed(where)
+        kinds = listed([f"{ending or 'no ending'} {n}" for ending, n in passed.most_common()])
+        remark(f"{place}: passed over {passed.total()} files that are no sound: {kinds}")
+
+
+def walk(
+    folder: str | Path, closed: list[OSError] | None = None, passed: Passed | None = None
+) -> Iterator[Path]:
     """Yield the sound files below a folder, sorted folder by folder.
 
-    Hidden files and folders, the "._x.wav" shadows that macOS leaves among them, are passed over.
+    Links to folders are followed, and no folder is entered twice. Hidden files and folders, the
+    "._x.wav" shadows that macOS leaves among them, are passed over.
 
     Args:
         folder: Where to look.
         closed: Is told of the folders that cannot be read.
+        passed: Counts the files that are no sound.
     """
-    tell = closed.append if closed is not None else None
-    for place, folders, files in os.walk(folder, onerror=tell):
+    note = closed.append if closed is not None else None
+    entered = set()
+    for place, folders, files in os.walk(folder, onerror=note, followlinks=True):
+        if (own := os.path.realpath(place)) in entered:
+            folders.clear()
+            continue
+        entered.add(own)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (Path(place, name) for name in sorted(filter(_is_audio, files)))
+        for name in sorted(files):
+            if name.startswith("."):
+                continue
+            if is_sound(path := Path(place, name)):
+                yield path
+            elif passed is not None:
+                passed[path.suffix.lower()] += 1
 
 
-def _below(folder: str) -> Iterator[Found]:
+def _below(folder: str, passed: Passed) -> Iterator[Found]:
     closed: list[OSError] = []
     empty = True
-    for path in walk(folder, closed):
+    for path in walk(folder, closed, passed):
         empty = False
         yield Found(str(path))
     for error in closed:
@@ -72,20 +101,15 @@ def _below(folder: str) -> Iterator[Found]:
         yield Found(folder, "there is no audio file in this folder")
 
 
-def _matching(pattern: str) -> Iterator[Found]:
+def _matching(pattern: str, passed: Passed) -> Iterator[Found]:
     matches = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - takes absolute ones
     # `**` matches folders and the files in them: each file once.
     folders = [] if "**" in pattern else [match for match in matches if Path(match).is_dir()]
-    files = [match for match in matches if _is_audio(match) and Path(match).is_file()]
+    files = [match for match in matches if Path(match).is_file() and is_sound(Path(match))]
     for match in sorted(folders + files):
         if match in folders:
-            yield from _below(match)
+            yield from _below(match, passed)
         else:
             yield Found(match)
     if not folders and not files:
         yield Found(pattern, "no audio file matches this")
-
-
-def _is_audio(name: str) -> bool:
-    path = Path(name)
-    return path.suffix.lower() in EXTENSIONS and not path.name.startswith(".")

@@ -21,8 +21,8 @@ from ser_cli.model.heard import Heard
 from ser_cli.model.network import OnnxNetwork
 from ser_cli.model.pipeline import frontend_of
 from ser_cli.report import rows
-from ser_cli.sound.audio import EXTENSIONS
 from ser_cli.sound.files import find
+from ser_cli.sound.sniff import is_sound
 from ser_cli.types import Clip
 
 if TYPE_CHECKING:
@@ -207,7 +207,7 @@ def _clips(data: tuple[str, ...]) -> tuple[Clip, ...]:
                 hint=f"ser download {corpora.DEFAULT}; or recordings of your own: --data FOLDER",
             ) from error
         found = [Path(item.file) for item in find(data) if not item.error]
-        sounds = tuple(Clip(path) for path in found if path.suffix.lower() in EXTENSIONS)
+        sounds = tuple(Clip(path) for path in found if is_sound(path))
         if not sounds:
             raise
         return sounds

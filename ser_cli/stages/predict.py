@@ -18,7 +18,7 @@ from ser_cli.errors import UsageError
 from ser_cli.model import artifacts
 from ser_cli.model.pipeline import Hearing, Model
 from ser_cli.model.windows import cut_file, failed
-from ser_cli.sound.files import find
+from ser_cli.sound.files import Passed, find, tell
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -68,7 +68,9 @@ def predict(
     if job.enrol or job.same_speaker or job.same_recording_conditions:
         model = _enrolled(job, model, executor)
     plan = model.plan(window=job.window, step=job.step)
-    total = _count(job.paths)
+    passed = Passed()
+    total = _count(job.paths, passed)
+    tell(job.paths, passed)
     jobs = _jobs(job, total, executor)
     if not jobs:
         return _told(model.label(find(job.paths), plan), total, progress)
@@ -127,9 +129,9 @@ def _model(folder: Path, hearing: bytes) -> Model:
     return Model(artifacts.load(folder), pickle.loads(hearing))
 
 
-def _count(paths: Sequence[str]) -> int:
+def _count(paths: Sequence[str], passed: Passed | None = None) -> int:
     # Looked through twice: a list of all names would grow with their number.
-    return sum(1 for _ in find(paths))
+    return sum(1 for _ in find(paths, passed))
 
 
 def _check(window: float | None, step: float | None) -> None:

@@ -16,7 +16,7 @@ import ser_cli
 from ser_cli import process
 from ser_cli.errors import SerError
 from ser_cli.report.rows import as_record, csv_writer
-from ser_cli.sound.audio import EXTENSIONS
+from ser_cli.sound.sniff import ENDINGS
 from ser_cli.web import charts
 from ser_cli.web import session as stage
 
@@ -96,7 +96,7 @@ def _chosen_model() -> Path | None:
 def _uploads() -> list[UploadedFile]:
     files = st.file_uploader(
         "Recordings",
-        type=[*stage.PLAYED, *sorted(EXTENSIONS - stage.PLAYED.keys())],  # the usual ones first
+        type=[*stage.PLAYED, *sorted(ENDINGS - stage.PLAYED.keys())],  # the usual ones first
         accept_multiple_files=True,
         max_upload_size=stage.UPLOAD_MB,
     )

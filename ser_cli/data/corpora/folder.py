@@ -14,7 +14,7 @@ from ser_cli.data.labels import is_emotion, normalise_label
 from ser_cli.data.parts import PART_OF
 from ser_cli.errors import DataError
 from ser_cli.remarks import listed, remark
-from ser_cli.sound.files import audio_files
+from ser_cli.sound.files import Passed, audio_files, tell
 from ser_cli.types import Clip
 
 Placed = tuple[Path, tuple[str, ...]]  # a file, and the folders that it lies in
@@ -34,7 +34,9 @@ def load(data: str) -> tuple[Clip, ...]:
     root = Path(data)
     if not root.is_dir():
         raise DataError(f"{data} is not a folder", hint="give --data the folder's path")
-    placed = [(path, path.relative_to(root).parts[:-1]) for path in audio_files(root)]
+    passed = Passed()
+    placed = [(path, path.relative_to(root).parts[:-1]) for path in audio_files(root, passed)]
+    tell(data, passed)
     level = _level_of_parts([folders for _, folders in placed if folders])
     clips = _clips(placed, level)
     if unlabelled := len(placed) - len(clips):
