@@ -59,7 +59,8 @@ class TuneJob(ClipsJob):
     oversample: Oversample = ()
     timeout: Annotated[float | None, Option("Seconds after which no new trial starts.")] = None
     storage: Annotated[
-        str | None, Option("Optuna storage URL; default: SQLite in the cache folder.")
+        str | None,
+        Option("Optuna storage: a URL, or an SQLite file; default: one in the cache folder."),
     ] = None
     workers: Annotated[int, Option("Trials to run in parallel.", low=1)] = CORES
     as_json: AsJson = False

@@ -61,7 +61,7 @@ def tune(job: TuneJob, *, progress: Progress | None = None) -> TuneResult:
     from ser_cli.training import search, studies
 
     name = study_name(job, folds)
-    url = job.storage or studies.storage(name)
+    url = studies.storage(name, job.storage)
     study = studies.create(name, url, seed=job.seed)
     wanted = search.Search(
         recipe=job.recipe,
@@ -75,12 +75,13 @@ def tune(job: TuneJob, *, progress: Progress | None = None) -> TuneResult:
     )
     # In this process first: the others find all features in the cache.
     search.load(wanted, jobs=job.workers, progress=progress)
-    try:
-        _run(job, wanted, study, url, progress)
-    finally:
-        if trials_report.finished(study):
-            trials_report.write(study, folder)
-    return _result(job, study, folds, folder)
+    with studies.usable(url):
+        try:
+            _run(job, wanted, study, url, progress)
+        finally:
+            if trials_report.finished(study):
+                trials_report.write(study, folder)
+        return _result(job, study, folds, folder)
 
 
 def fold_splits(job: TuneJob) -> tuple[Split, ...]:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ser_cli.data.store import cache_dir
+from ser_cli.errors import DataError
 
 if TYPE_CHECKING:
     import optuna
@@ -18,32 +23,92 @@ STARTUP_TRIALS = 10  # drawn at random, before the sampler has something to lear
 FIRST_RUNG, KEPT = 3, 3
 HEARTBEAT_S = 30
 
+_EXAMPLES = "--storage study.db, or sqlite:////data/study.db, or postgresql+psycopg://host/name"
+# What a database says, in lower case -> what to do about it.
+_HINTS = {
+    "no module named": "install the driver of that database: pip install psycopg[binary]",
+    "could not parse": _EXAMPLES,
+    "can't load plugin": _EXAMPLES,
+    "no longer compatible": "bring it up to date: optuna storage upgrade --storage URL",
+    "upgrade": "bring it up to date: optuna storage upgrade --storage URL",
+    "locked": "end what else uses it, or take another file",
+    "unable to open": "make its folder, or take another",
+    "readonly": "make the file writable, or take another",
+    "not a database": "take another file: this one is something else",
+    "malformed": "take another file: this one is damaged",
+    "password": "check user and password",
+    "refused": "start the server, or check host and port",
+    "does not exist": "create the database: createdb NAME",
+}
 
-def storage(name: str) -> str:
-    """Return the URL of a study's own SQLite file in the cache folder."""
-    file = cache_dir() / "studies" / f"{name}.db"
+
+def storage(name: str, asked: str | None = None) -> str:
+    """Return the URL of where a study is kept.
+
+    Args:
+        name: Of the study.
+        asked: A URL, or the path of an SQLite file; None for a file in the cache folder.
+    """
+    if asked and "://" in asked:
+        return asked
+    file = Path(asked) if asked else cache_dir() / "studies" / f"{name}.db"
     file.parent.mkdir(parents=True, exist_ok=True)
-    return f"sqlite:///{file.as_posix()}"
+    return f"sqlite:///{file.absolute().as_posix()}"
 
 
 def create(name: str, url: str, *, seed: int) -> optuna.Study:
-    """Create or continue a study: TPE, pruned by successive halving (ASHA, Li et al. 2018)."""
+    """Create or continue a study: TPE, pruned by successive halving (ASHA, Li et al. 2018).
+
+    Raises:
+        DataError: Its storage cannot be used.
+    """
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     # The heartbeat tells trials that a dead process left running from those at work.
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), usable(url):
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         storage = optuna.storages.RDBStorage(url, heartbeat_interval=HEARTBEAT_S)
-    return optuna.create_study(
-        study_name=name,
-        storage=storage,
-        direction="maximize",
-        load_if_exists=True,
-        sampler=optuna.samplers.TPESampler(
-            seed=seed, n_startup_trials=STARTUP_TRIALS, multivariate=True, constant_liar=True
-        ),
-        pruner=optuna.pruners.SuccessiveHalvingPruner(
-            min_resource=FIRST_RUNG, reduction_factor=KEPT
-        ),
-    )
+        return optuna.create_study(
+            study_name=name,
+            storage=storage,
+            direction="maximize",
+            load_if_exists=True,
+            sampler=optuna.samplers.TPESampler(
+                seed=seed, n_startup_trials=STARTUP_TRIALS, multivariate=True, constant_liar=True
+            ),
+            pruner=optuna.pruners.SuccessiveHalvingPruner(
+                min_resource=FIRST_RUNG, reduction_factor=KEPT
+            ),
+        )
+
+
+@contextmanager
+def usable(url: str) -> Iterator[None]:
+    """Turn what a database and its driver raise into one sentence and the next step.
+
+    Raises:
+        DataError: The storage cannot be used.
+    """
+    from optuna.exceptions import OptunaError
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (SQLAlchemyError, OptunaError, ImportError, RuntimeError) as error:
+        if type(error) is RuntimeError and "schema" not in str(error):
+            raise  # not of a storage
+        cause = getattr(error, "orig", None) or error.__cause__ or error
+        why = str(cause).strip().partition("\n")[0] or type(cause).__name__
+        whole = f"{error} {cause}".lower()
+        hint = next((step for words, step in _HINTS.items() if words in whole), _EXAMPLES)
+        shown = without_password(url)
+        raise DataError(
+            f"the study cannot be kept in {shown}: {without_password(why)}",
+            hint=hint.replace("URL", shown),
+        ) from error
+
+
+def without_password(text: str) -> str:
+    """Return a text with *** for the password of each URL in it."""
+    return re.sub(r"(://[^:/@\s]*:)[^@\s]*@", r"\1***@", text)
