@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
+import pickle
 from pathlib import Path
 
 import fake
 import numpy as np
+import pandas
 import pytest
 import soundfile
 from modules import printed
@@ -56,8 +59,92 @@ def test_waveforms(model: Model, tmp_path: Path) -> None:
 def test_misuse(model: Model) -> None:
     with pytest.raises(UsageError, match="rate"):
         model.predict(LOUD)
-    with pytest.raises(AudioError, match="floats"):
-        model.predict((LOUD * 32_767).astype("i2"), sample_rate=16_000)
+    with pytest.raises(AudioError, match="no waveform"):
+        model.predict((LOUD * 32_767).astype("i8"), sample_rate=16_000)
+    with pytest.raises(UsageError, match="window"):
+        model.predict(LOUD, sample_rate=16_000, window=0.001)
+
+
+class Tensor:
+    """An array of another library."""
+
+    def __init__(self, values: np.ndarray) -> None:
+        self.values = values
+
+    def __array__(self, dtype: object = None, copy: bool | None = None) -> np.ndarray:
+        return self.values
+
+
+WHOLE = (LOUD * 32_767).astype("i2")
+WAVEFORMS = {
+    "int16": WHOLE,
+    "(n, 1)": LOUD[:, None],
+    "(1, n)": LOUD[None],
+    "(n, 2)": np.stack([LOUD, LOUD], axis=1),
+    "list of floats": LOUD.tolist(),
+    "tuple of floats": tuple(LOUD.tolist()),
+    "tensor": Tensor(LOUD),
+    "(rate, int16)": (16_000, WHOLE),
+    "float64": LOUD.astype("f8"),
+}
+
+
+@pytest.mark.parametrize("kind", WAVEFORMS)
+def test_waveforms_as_libraries_have_them(kind: str, model: Model) -> None:
+    rate = None if kind.startswith("(rate") else 16_000
+    given = WAVEFORMS[kind]
+    (row,) = model.predict(given, sample_rate=rate)
+    assert (row.file, row.emotion, row.status, row.end) == ("waveform[0]", "loud", "ok", 1.0)
+    rows = model.predict([given, given], sample_rate=rate)
+    assert [row.file for row in rows] == ["waveform[0]", "waveform[1]"]
+
+
+def test_files_as_programs_have_them(model: Model, tmp_path: Path) -> None:
+    path = tmp_path / "clip.wav"
+    soundfile.write(path, LOUD, 16_000)
+    names, content = [str(path)], path.read_bytes()
+    table = pandas.DataFrame({"file": names, "age": [30]})
+    column = pandas.Series(names)
+    for source in (np.array(names), np.array(names, object), column, table, iter(names)):
+        (row,) = model.predict(source)
+        assert (row.file, row.emotion) == (str(path), "loud")
+    for held in (content, bytearray(content), memoryview(content)):
+        (row,) = model.predict(held)
+        assert (row.file, row.emotion) == ("bytes[0]", "loud")
+    assert [row.file for row in model.predict([content, content])] == ["bytes[0]", "bytes[1]"]
+
+
+NOTHING = [None, 3, 0.5, {"file": "a.wav"}, [None], [[None]], np.array([True]), pandas.DataFrame()]
+
+
+@pytest.mark.parametrize("source", NOTHING, ids=repr)
+def test_what_is_no_recording_is_one_error(source: object, model: Model) -> None:
+    with pytest.raises(TypeError):
+        model.predict(source, sample_rate=16_000)
+
+
+def test_windows_of_a_waveform(model: Model) -> None:
+    rows = model.predict(np.tile(LOUD, 3), sample_rate=16_000, window=1.0, step=0.5)
+    assert [row.start for row in rows] == [0, 0.5, 1, 1.5, 2]
+
+
+def test_rows_are_handed_on(model: Model) -> None:
+    rows = model.predict([LOUD, LOUD * 0.01], sample_rate=16_000)
+    records = rows.to_dicts()
+    assert [record["emotion"] for record in records] == ["loud", "quiet"]
+    assert {"file", "loud", "quiet", "status"} <= records[0].keys()
+    assert json.loads(rows.to_json()) == records
+    frame = rows.to_frame()
+    assert frame["loud"].tolist() == [record["loud"] for record in records]
+    assert list(model.predict([]).to_frame().columns) == list(frame.columns)
+    again = pickle.loads(pickle.dumps(rows))
+    assert again.to_dicts() == records
+
+
+def test_a_model_travels(model: Model) -> None:
+    here = model.predict(LOUD, sample_rate=16_000)
+    again = pickle.loads(pickle.dumps(model))
+    assert again.predict(LOUD, sample_rate=16_000).to_dicts() == here.to_dicts()
 
 
 def test_load_finds_the_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

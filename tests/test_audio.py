@@ -285,10 +285,12 @@ def test_short_is_less_than_half_a_second(tmp_path: Path) -> None:
     assert flags_of(tmp_path / "a.wav", clip[:8_000]) == ()
 
 
-def test_silent_is_up_to_one_step_of_16_bits(tmp_path: Path) -> None:
-    square = np.tile(np.repeat([1.0, -1.0], 20), 400) / 2**15
-    assert flags_of(tmp_path / "a.wav", square) == ("silent",)
-    assert flags_of(tmp_path / "a.wav", 1.01 * square) == ()
+def test_silent_is_below_60_db_of_full_scale(tmp_path: Path) -> None:
+    square = np.tile(np.repeat([1.0, -1.0], 20), 400) / 1_000
+    assert flags_of(tmp_path / "a.wav", 0.97 * square) == ("silent",)
+    assert flags_of(tmp_path / "a.wav", 1.03 * square) == ()
+    idle = 8 / 2**15 * np.tile([1.0, -1.0], 8_000)  # what a muted A-law line sends
+    assert flags_of(tmp_path / "a.wav", idle) == ("silent",)
 
 
 def test_clipped_is_more_than_one_sample_in_a_thousand(tmp_path: Path) -> None:
@@ -341,9 +343,34 @@ def test_from_array(tmp_path: Path) -> None:
     assert np.array_equal(
         held.waveform, audio.load(tmp_path / "a.wav", sample_rate=16_000).waveform
     )
-    for wrong in (waveform[None], (waveform * 32_767).astype("i2"), waveform[:0]):
+    for wrong in (waveform[None, None], waveform[:0], waveform.astype("i8"), waveform > 0):
         with pytest.raises(AudioError):
             audio.from_array(wrong, sample_rate=44_100, target=16_000)
+
+
+FULL = {"u1": (128, 128), "i2": (0, 2**15), ">i2": (0, 2**15), "i4": (0, 2**31)}
+
+
+@pytest.mark.parametrize("kind", FULL)
+def test_integers_are_scaled_by_their_type(kind: str) -> None:
+    zero, full = FULL[kind]
+    waveform = sine(1) * 0.5
+    whole = np.rint(waveform.astype("f8") * full + zero).astype(kind)
+    held = audio.from_array(whole, sample_rate=16_000, target=16_000)
+    np.testing.assert_allclose(held.waveform, waveform, atol=1 / full)
+
+
+def test_channels_are_mixed_whichever_side_they_are_on() -> None:
+    left, right = sine(1), 0.5 * sine(1)
+    both = np.stack([left, right])
+    for array in (both, both.T, left[None], left[:, None]):
+        held = audio.from_array(array, sample_rate=16_000, target=16_000)
+        mixed = array.mean(axis=int(np.argmin(array.shape)))
+        np.testing.assert_allclose(held.waveform, mixed, atol=1e-6)
+    cancelling = np.stack([left, -left])
+    held = audio.from_array(cancelling, sample_rate=16_000, target=16_000)
+    assert held.flags == ("antiphase",)
+    np.testing.assert_allclose(held.waveform, left)
 
 
 @pytest.mark.parametrize(
@@ -354,7 +381,7 @@ def test_a_header_is_measured_without_decoding(
 ) -> None:
     path = encode(tmp_path / name, codec, rate, sine())
     expected = audio.load(path, sample_rate=rate).duration
-    monkeypatch.setattr(audio, "_Mixer", None)
+    monkeypatch.setattr(audio, "Mixer", None)
     stated, seconds = audio.measure(path)
     assert stated == rate
     assert seconds == pytest.approx(expected, abs=0.1)

@@ -23,8 +23,8 @@ from benchmarks.processes import BenchError, Server, alternate, environment, mod
 from benchmarks.rows import BY_NAME, ROWS, Ratio, Result, Row, ratio, verdict
 
 from ser_cli.data.labels import EMOTIONS
+from ser_cli.model.rows import as_record, columns
 from ser_cli.recipes.cnn_bilstm import extract
-from ser_cli.report.rows import as_record, columns
 from ser_cli.types import Prediction
 
 FASTER = Row("x", "work", "old", "new", "s", floor=2, goal=4)

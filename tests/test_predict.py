@@ -22,7 +22,7 @@ from ser_cli import workers
 from ser_cli.errors import ArtifactsError, UsageError
 from ser_cli.jobs.trained import PredictJob
 from ser_cli.model import artifacts, pipeline, windows
-from ser_cli.report import rows as report_rows
+from ser_cli.model import rows as model_rows
 from ser_cli.sound.files import Found
 from ser_cli.stages import predict as stage
 from ser_cli.types import Prediction
@@ -285,9 +285,9 @@ def test_many_files_are_spread_over_the_cores(
 
 def test_records(tmp_path: Path, predict: Callable[..., list[Prediction]]) -> None:
     rows = predict(write(tmp_path / "a.wav", noise(LOUD, 0.3)), tmp_path / "no.wav")
-    good, bad = (report_rows.as_record(row, fake.CLASSES) for row in rows)
-    assert tuple(good) == tuple(bad) == report_rows.columns(fake.CLASSES)
-    assert report_rows.columns(fake.CLASSES) == (
+    good, bad = (model_rows.as_record(row, fake.CLASSES) for row in rows)
+    assert tuple(good) == tuple(bad) == model_rows.columns(fake.CLASSES)
+    assert model_rows.columns(fake.CLASSES) == (
         "file", "start", "end", "emotion", "confidence", "quiet", "loud",
         "status", "flags", "error",
     )  # fmt: skip
@@ -295,7 +295,7 @@ def test_records(tmp_path: Path, predict: Callable[..., list[Prediction]]) -> No
     assert good["loud"] == round(float(fake.shares(rows[0])[1]), 6)
     assert json.loads(json.dumps(bad, allow_nan=False))["confidence"] is None
     text = io.StringIO()
-    csv.DictWriter(text, report_rows.columns(fake.CLASSES)).writerow(bad)
+    csv.DictWriter(text, model_rows.columns(fake.CLASSES)).writerow(bad)
     assert text.getvalue().startswith(f"{tmp_path / 'no.wav'},,,,,,,error,,")
 
 

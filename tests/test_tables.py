@@ -10,7 +10,7 @@ from corpus import touch
 from ser_cli.data import corpora, splits, tables
 from ser_cli.data.corpora import table
 from ser_cli.errors import DataError
-from ser_cli.report.rows import columns
+from ser_cli.model.rows import columns
 
 
 def write(folder: Path, text: str, encoding: str = "utf-8") -> str:

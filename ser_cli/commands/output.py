@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ser_cli.errors import SerError
-from ser_cli.report.rows import Writer, as_record, csv_writer
+from ser_cli.model.rows import as_record
+from ser_cli.report.rows import Writer, csv_writer
 from ser_cli.types import Prediction
 
 

@@ -5,29 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 from ser_cli import recipes
-from ser_cli.errors import ArtifactsError, DataError, UsageError
+from ser_cli.errors import DataError, UsageError
 from ser_cli.model import windows
 from ser_cli.model.calibration import calibrate
 from ser_cli.model.enrolment import Moments, adapted, measured
+from ser_cli.model.frontends import frontend_of
 from ser_cli.model.network import Network, OnnxNetwork
+from ser_cli.model.rows import Rows
+from ser_cli.model.sources import Waveform, recordings
 from ser_cli.sound import audio
-from ser_cli.sound.files import Found, find
+from ser_cli.sound.files import Found
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from ser_cli.model.artifacts import Artifacts
     from ser_cli.model.windows import Cut, Heard
     from ser_cli.sound.frontend import Frontend
     from ser_cli.types import Floats, Prediction, Preprocessor
-
-    Source = str | Path | BinaryIO
 
 TOGETHER = 16  # windows of short files that go through the network at once
 
@@ -77,6 +75,10 @@ class Pipeline:
         self.network = network
         self.temperature = temperature
         self._chosen = _places(labels, preprocessor.classes)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what travels to another process: all but the network, which is loaded there."""
+        return {name: value for name, value in vars(self).items() if name != "pipeline"}
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -132,18 +134,17 @@ class Model:
             self.hearing.labels,
         )
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what travels to another process: all but the network, which is loaded there."""
+        return {name: value for name, value in vars(self).items() if name != "pipeline"}
+
     @property
     def classes(self) -> tuple[str, ...]:
         """The emotions, in the order of the probabilities."""
         known = self.artifacts.preprocessor.classes
         return tuple(known[place] for place in _places(self.hearing.labels, known))
 
-    def enrol(
-        self,
-        sources: Source | NDArray[Any] | Sequence[Source | NDArray[Any]],
-        *,
-        sample_rate: int | None = None,
-    ) -> Model:
+    def enrol(self, sources: Any, *, sample_rate: int | None = None) -> Model:
         """Return this model with a speaker, or recording conditions, enrolled.
 
         Args:
@@ -154,7 +155,7 @@ class Model:
             UsageError: The model was not trained for it.
             DataError: None of the recordings can be read.
         """
-        return self.enrolled(self.measure(self._cuts(sources, sample_rate)))
+        return self.enrolled(self.measure(_cuts(sources, sample_rate, self.plan())))
 
     @property
     def can_enrol(self) -> bool:
@@ -191,37 +192,43 @@ class Model:
         return Model(self.artifacts, replace(self.hearing, preprocessor=heard))
 
     def plan(self, *, window: float | None = None, step: float | None = None) -> windows.Plan:
-        """Return how recordings are cut into what this model takes at once."""
+        """Return how recordings are cut into what this model takes at once.
+
+        Raises:
+            UsageError: The lengths of window and step make no sense.
+        """
+        windows.check(window, step)
         context = self.frontend.context(self.artifacts.preprocessor.max_len)
         return windows.Plan(self.frontend, context, window, step)
 
     def predict(
         self,
-        sources: Source | NDArray[Any] | Sequence[Source | NDArray[Any]],
+        sources: Any,
         *,
         sample_rate: int | None = None,
-    ) -> list[Prediction]:
+        window: float | None = None,
+        step: float | None = None,
+    ) -> Rows:
         """Predict the emotion of each file or waveform.
 
         Args:
-            sources: One or many of: a file, a folder, a pattern, an open binary file, a
-                waveform (n,) of floats in -1..1.
-            sample_rate: Hz of the waveforms; not needed for files.
+            sources: One or many of: a file, a folder, a pattern, the bytes of a file, an open
+                binary file, a waveform; see `model.sources.recordings`.
+            sample_rate: Hz of the waveforms; not needed for files, nor for (rate, array).
+            window: Seconds of a row; by default a recording is one row.
+            step: Seconds from row to row; by default the window.
 
         Returns:
             A row for each; a file that cannot be read has the status "error".
 
         Raises:
-            UsageError: A waveform comes without its rate.
-            AudioError: A waveform is not one channel of floats.
+            TypeError: A source is nothing of that kind.
+            UsageError: A waveform comes without its rate, or window and step make no sense.
+            AudioError: A waveform has more than two dimensions, or is no sound.
         """
-        return [row for rows in self.rows(self._cuts(sources, sample_rate)) for row in rows]
-
-    def _cuts(self, sources: Any, sample_rate: int | None) -> Iterator[Cut]:
-        single = isinstance(sources, (str, Path, np.ndarray)) or hasattr(sources, "read")
-        many: Sequence[Any] = [sources] if single else sources
-        plan = self.plan()
-        return (cut for n, source in enumerate(many) for cut in _cuts(source, n, plan, sample_rate))
+        plan = self.plan(window=window, step=step)
+        found = self.rows(_cuts(sources, sample_rate, plan))
+        return Rows((row for rows in found for row in rows), self.classes)
 
     def label(
         self, items: Iterable[Found | BinaryIO], plan: windows.Plan
@@ -251,16 +258,14 @@ class Model:
         return (windows.predictions(heard, self.classes, least) for heard in found)
 
 
-def _cuts(source: Any, number: int, plan: windows.Plan, sample_rate: int | None) -> Iterator[Cut]:
-    if isinstance(source, np.ndarray):
-        if sample_rate is None:
-            raise UsageError("sample_rate is missing", hint="predict(waveform, sample_rate=Hz)")
-        target = plan.frontend.sample_rate
-        sound = audio.from_array(source, sample_rate=sample_rate, target=target)
-        yield windows.cut(f"waveform[{number}]", sound, plan)
-        return
-    items = find([source]) if isinstance(source, (str, Path)) else [source]
-    yield from (windows.cut_file(item, plan) for item in items)
+def _cuts(sources: Any, sample_rate: int | None, plan: windows.Plan) -> Iterator[Cut]:
+    for item in recordings(sources, sample_rate):
+        if isinstance(item, Waveform):
+            target = plan.frontend.sample_rate
+            sound = audio.from_array(item.samples, sample_rate=item.sample_rate, target=target)
+            yield windows.cut(item.name, sound, plan)
+        else:
+            yield windows.cut_file(item, plan)
 
 
 def _places(labels: Sequence[str], classes: Sequence[str]) -> list[int]:
@@ -274,26 +279,3 @@ def _places(labels: Sequence[str], classes: Sequence[str]) -> list[int]:
             f"the model does not know the label {unknown[0]!r}", hint="known: " + ", ".join(classes)
         )
     return [place for place, name in enumerate(classes) if not labels or name in labels]
-
-
-def frontend_of(trained: Artifacts) -> Frontend:
-    """Return the front end that a system was trained with, its files from the folder.
-
-    Raises:
-        ArtifactsError: This version of the recipe makes other features, or a file is missing.
-    """
-    own = trained.manifest.get("encoder")
-    encoder = trained.folder / Path(own).name if own else None
-    frontend = recipes.get(trained.recipe, encoder).frontend
-    _check_version(trained, frontend)
-    return frontend.within(trained.folder)
-
-
-def _check_version(trained: Artifacts, frontend: Frontend) -> None:
-    version = trained.manifest.get("recipe_version", frontend.version)
-    if version != frontend.version:
-        raise ArtifactsError(
-            f"{trained.folder} was trained on version {version} of the features of "
-            f"{frontend.name}, and this is version {frontend.version}",
-            hint=f"train again: ser train --recipe {trained.recipe}",
-        )

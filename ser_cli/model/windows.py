@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
-from ser_cli.errors import SerError
+from ser_cli.errors import SerError, UsageError
 from ser_cli.sound import audio
 from ser_cli.sound.files import Found
 from ser_cli.types import Prediction
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 UNCERTAIN = "uncertain"  # in place of an emotion
 OVERLAP = 0.5  # of the windows that a long recording is cut into
+SHORTEST_S = 0.05  # of window and step: less is no sound, and a hundred times the work
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,19 @@ class Heard:
 
     cut: Cut
     probabilities: Floats
+
+
+def check(window: float | None, step: float | None) -> None:
+    """Refuse lengths of window and step, in seconds, that make no sense.
+
+    Raises:
+        UsageError: One is too short, or there is a step without a window.
+    """
+    if step is not None and window is None:
+        raise UsageError("a step needs a window", hint="--window SECONDS --step SECONDS")
+    for name, seconds in (("window", window), ("step", step)):
+        if seconds is not None and not SHORTEST_S <= seconds < math.inf:
+            raise UsageError(f"the {name} must be at least {SHORTEST_S} s, not {seconds}")
 
 
 def cut_file(source: Found | BinaryIO, plan: Plan) -> Cut:

@@ -17,6 +17,7 @@ import numpy as np
 from ser_cli.errors import AudioError
 from ser_cli.sound import sniff
 from ser_cli.sound.decode import Stream, UndecodableError, by_ffmpeg, by_soundfile
+from ser_cli.sound.mixer import Mixer
 from ser_cli.types import Audio
 
 if TYPE_CHECKING:
@@ -41,13 +42,14 @@ MEDIA_TYPES = {
     ".webm": "audio/webm",
 }
 
-SHORT_S = 0.5  # less than two syllables: too little to hear an emotion in
-SILENT_PEAK = 2.0**-15  # one step of 16 bits: dither, not sound
-CLIPPED_LEVEL = 0.999  # of full scale; above the largest peak that most mastering leaves
-CLIPPED_SHARE = 0.001  # a lone full-scale peak is normalisation; one sample in 1,000 is overload
-CANCELLED = 1e-4  # -40 dB: mix against loudest channel, below what lossy coding leaves of it
 TRUNCATED_S = 0.1  # headers of lossy files are off by a frame or two (about 0.05 s) in good files
-LARGEST = 2.0**32  # float files may hold 32-bit integers unscaled; beyond that it is no sound
+# Kinds of numbers that a waveform may hold, their zero and full scale.
+_ARRAYS: dict[np.dtype[Any], tuple[int, int]] = {
+    **{np.dtype(kind): (0, 1) for kind in ("f2", "f4", "f8")},
+    np.dtype("u1"): (128, 128),
+    np.dtype("i2"): (0, 2**15),
+    np.dtype("i4"): (0, 2**31),
+}
 RATES = range(1_000, 1_000_001)  # Hz; outside, a header is damaged and resampling would explode
 
 
@@ -89,26 +91,46 @@ def measure(source: Path | str) -> tuple[int, float]:
 
 
 def from_array(waveform: NDArray[Any], *, sample_rate: int, target: int) -> Audio:
-    """Resample a waveform that is in memory already, and look for what `load` looks for.
+    """Mix and resample a waveform that is in memory, and look for what `load` looks for.
 
     Args:
-        waveform: (n,) floats in about -1..1.
+        waveform: (n,), or (n, channels) or (channels, n), of which the longer side is time. Floats
+            in about -1..1, or integers, whose type states full scale; 8 bits are unsigned, as in
+            WAV.
         sample_rate: Its rate in Hz.
         target: Rate of the result in Hz.
 
     Raises:
-        AudioError: It is not one channel of floats, or holds no samples.
+        AudioError: It is no waveform, or holds no samples.
     """
-    if waveform.ndim != 1 or waveform.dtype.kind != "f":
+    waveform = waveform.astype(waveform.dtype.newbyteorder("="), copy=False)
+    if waveform.ndim == 2:
+        waveform = waveform.T if waveform.shape[0] < waveform.shape[1] else waveform
+    elif waveform.ndim == 1:
+        waveform = waveform[:, None]
+    if waveform.ndim != 2 or waveform.dtype not in _ARRAYS:
         raise AudioError(
-            f"a waveform must be (n,) floats, not {waveform.shape} {waveform.dtype}",
-            hint="mix channels with mean(), and divide 16-bit integers by 32768",
+            f"{waveform.shape} {waveform.dtype} is no waveform",
+            hint="give (n,) or (n, channels) of floats in -1..1, or of 8, 16 or 32 bit integers",
         )
-    if not len(waveform) or sample_rate not in RATES:
+    if not waveform.size or sample_rate not in RATES:
         raise AudioError(f"a waveform of {len(waveform)} samples at {sample_rate} Hz is no sound")
-    mixer = _Mixer(sample_rate, target, 1, None)
-    mixer.add(waveform.astype(np.float32)[:, None])
+    mixer = Mixer(sample_rate, target, waveform.shape[1], None)
+    mixer.add(_as_floats(waveform))
+    if mixer.cancels:
+        loudest = waveform[:, int(mixer.energies.argmax())]
+        mixer = Mixer(sample_rate, target, 1, 0)
+        mixer.add(_as_floats(loudest[:, None]))
     return Audio(waveform=mixer.waveform(), sample_rate=target, flags=mixer.flags())
+
+
+def _as_floats(samples: NDArray[Any]) -> Floats:
+    """Return samples as floats, full scale being 1."""
+    zero, full = _ARRAYS[samples.dtype]
+    if samples.dtype.kind == "f":
+        return samples.astype(np.float32)
+    scaled: Floats = ((samples.astype(np.float64) - zero) / full).astype(np.float32)
+    return scaled
 
 
 def windows(
@@ -196,7 +218,7 @@ def _decode(
     with decoder(source) as stream:
         if stream.rate not in RATES:
             raise UndecodableError(f"its header claims {stream.rate} Hz")
-        mixer = _Mixer(stream.rate, sample_rate, stream.channels, channel)
+        mixer = Mixer(stream.rate, sample_rate, stream.channels, channel)
         for block in stream.blocks:
             mixer.add(block)
     if not mixer.count:
@@ -206,77 +228,3 @@ def _decode(
     lost = stream.stated_s - mixer.count / stream.rate > TRUNCATED_S
     flags = mixer.flags() + (("truncated",) if lost or stream.broken else ())
     return Audio(waveform=mixer.waveform(), sample_rate=sample_rate, flags=flags)
-
-
-class _Mixer:
-    """Mixes blocks (n, channels) to mono, resamples them, and watches for what is odd."""
-
-    def __init__(self, rate: int, target: int, channels: int, channel: int | None) -> None:
-        import soxr
-
-        self.rate, self.target, self.channel = rate, target, channel
-        self.count = 0  # samples per channel so far
-        self.energies = np.zeros(channels)
-        self.mix_energy = 0.0
-        self._peak = 0.0
-        self._clipped = 0
-        self._replaced = False
-        self._parts: list[Floats] = []
-        same = rate == target
-        self._resampler = (
-            None if same else soxr.ResampleStream(rate, target, 1, dtype="float32", quality="HQ")
-        )
-
-    def add(self, block: Floats) -> None:
-        """Take the next block (n, channels)."""
-        if not _peak(block) <= LARGEST:  # true for NaN, too
-            block = np.where(np.abs(block) <= LARGEST, block, np.float32(0))
-            self._replaced = True
-        mono = self._mono(block)
-        self.count += len(block)
-        if _peak(block) >= CLIPPED_LEVEL:
-            self._clipped += int(np.count_nonzero(np.abs(block) >= CLIPPED_LEVEL))
-        self._peak = max(self._peak, _peak(mono))
-        if len(self.energies) > 1:
-            self.energies += np.square(block).sum(axis=0, dtype=np.float64)
-            self.mix_energy += float(np.square(mono).sum(dtype=np.float64))
-        self._parts.append(self._resampler.resample_chunk(mono) if self._resampler else mono)
-
-    def _mono(self, block: Floats) -> Floats:
-        if self.channel is None and len(self.energies) > 1:
-            mixed: Floats = block.mean(axis=1)
-            return mixed
-        return np.ascontiguousarray(block[:, self.channel or 0])
-
-    @property
-    def cancels(self) -> bool:
-        """Whether the channels hold sound, but their mix next to none."""
-        loudest = float(self.energies.max())
-        audible = loudest > self.count * SILENT_PEAK**2
-        return self.channel is None and audible and self.mix_energy < CANCELLED * loudest
-
-    def waveform(self) -> Floats:
-        """Return all that was added as (n,) at the target rate."""
-        if self._resampler:
-            rest: Floats = np.zeros(0, np.float32)
-            self._parts.append(self._resampler.resample_chunk(rest, last=True))
-        wave = np.concatenate(self._parts)
-        # As librosa does: rounded up, so that every started sample is there.
-        missing = -(-self.count * self.target // self.rate) - len(wave)
-        return np.pad(wave, (0, missing)) if missing > 0 else wave[: len(wave) + missing]
-
-    def flags(self) -> tuple[str, ...]:
-        """Return what is odd about the sound."""
-        found = {
-            "short": self.count / self.rate < SHORT_S,
-            "silent": self._peak <= SILENT_PEAK,
-            "clipped": self._clipped > CLIPPED_SHARE * self.count * len(self.energies),
-            "antiphase": self.channel is not None,
-            "non-finite": self._replaced,
-        }
-        return tuple(name for name, odd in found.items() if odd)
-
-
-def _peak(samples: Floats) -> float:
-    """Return the largest magnitude, NaN where a sample is; two passes, no copy."""
-    return max(float(samples.max(initial=0.0)), -float(samples.min(initial=0.0)))

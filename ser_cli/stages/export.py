@@ -17,9 +17,9 @@ from ser_cli.data.store import atomic_write
 from ser_cli.errors import ArtifactsError, DataError, UsageError
 from ser_cli.jobs.export import QUANTIZED
 from ser_cli.model import artifacts, preprocess
+from ser_cli.model.frontends import frontend_of
 from ser_cli.model.heard import Heard
 from ser_cli.model.network import OnnxNetwork
-from ser_cli.model.pipeline import frontend_of
 from ser_cli.report import rows
 from ser_cli.sound.files import find
 from ser_cli.sound.sniff import is_sound

@@ -5,7 +5,6 @@ A file that fails becomes a row that states why, and the others continue.
 
 from __future__ import annotations
 
-import math
 import pickle
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache, partial
@@ -14,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from ser_cli import workers
 from ser_cli.data.labels import normalise_label
-from ser_cli.errors import UsageError
 from ser_cli.model import artifacts
 from ser_cli.model.pipeline import Hearing, Model
 from ser_cli.model.windows import cut_file, failed
@@ -32,7 +30,6 @@ if TYPE_CHECKING:
 
     Rows = list[Prediction]
 
-SHORTEST_S = 0.05  # of window and step: less is no sound, and a hundred times the work
 MANY = 128  # files, from which on starting more processes pays on two cores
 CHUNK = 8  # files that travel to a worker together
 
@@ -63,11 +60,10 @@ def predict(
         UsageError: The lengths of window and step make no sense.
         ArtifactsError: The model does not fit this version of its recipe, or cannot be loaded.
     """
-    _check(job.window, job.step)
     model = Model(trained, Hearing(labels_of(job.labels), job.min_confidence))
+    plan = model.plan(window=job.window, step=job.step)
     if job.enrol or job.same_speaker or job.same_recording_conditions:
         model = _enrolled(job, model, executor)
-    plan = model.plan(window=job.window, step=job.step)
     passed = Passed()
     total = _count(job.paths, passed)
     tell(job.paths, passed)
@@ -132,14 +128,6 @@ def _model(folder: Path, hearing: bytes) -> Model:
 def _count(paths: Sequence[str], passed: Passed | None = None) -> int:
     # Looked through twice: a list of all names would grow with their number.
     return sum(1 for _ in find(paths, passed))
-
-
-def _check(window: float | None, step: float | None) -> None:
-    if step is not None and window is None:
-        raise UsageError("a step needs a window", hint="--window SECONDS --step SECONDS")
-    for name, seconds in (("window", window), ("step", step)):
-        if seconds is not None and not SHORTEST_S <= seconds < math.inf:
-            raise UsageError(f"the {name} must be at least {SHORTEST_S} s, not {seconds}")
 
 
 def _told(labelled: Iterable[Rows], total: int, progress: Progress | None) -> Iterator[Prediction]:

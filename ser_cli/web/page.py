@@ -15,7 +15,8 @@ import streamlit as st
 import ser_cli
 from ser_cli import process
 from ser_cli.errors import SerError
-from ser_cli.report.rows import as_record, csv_writer
+from ser_cli.model.rows import as_record
+from ser_cli.report.rows import csv_writer
 from ser_cli.sound.sniff import ENDINGS
 from ser_cli.web import charts
 from ser_cli.web import session as stage

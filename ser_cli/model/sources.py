@@ -1,0 +1,120 @@
+"""What a program hands over -> recordings: files, their bytes, and waveforms of any library.
+
+Whatever can be meant in one way alone is taken; the rest is a TypeError that says what to do.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from numbers import Real
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+
+from ser_cli.errors import UsageError
+from ser_cli.sound.files import Found, find
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_COLUMNS = ("file", "path")  # of a DataFrame that names files
+_USAGE = (
+    "give a file, a folder, bytes, an open binary file, a waveform with sample_rate=Hz, or a list "
+    "of these"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Waveform:
+    """A sound in memory, as it was handed over, and its rate in Hz."""
+
+    name: str
+    samples: NDArray[Any]
+    sample_rate: int
+
+
+class _Bytes(io.BytesIO):
+    """The bytes of a file, with a name to tell them by."""
+
+    def __init__(self, content: bytes | bytearray | memoryview, name: str) -> None:
+        super().__init__(content)
+        self.name = name
+
+
+def recordings(sources: Any, sample_rate: int | None) -> Iterator[Found | BinaryIO | Waveform]:
+    """Yield what is meant by one source, or by each of several.
+
+    Args:
+        sources: A file, a folder or a pattern; bytes; an open binary file; a waveform (an array of
+            one or two dimensions, a list of numbers, or (rate, array)); an array, list, Series or
+            generator of such; a DataFrame with a column `file` or `path`.
+        sample_rate: Hz of waveforms that come without their rate.
+
+    Raises:
+        TypeError: It is nothing of that kind.
+        UsageError: A waveform comes without its rate.
+    """
+    items = [sources] if _is_one(sources) else _many(sources)
+    for number, item in enumerate(items):
+        yield from _recording(item, number, sample_rate)
+
+
+def _is_one(source: Any) -> bool:
+    files = isinstance(source, (str, os.PathLike, bytes, bytearray, memoryview))
+    if files or hasattr(source, "read"):
+        return True
+    if hasattr(source, "__array__") and not hasattr(source, "iloc"):
+        return _is_numeric(np.asarray(source))
+    return _is_pair(source) or _is_numbers(source)
+
+
+def _is_numeric(array: NDArray[Any]) -> bool:
+    return array.dtype.kind in "fiu"
+
+
+def _is_pair(source: Any) -> bool:
+    """Tell whether it is (rate, array), as scipy and Gradio have it."""
+    pair = isinstance(source, tuple) and len(source) == 2
+    return pair and isinstance(source[0], (int, np.integer)) and hasattr(source[1], "__array__")
+
+
+def _is_numbers(source: Any) -> bool:
+    return isinstance(source, (list, tuple)) and bool(source) and isinstance(source[0], Real)
+
+
+def _many(sources: Any) -> Iterable[Any]:
+    if hasattr(sources, "columns"):
+        name = next((name for name in _COLUMNS if name in sources.columns), None)
+        if name is None:
+            raise TypeError(f"a table of files needs a column {' or '.join(_COLUMNS)}")
+        return list(sources[name])
+    if isinstance(sources, Mapping) or not isinstance(sources, Iterable):
+        raise TypeError(f"{type(sources).__name__} is no recording: {_USAGE}")
+    return sources
+
+
+def _recording(
+    item: Any, number: int, sample_rate: int | None
+) -> Iterator[Found | BinaryIO | Waveform]:
+    if isinstance(item, (str, os.PathLike)):
+        yield from find([Path(item) if isinstance(item, os.PathLike) else item])
+    elif isinstance(item, (bytes, bytearray, memoryview)):
+        yield _Bytes(item, f"bytes[{number}]")
+    elif hasattr(item, "read"):
+        yield item
+    else:
+        yield _waveform(item, number, sample_rate)
+
+
+def _waveform(item: Any, number: int, sample_rate: int | None) -> Waveform:
+    rate, samples = item if _is_pair(item) else (sample_rate, item)
+    array = np.asarray(samples) if hasattr(samples, "__array__") or _is_numbers(samples) else None
+    if array is None or not _is_numeric(array):
+        raise TypeError(f"{type(item).__name__} is no recording: {_USAGE}")
+    if rate is None:
+        raise UsageError("sample_rate is missing", hint="predict(waveform, sample_rate=Hz)")
+    return Waveform(f"waveform[{number}]", array, int(rate))
