@@ -64,8 +64,8 @@ def load(source: Path | str | BinaryIO, *, sample_rate: int) -> Audio:
 
     Returns:
         Waveform (n,) and flags: "short", "silent", "clipped", "antiphase" (the channels cancel
-        each other, so the loudest one is taken), "non-finite" (replaced by 0), "truncated"
-        (less sound than the header promises).
+        each other, so the loudest one is taken), "non-finite" (replaced by 0), "damaged" (parts
+        were passed over), "truncated" (less sound than the header promises).
 
     Raises:
         AudioError: There is no such file, or nothing in it can be decoded.
@@ -160,19 +160,20 @@ def _first(read: Callable[[Decoder, Path | BinaryIO], T], source: Path | str | B
     """Return what the first decoder that can reads of a source."""
     name = _name(source)
     file = _readable(source, name)
-    try:
-        return read(by_soundfile, file)
-    except UndecodableError:
-        pass
-    try:
-        return read(by_ffmpeg, file)
-    except UndecodableError as error:
-        what = sniff.other(_head(file))
-        reason = f"is {what}" if what else f"no sound that can be decoded ({error})"
-        raise AudioError(
-            f"{name}: {reason}",
-            hint="check that the file plays, or convert it: ffmpeg -i FILE out.wav",
-        ) from error
+    first = _head(file)
+    # libsndfile guesses how long an MP3 without a length is, and reads a chain's first link alone.
+    decoders = (by_ffmpeg, by_soundfile) if sniff.is_stream(first) else (by_soundfile, by_ffmpeg)
+    reasons = {}
+    for decoder in decoders:
+        try:
+            return read(decoder, file)
+        except UndecodableError as error:
+            reasons[decoder] = str(error)
+    what = sniff.other(first)
+    reason = f"is {what}" if what else f"no sound that can be decoded ({reasons[by_ffmpeg]})"
+    raise AudioError(
+        f"{name}: {reason}", hint="check that the file plays, or convert it: ffmpeg -i FILE out.wav"
+    )
 
 
 def _head(source: Path | BinaryIO) -> bytes:
@@ -222,9 +223,10 @@ def _decode(
         for block in stream.blocks:
             mixer.add(block)
     if not mixer.count:
-        raise UndecodableError(stream.broken[0] if stream.broken else "it holds no samples")
+        raise UndecodableError(stream.broken or "it holds no samples")
     if mixer.cancels:
         return _decode(decoder, source, sample_rate, channel=int(mixer.energies.argmax()))
-    lost = stream.stated_s - mixer.count / stream.rate > TRUNCATED_S
-    flags = mixer.flags() + (("truncated",) if lost or stream.broken else ())
+    lost = stream.stated_s - stream.damaged_s - mixer.count / stream.rate > TRUNCATED_S
+    odd = {"damaged": bool(stream.damaged), "truncated": lost or bool(stream.broken)}
+    flags = mixer.flags() + tuple(name for name, found in odd.items() if found)
     return Audio(waveform=mixer.waveform(), sample_rate=sample_rate, flags=flags)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
+
+from ser_cli.sound import sniff
 
 if TYPE_CHECKING:
     import av
@@ -27,6 +29,9 @@ DEMUXERS = (
     "gsm,nistsphere,tta,voc,wv"
 )
 
+# Bare streams of packets, of whose length FFmpeg makes a guess, unless the first one states it.
+GUESSED = frozenset({"aac", "ac3", "amr", "eac3", "mp3"})
+
 
 class UndecodableError(Exception):
     """One decoder cannot read this file; the next may."""
@@ -34,13 +39,15 @@ class UndecodableError(Exception):
 
 @dataclass
 class Stream:
-    """A file that is being decoded: blocks (n, channels), and the seconds its header states."""
+    """A file that is being decoded: blocks (n, channels), and what is known of the whole."""
 
     rate: int
     channels: int
     blocks: Iterator[Floats]
     stated_s: float = 0.0
-    broken: list[str] = field(default_factory=list)
+    broken: str = ""  # why it ended early
+    damaged: int = 0  # packets that could not be decoded and were passed over
+    damaged_s: float = 0.0  # their seconds, as far as they are known
 
 
 @contextmanager
@@ -99,12 +106,13 @@ def by_ffmpeg(source: Path | BinaryIO) -> Iterator[Stream]:
     # An open file, never a name: FFmpeg takes "a:b" for a protocol.
     file = source.open("rb") if isinstance(source, Path) else source
     try:
-        file.seek(0)
+        states_length = sniff.states_length(file)
         options = {"format_whitelist": DEMUXERS}
         with av.open(file, mode="r", options=options, metadata_errors="replace") as container:
             if not container.streams.audio:
                 raise UndecodableError("it has no audio track")
-            yield _stream(container)
+            guessed = container.format.name in GUESSED and not states_length
+            yield _stream(container, 0.0 if guessed else _track_s(container))
     except (av.FFmpegError, EOFError) as error:
         raise UndecodableError(getattr(error, "strerror", None) or str(error)) from error
     finally:
@@ -112,29 +120,56 @@ def by_ffmpeg(source: Path | BinaryIO) -> Iterator[Stream]:
             file.close()
 
 
-def _stream(container: av.container.InputContainer) -> Stream:
+def _stream(container: av.container.InputContainer, stated_s: float) -> Stream:
     import av
 
     track = container.streams.audio[0]
-    frames = container.decode(track)
+    stream = Stream(0, 0, iter(()), stated_s)
+    frames = _frames(container, track, stream)
     # The decoder's own rate: HE-AAC headers state half of it.
     first = next(frames, None)
     if first is None:
-        raise UndecodableError("it holds no samples")
-    rate, layout = first.sample_rate, first.layout
-    stream = Stream(rate, layout.nb_channels, iter(()), _track_s(container))
-    planar = av.AudioResampler(format="fltp", layout=layout, rate=rate)
+        raise UndecodableError(stream.broken or "it holds no samples")
+    stream.rate, stream.channels = first.sample_rate, first.layout.nb_channels
+    # Packed: PyAV reads the planes of eight channels and more out of bounds.
+    packed = av.AudioResampler(format="flt", layout=first.layout, rate=first.sample_rate)
 
     def blocks() -> Iterator[Floats]:
         try:
             for frame in chain([first], frames):
-                for part in planar.resample(frame):
-                    yield part.to_ndarray().astype(np.float32, copy=False).T
+                for part in packed.resample(frame):
+                    samples = part.to_ndarray().reshape(-1, stream.channels)
+                    yield samples.astype(np.float32, copy=False)
         except (av.FFmpegError, ValueError) as error:
-            stream.broken.append(str(error))
+            stream.broken = str(error)
 
     stream.blocks = blocks()
     return stream
+
+
+def _frames(
+    container: av.container.InputContainer, track: av.AudioStream, stream: Stream
+) -> Iterator[av.AudioFrame]:
+    """Yield the frames of a track; a packet that cannot be decoded is passed over and counted."""
+    import av
+
+    failed: list[float] = []  # seconds of those since the last good one
+    try:
+        for packet in container.demux(track):
+            try:
+                frames = packet.decode()
+            except av.FFmpegError:
+                failed.append(float((packet.duration or 0) * (packet.time_base or 0)))
+                continue
+            if frames:  # the file goes on: it is damaged, and not cut
+                stream.damaged += len(failed)
+                stream.damaged_s += sum(failed)
+                failed.clear()
+            yield from frames
+    except (av.FFmpegError, EOFError) as error:
+        stream.broken = str(error)
+    if failed:
+        stream.broken = stream.broken or "its last packets cannot be decoded"
 
 
 def _track_s(container: av.container.InputContainer) -> float:

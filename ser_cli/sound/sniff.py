@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 # Endings of sound and of video with sound: such a file is tried, whatever it holds.
 # fmt: off
@@ -65,6 +66,27 @@ def holds_sound(first: bytes) -> bool:
     packets = first[::_TS_PACKET]
     stream = len(packets) > 2 and set(packets) == {_TS_SIGN}
     return known or stream or _is_mpeg_frame(first)
+
+
+def is_stream(first: bytes) -> bool:
+    """Tell whether these are the first bytes of MP3 or Ogg, which may be chained and unmeasured."""
+    return first.startswith((b"ID3", b"OggS")) or _is_mpeg_frame(first)
+
+
+def states_length(file: BinaryIO) -> bool:
+    """Tell whether the first frame of an MP3 states its length; leave the file at its start."""
+    file.seek(0)
+    mark = file.read(10)
+    size = 0
+    if mark.startswith(b"ID3"):
+        # Seven bits of each byte state the length of what comes before the sound.
+        for byte in mark[6:]:
+            size = size << 7 | byte & 0x7F
+        size += len(mark)
+    file.seek(size)
+    frame = file.read(4 * HEAD)
+    file.seek(0)
+    return any(sign in frame for sign in (b"Xing", b"Info", b"VBRI"))
 
 
 def other(first: bytes) -> str | None:
