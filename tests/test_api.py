@@ -85,6 +85,7 @@ WAVEFORMS = {
     "tuple of floats": tuple(LOUD.tolist()),
     "tensor": Tensor(LOUD),
     "(rate, int16)": (16_000, WHOLE),
+    "(rate, list)": (16_000.0, LOUD.tolist()),
     "float64": LOUD.astype("f8"),
 }
 
@@ -114,13 +115,23 @@ def test_files_as_programs_have_them(model: Model, tmp_path: Path) -> None:
     assert [row.file for row in model.predict([content, content])] == ["bytes[0]", "bytes[1]"]
 
 
-NOTHING = [None, 3, 0.5, {"file": "a.wav"}, [None], [[None]], np.array([True]), pandas.DataFrame()]
+NOTHING: dict[str, object] = {
+    "nothing": None,
+    "a number": 0.5,
+    "a dict": {"file": "a.wav"},
+    "a list of nothing": [None],
+    "a list of lists": [[None]],
+    "a missing path": [float("nan")],
+    "truths": np.array([True]),
+    "a table without files": pandas.DataFrame(),
+    "the wrong way round": (LOUD, 16_000),
+}
 
 
-@pytest.mark.parametrize("source", NOTHING, ids=repr)
-def test_what_is_no_recording_is_one_error(source: object, model: Model) -> None:
+@pytest.mark.parametrize("kind", NOTHING)
+def test_what_is_no_recording_is_one_error(kind: str, model: Model) -> None:
     with pytest.raises(TypeError):
-        model.predict(source, sample_rate=16_000)
+        model.predict(NOTHING[kind], sample_rate=16_000)
 
 
 def test_windows_of_a_waveform(model: Model) -> None:

@@ -13,7 +13,7 @@ import pytest
 import soundfile
 from sounds import encode, sine
 
-from ser_cli.sound import audio, decode, sniff
+from ser_cli.sound import audio, decode, mpeg
 from ser_cli.sound.decode import Stream
 
 # Format -> encoder, rate; those that two decoders read, and those that FFmpeg alone does.
@@ -75,7 +75,7 @@ def test_an_mp3_without_a_length_is_heard_whole(tmp_path: Path) -> None:
     path = tmp_path / "piped.mp3"
     path.write_bytes(written_into_a_pipe(content, rate))
     with path.open("rb") as file:
-        assert not sniff.states_length(file)
+        assert mpeg.stated_s(file) == 0
     heard = audio.load(path, sample_rate=16_000)
     assert heard.duration == pytest.approx(SECONDS, abs=0.1)
     assert heard.flags == ()
@@ -96,9 +96,24 @@ def test_an_id3_mark_may_come_before_the_length(tmp_path: Path) -> None:
     mark = b"ID3\x03\0\0" + bytes(size >> shift & 0x7F for shift in (21, 14, 7, 0)) + bytes(size)
     for content in (bare, mark + bare):
         stream = io.BytesIO(content)
-        assert sniff.states_length(stream) and stream.tell() == 0
+        assert mpeg.stated_s(stream) == pytest.approx(SECONDS, abs=0.1) and stream.tell() == 0
     cut = io.BytesIO((mark + bare)[: size + len(bare) // 2])
     assert audio.load(cut, sample_rate=16_000).flags == ("truncated",)
+
+
+TAILS = {
+    "zeros": bytes(5_000),
+    "lyrics": b"LYRICSBEGIN" + b"la " * 400,
+    "ID3v1": b"TAG" + bytes(125),
+}
+
+
+@pytest.mark.parametrize("tail", TAILS)
+def test_what_follows_an_mp3_does_not_cut_it(tail: str, tmp_path: Path) -> None:
+    path = encode(tmp_path / "a.mp3", "libmp3lame", 44_100, voice(44_100))
+    path.write_bytes(path.read_bytes() + TAILS[tail])
+    heard = audio.load(path, sample_rate=16_000)
+    assert heard.flags == () and heard.duration == pytest.approx(SECONDS, abs=0.05)
 
 
 @pytest.mark.parametrize(("suffix", "codec"), [("m4a", "aac"), ("aac", "aac"), ("mka", "aac")])

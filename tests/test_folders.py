@@ -60,6 +60,21 @@ def test_the_parts_of_a_folder_are_its_split(tmp_path: Path) -> None:
     assert [clip.path.stem for clip in split.test] == ["e"]
 
 
+@pytest.mark.parametrize("other", ["extra/misc/z", "happy/z"])
+def test_parts_beside_other_folders_are_refused(other: str, tmp_path: Path) -> None:
+    for file in ("train/happy/a", "train/sad/b", "test/happy/c", "test/sad/d", other):
+        touch(tmp_path / f"{file}.wav")
+    with pytest.raises(DataError, match=f"test, train, .* others: {other.partition('/')[0]}"):
+        corpora.load(str(tmp_path))
+
+
+def test_one_folder_around_all_is_no_speaker(tmp_path: Path) -> None:
+    for file in ("data/happy/a", "data/sad/b"):
+        touch(tmp_path / f"{file}.wav")
+    found = [(clip.emotion, clip.speaker) for clip in corpora.load(str(tmp_path))]
+    assert found == [("happy", ""), ("sad", "")]
+
+
 def test_what_carries_no_label_is_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     for file in ("happy/a", "sad/b", "c", "d"):
         touch(tmp_path / f"{file}.wav")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import tarfile
 import zipfile
 from pathlib import Path
@@ -89,6 +90,28 @@ def test_what_is_no_sound_is_named(named: str, tmp_path: Path) -> None:
     for source in (path, io.BytesIO(content)):
         with pytest.raises(AudioError, match=named):
             audio.load(source, sample_rate=16_000)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "Notes on the clips".encode("utf-16"),
+        b"caffeine is no sound at all",
+        b"ID3 was here",
+        b"OggS is a name",
+        b"\0\0\0\x18ftypheic\0\0\0\0",
+    ],
+)
+def test_what_only_looks_like_sound_is_passed_over(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "notes"
+    path.write_bytes(content)
+    assert not sniff.is_sound(path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert not [*walk(tmp_path)]
 
 
 @given(st.binary(max_size=600))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from pathlib import Path
 
@@ -70,11 +71,36 @@ def test_a_study_that_is_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         assert "end what else uses it" in refused(f"{url}?timeout=1").hint
 
 
-def test_no_password_is_shown() -> None:
-    told = refused("mssql+pymssql://me:secret@host/name")
-    assert "secret" not in str(told) + told.hint and "me:***@host" in str(told)
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mssql+pymssql://me:secret@host/name",
+        "mssql+pymssql://me:sec@secret@host/name",
+        "mssql+pymssql://host/name?user=me&password=secret",
+    ],
+)
+def test_no_password_is_shown(url: str) -> None:
+    told = refused(url)
+    assert "secret" not in str(told) + told.hint and "***" in str(told)
 
 
-def test_other_errors_are_not_of_the_storage() -> None:
-    with pytest.raises(RuntimeError, match="something else"), studies.usable("sqlite://"):
-        raise RuntimeError("something else")
+@pytest.mark.parametrize("kind", [RuntimeError, ImportError, NotImplementedError])
+def test_other_errors_are_not_of_the_storage(kind: type[Exception]) -> None:
+    with pytest.raises(kind, match="something else"), studies.usable("sqlite://"):
+        raise kind("something else")
+
+
+@pytest.mark.parametrize("name", ["a?b.db", "100%41.db", "a b.db"])
+def test_any_name_of_a_file_is_kept(name: str, tmp_path: Path) -> None:
+    if os.name == "nt" and "?" in name:
+        pytest.skip("no such name here")
+    studies.create("study", studies.storage("study", str(tmp_path / name)), seed=0)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_folder_that_cannot_be(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match="cannot be kept"):
+        studies.storage("study", str(tmp_path / "file" / "study.db"))
+    with pytest.raises(DataError, match="neither a path nor a URL"):
+        studies.storage("study", "postgresql:/host/name")

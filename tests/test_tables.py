@@ -115,7 +115,13 @@ def test_a_blank_speaker_is_one_unknown_speaker(
         ("file,emotion\na.wav\n", "line 2: the emotion is empty"),
         ("file,emotion,file\na.wav,sad,b.wav\n", "two columns 'file'"),
         ("file,emotion\na, b.wav,sad\n", "line 2: 3 cells under 2 columns"),
-        ("file,start,end,emotion\na.wav,0,1,sad\n", r"parts of files \(start, end\)"),
+        ("file,start,end,emotion\na.wav,.5,1,sad\n", r"parts of files \(start, end\)"),
+        (
+            "file,onset,offset,emotion\na.wav,0,1,sad\na.wav,0,2,sad\n",
+            r"parts of files \(onset, offset\)",
+        ),
+        ("file,emotion\na.wav,-\n", "line 2: the emotion is empty"),
+        ("file,emotion\na.wav,NaN\n", "line 2: the emotion is empty"),
         ("file,emotion,split\na.wav,sad,holdout\n", "line 2: the split 'holdout'"),
         (
             "file,emotion\na.wav,sad\ndeep/b.wav,sad\ndeep/../a.wav,happy\n",
@@ -130,6 +136,26 @@ def test_a_table_says_what_is_wrong_and_where(tmp_path: Path, text: str, message
     with pytest.raises(DataError, match=message) as raised:
         table.load(data)
     assert raised.value.hint
+
+
+def test_rows_of_whole_files_may_state_their_ends(tmp_path: Path) -> None:
+    text = "file,start,end,emotion\na.wav,0.0,1.5,sad\ndeep/b.wav,0.0,2.0,happy\n"
+    assert len(table.load(write(tmp_path, text))) == 2
+
+
+def test_a_set_of_sentences_is_no_part_of_a_split(tmp_path: Path) -> None:
+    text = "file,emotion,set\na.wav,sad,A\ndeep/b.wav,happy,B\n"
+    assert [clip.split for clip in table.load(write(tmp_path, text))] == ["", ""]
+
+
+@pytest.mark.parametrize("text", ["file,emotion\ra.wav,sad\r", "\n\nfile,emotion\na.wav,sad\n"])
+def test_lines_may_end_in_any_way(text: str, tmp_path: Path) -> None:
+    assert [clip.emotion for clip in table.load(write(tmp_path, text))] == ["sad"]
+
+
+def test_a_name_that_cannot_be_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="are not there"):
+        table.load(write(tmp_path, f"file,emotion\n{'a' * 300}.wav,sad\n"))
 
 
 def test_bytes_that_are_no_text_are_no_table(tmp_path: Path) -> None:

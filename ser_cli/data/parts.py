@@ -28,6 +28,8 @@ PART_OF = {
     "validation": "dev",
     "test": "test",
     "testing": "test",
+    "eval": "test",
+    "evaluation": "test",
 }
 
 

@@ -48,7 +48,9 @@ def read(file: Path) -> Table:
     try:
         if file.stat().st_size > MOST_BYTES:
             raise DataError(f"{file} is too large for a table", hint="split it into several")
-        text = _text(file)
+        text = _text(file).lstrip("\r\n")
+        if "\n" not in text:  # as spreadsheets of old Macs end their lines
+            text = text.replace("\r", "\n")
         stated = _STATED.match(text)
         body = text[stated.end() :] if stated else text
         lines = csv.reader(io.StringIO(body, newline=""), delimiter=_separator(body, stated))
@@ -66,12 +68,12 @@ def _text(file: Path) -> str:
     content = file.read_bytes()
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return content.decode("utf-16")
+    if b"\0" in content:
+        raise csv.Error("it holds bytes that are no text")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = content.decode("cp1252")
-    if "\0" in text:
-        raise csv.Error("it holds bytes that are no text")
     remark(f"{file} is no UTF-8: read as Windows-1252")
     return text
 

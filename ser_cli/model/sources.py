@@ -77,13 +77,14 @@ def _is_numeric(array: NDArray[Any]) -> bool:
 
 
 def _is_pair(source: Any) -> bool:
-    """Tell whether it is (rate, array), as scipy and Gradio have it."""
+    """Tell whether it is (rate, samples), as scipy and Gradio have it."""
     pair = isinstance(source, tuple) and len(source) == 2
-    return pair and isinstance(source[0], (int, np.integer)) and hasattr(source[1], "__array__")
+    return pair and isinstance(source[0], Real) and not isinstance(source[1], Real)
 
 
 def _is_numbers(source: Any) -> bool:
-    return isinstance(source, (list, tuple)) and bool(source) and isinstance(source[0], Real)
+    listed = isinstance(source, (list, tuple)) and len(source) > 1
+    return listed and all(isinstance(value, Real) for value in source)
 
 
 def _many(sources: Any) -> Iterable[Any]:

@@ -227,6 +227,8 @@ def _decode(
     if mixer.cancels:
         return _decode(decoder, source, sample_rate, channel=int(mixer.energies.argmax()))
     lost = stream.stated_s - stream.damaged_s - mixer.count / stream.rate > TRUNCATED_S
-    odd = {"damaged": bool(stream.damaged), "truncated": lost or bool(stream.broken)}
+    # Something else may follow the sound, as tags do; where a length is stated, that tells.
+    cut = lost or bool(stream.broken and not stream.stated_s)
+    odd = {"damaged": bool(stream.damaged), "truncated": cut}
     flags = mixer.flags() + tuple(name for name, found in odd.items() if found)
     return Audio(waveform=mixer.waveform(), sample_rate=sample_rate, flags=flags)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from ser_cli.sound import sniff
+from ser_cli.sound import mpeg
 
 if TYPE_CHECKING:
     import av
@@ -29,8 +29,8 @@ DEMUXERS = (
     "gsm,nistsphere,tta,voc,wv"
 )
 
-# Bare streams of packets, of whose length FFmpeg makes a guess, unless the first one states it.
-GUESSED = frozenset({"aac", "ac3", "amr", "eac3", "mp3"})
+# Streams of packets without a header, of whose length FFmpeg makes a guess.
+BARE = frozenset({"aac", "ac3", "amr", "eac3", "mp3"})
 
 
 class UndecodableError(Exception):
@@ -106,13 +106,13 @@ def by_ffmpeg(source: Path | BinaryIO) -> Iterator[Stream]:
     # An open file, never a name: FFmpeg takes "a:b" for a protocol.
     file = source.open("rb") if isinstance(source, Path) else source
     try:
-        states_length = sniff.states_length(file)
+        stated_s = mpeg.stated_s(file)
         options = {"format_whitelist": DEMUXERS}
         with av.open(file, mode="r", options=options, metadata_errors="replace") as container:
             if not container.streams.audio:
                 raise UndecodableError("it has no audio track")
-            guessed = container.format.name in GUESSED and not states_length
-            yield _stream(container, 0.0 if guessed else _track_s(container))
+            bare = container.format.name in BARE
+            yield _stream(container, stated_s if bare else _track_s(container))
     except (av.FFmpegError, EOFError) as error:
         raise UndecodableError(getattr(error, "strerror", None) or str(error)) from error
     finally:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+
+from ser_cli.sound import mpeg
 
 # Endings of sound and of video with sound: such a file is tried, whatever it holds.
 # fmt: off
@@ -21,12 +22,15 @@ SHORTEST_TEXT = 16  # bytes; fewer may be the beginning of anything
 
 # Where they stand, and the bytes: of containers and streams that hold sound.
 _SOUND: tuple[tuple[int, bytes], ...] = (
-    (0, b"fLaC"), (0, b"OggS"), (0, b"ID3"), (0, b".snd"), (0, b"caff"), (0, b"#!AMR"),
+    (0, b"fLaC"), (0, b"OggS\0"), (0, b".snd"), (0, b"caff\0\1"), (0, b"#!AMR"),
     (0, b"FLV\1"), (0, b"wvpk"), (0, b"TTA1"), (0, b"NIST_1A"), (0, b"riff.\x91\xcf\x11"),
     (0, b"Creative Voice File"), (0, b"\x1aE\xdf\xa3"), (0, b"0&\xb2u\x8ef\xcf\x11"),
     (0, b"\0\0\1\xba"), (0, b"\x0bw"), (4, b"ftyp"), (4, b"moov"), (4, b"mdat"), (8, b"WAVE"),
     (8, b"AVI "), (8, b"AIFF"), (8, b"AIFC"),
 )  # fmt: skip
+_NEITHER = (b"\xff\xfe", b"\xfe\xff")  # UTF-16, whose mark looks like a frame of MPEG
+# Pictures in the container of MP4.
+_STILLS = (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypmsf1", b"ftypavif", b"ftypcrx ")
 _TS_PACKET, _TS_SIGN = 188, 0x47  # bytes of a packet of an MPEG transport stream, and its first
 
 # The same of what is taken for sound by mistake, and what it is.
@@ -54,6 +58,8 @@ def is_sound(path: Path) -> bool:
 def head(path: Path) -> bytes:
     """Return the first bytes of a file; none where it cannot be read."""
     try:
+        if not path.is_file():  # to open a pipe would wait for whoever writes to it
+            return b""
         with path.open("rb") as stream:
             return stream.read(HEAD)
     except OSError:
@@ -62,31 +68,17 @@ def head(path: Path) -> bytes:
 
 def holds_sound(first: bytes) -> bool:
     """Tell whether these are the first bytes of a file of sound, or of video."""
-    known = any(first.startswith(sign, at) for at, sign in _SOUND)
+    if first.startswith(_NEITHER) or first[4:12] in _STILLS:
+        return False
+    known = is_stream(first) or any(first.startswith(sign, at) for at, sign in _SOUND)
     packets = first[::_TS_PACKET]
     stream = len(packets) > 2 and set(packets) == {_TS_SIGN}
-    return known or stream or _is_mpeg_frame(first)
+    return known or stream
 
 
 def is_stream(first: bytes) -> bool:
     """Tell whether these are the first bytes of MP3 or Ogg, which may be chained and unmeasured."""
-    return first.startswith((b"ID3", b"OggS")) or _is_mpeg_frame(first)
-
-
-def states_length(file: BinaryIO) -> bool:
-    """Tell whether the first frame of an MP3 states its length; leave the file at its start."""
-    file.seek(0)
-    mark = file.read(10)
-    size = 0
-    if mark.startswith(b"ID3"):
-        # Seven bits of each byte state the length of what comes before the sound.
-        for byte in mark[6:]:
-            size = size << 7 | byte & 0x7F
-        size += len(mark)
-    file.seek(size)
-    frame = file.read(4 * HEAD)
-    file.seek(0)
-    return any(sign in frame for sign in (b"Xing", b"Info", b"VBRI"))
+    return mpeg.is_mark(first) or first.startswith(b"OggS\0") or mpeg.is_frame(first)
 
 
 def other(first: bytes) -> str | None:
@@ -94,21 +86,15 @@ def other(first: bytes) -> str | None:
     for at, sign, what in _OTHER:
         if first.startswith(sign, at):
             return what
+    if first.startswith(_NEITHER):
+        return "a text in UTF-16 and no sound"
+    if first[4:12] in _STILLS:
+        return "a picture"
     start = first.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if start.startswith(_PAGE):
         return "a page of the web, not the sound (it may need a login)"
     words = len(first) >= SHORTEST_TEXT and not holds_sound(first) and all(_printed(first))
     return "a text and no sound" if words else None
-
-
-def _is_mpeg_frame(first: bytes) -> bool:
-    """Tell whether a header of MPEG audio (layers 1 to 3, or AAC in ADTS) comes first."""
-    if len(first) < 4 or first[0] != 0xFF:
-        return False
-    adts = first[1] & 0xF6 == 0xF0 and first[2] >> 2 & 0xF < 13
-    layer = first[1] & 0xE0 == 0xE0 and first[1] & 0x06 != 0 and first[1] >> 3 & 3 != 1
-    usual = first[2] >> 4 not in (0, 15) and first[2] >> 2 & 3 != 3
-    return adts or (layer and usual)
 
 
 def _printed(first: bytes) -> Iterator[bool]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from ser_cli.data.store import cache_dir
 from ser_cli.errors import DataError
@@ -48,12 +49,22 @@ def storage(name: str, asked: str | None = None) -> str:
     Args:
         name: Of the study.
         asked: A URL, or the path of an SQLite file; None for a file in the cache folder.
+
+    Raises:
+        DataError: The folder of the file cannot be made, or it is neither path nor URL.
     """
     if asked and "://" in asked:
         return asked
+    if asked and re.match(r"\w[\w+]+:/", asked):  # not C:/
+        raise DataError(f"{asked} is neither a path nor a URL", hint=_EXAMPLES)
     file = Path(asked) if asked else cache_dir() / "studies" / f"{name}.db"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    return f"sqlite:///{file.absolute().as_posix()}"
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(
+            f"the study cannot be kept in {file}: {error.strerror}", hint="take another folder"
+        ) from error
+    return f"sqlite:///{quote(file.absolute().as_posix(), safe='/:')}"
 
 
 def create(name: str, url: str, *, seed: int) -> optuna.Study:
@@ -66,7 +77,7 @@ def create(name: str, url: str, *, seed: int) -> optuna.Study:
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     # The heartbeat tells trials that a dead process left running from those at work.
-    with warnings.catch_warnings(), usable(url):
+    with warnings.catch_warnings(), usable(url, opening=True):
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         storage = optuna.storages.RDBStorage(url, heartbeat_interval=HEARTBEAT_S)
         return optuna.create_study(
@@ -84,20 +95,25 @@ def create(name: str, url: str, *, seed: int) -> optuna.Study:
 
 
 @contextmanager
-def usable(url: str) -> Iterator[None]:
+def usable(url: str, *, opening: bool = False) -> Iterator[None]:
     """Turn what a database and its driver raise into one sentence and the next step.
+
+    Args:
+        url: Of the storage.
+        opening: Whether it is opened, so that its driver may be missing and its tables be old.
 
     Raises:
         DataError: The storage cannot be used.
     """
-    from optuna.exceptions import OptunaError
+    from optuna.exceptions import StorageInternalError
     from sqlalchemy.exc import SQLAlchemyError
 
+    kinds: tuple[type[Exception], ...] = (SQLAlchemyError, StorageInternalError)
+    if opening:
+        kinds += (ImportError, RuntimeError)
     try:
         yield
-    except (SQLAlchemyError, OptunaError, ImportError, RuntimeError) as error:
-        if type(error) is RuntimeError and "schema" not in str(error):
-            raise  # not of a storage
+    except kinds as error:
         cause = getattr(error, "orig", None) or error.__cause__ or error
         why = str(cause).strip().partition("\n")[0] or type(cause).__name__
         whole = f"{error} {cause}".lower()
@@ -111,4 +127,5 @@ def usable(url: str) -> Iterator[None]:
 
 def without_password(text: str) -> str:
     """Return a text with *** for the password of each URL in it."""
-    return re.sub(r"(://[^:/@\s]*:)[^@\s]*@", r"\1***@", text)
+    login = re.sub(r"(://[^:/@\s]*:)[^/\s]*@", r"\1***@", text)
+    return re.sub(r"([?&](?:ssl)?(?:password|passwd|pwd)=)[^&\s]*", r"\1***", login, flags=re.I)

@@ -54,12 +54,22 @@ def load(data: str) -> tuple[Clip, ...]:
 
 
 def _level_of_parts(folders: Sequence[tuple[str, ...]]) -> int | None:
-    """Return the level at which all folders are named train, dev or test, if there is one."""
-    for level in (0, 1):
-        inside = [names for names in folders if len(names) > 1]
-        if inside and all(names[level].lower() in PART_OF for names in inside):
-            return level
-    return None
+    """Return the level at which all folders are named train, dev or test, if there is one.
+
+    Raises:
+        DataError: Some of the upper ones are, and others are not.
+    """
+    upper = {names[0] for names in folders}
+    if others := sorted(name for name in upper if name.lower() not in PART_OF):
+        if len(others) < len(upper):
+            raise DataError(
+                f"beside the folders {listed(sorted(upper - {*others}))}, which are parts of a "
+                f"split, there are others: {listed(others)}",
+                hint="move these elsewhere, or give a CSV table with the column split",
+            )
+        lower = [names[1].lower() for names in folders if len(names) > 1]
+        return 1 if lower and all(name in PART_OF for name in lower) else None
+    return 0 if any(len(names) > 1 for names in folders) else None
 
 
 def _clips(placed: Sequence[Placed], level: int | None) -> tuple[Clip, ...]:
@@ -72,12 +82,13 @@ def _clips(placed: Sequence[Placed], level: int | None) -> tuple[Clip, ...]:
         for path, folders in placed
     ]
     speakers_first = _speakers_first([folders for _, folders in bare if folders])
+    alone = len({folders[0] for _, folders in bare if folders}) == 1  # all was unpacked into it
     clips = []
     for (path, folders), part in zip(bare, parts, strict=True):
         if len(folders) > speakers_first:
-            speaker = folders[0] if speakers_first else ""
-            label = normalise_label(folders[int(speakers_first)])
-            clips.append(Clip(path, emotion=label, speaker=speaker, split=part))
+            speaker = folders[0] if speakers_first and not alone else ""
+            if label := normalise_label(folders[int(speakers_first)]):
+                clips.append(Clip(path, emotion=label, speaker=speaker, split=part))
     return tuple(clips)
 
 
@@ -87,7 +98,8 @@ def _speakers_first(folders: Sequence[tuple[str, ...]]) -> bool:
     lower = {normalise_label(names[1]) for names in folders if len(names) > 1}
     if any(map(is_emotion, upper)) or not any(map(is_emotion, lower)):
         return False
-    remark(f"the upper folders are taken for speakers: {listed(sorted(upper))}")
+    if len(upper) > 1:
+        remark(f"the upper folders are taken for speakers: {listed(sorted(upper))}")
     return True
 
 

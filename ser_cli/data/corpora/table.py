@@ -28,7 +28,10 @@ _NAMES: Mapping[str, Sequence[str]] = {
     "speaker": ("speaker_id", "speaker_name", "spk", "subject", "actor"),
     "split": ("set", "subset", "partition"),
 }
-_SEGMENTS = ("start", "end")
+# Under which names people keep where a part of a file begins and ends, in seconds.
+_BEGINS = ("start", "start_time", "begin", "onset")
+_ENDS = ("end", "end_time", "finish", "offset", "stop")
+_BLANK = frozenset({"", "-", "n/a", "nan", "none", "null"})
 
 Row = tuple[int, Mapping[str, str]]
 
@@ -69,19 +72,44 @@ def _named(table: tables.Table) -> list[Row]:
             f"it has {', '.join(table.header) or 'none'}",
             hint="the first line must be file,emotion or file,emotion,speaker,split",
         )
-    if segments := [name for name in _SEGMENTS if name in table.header]:
-        raise DataError(
-            f"{table.file} names parts of files ({', '.join(segments)}), and only whole files are "
-            "learned from",
-            hint="cut each part into a file of its own: ffmpeg -i FILE -ss START -to END PART.wav",
-        )
+    _check_whole(table, str(of["file"]))
+    if of["split"] != "split" and not _names_parts(table, of["split"]):
+        of["split"] = None  # a set of sentences, and no part of a split
     used = {theirs for theirs in of.values() if theirs}
     if unused := [name for name in table.header if name and name not in used]:
         remark(f"{table.file}: columns that are not used: {listed(unused)}")
     return [
-        (number, {ours: row[theirs] if theirs else "" for ours, theirs in of.items()})
+        (number, {ours: _cell(row, theirs) for ours, theirs in of.items()})
         for number, row in table.rows
     ]
+
+
+def _cell(row: Mapping[str, str], name: str | None) -> str:
+    cell = row[name] if name else ""
+    return "" if cell.lower() in _BLANK else cell
+
+
+def _names_parts(table: tables.Table, name: str | None) -> bool:
+    return all(_cell(row, name).lower() in {"", *PART_OF} for _, row in table.rows)
+
+
+def _check_whole(table: tables.Table, file: str) -> None:
+    """Refuse a table of parts of files; one that states where whole files begin and end is none.
+
+    Raises:
+        DataError: It names parts.
+    """
+    begin, end = (next((n for n in names if n in table.header), None) for names in (_BEGINS, _ENDS))
+    if not begin or not end:
+        return
+    files = [row[file] for _, row in table.rows]
+    at_zero = all(_cell(row, begin).rstrip("0") in ("", "0.", "0,") for _, row in table.rows)
+    if len({*files}) < len(files) or not at_zero:
+        raise DataError(
+            f"{table.file} names parts of files ({begin}, {end}), and only whole files are "
+            "learned from",
+            hint="cut each part into a file of its own: ffmpeg -i FILE -ss START -to END PART.wav",
+        )
 
 
 def _column(ours: str, header: Sequence[str]) -> str | None:
@@ -112,7 +140,14 @@ def _file(folder: Path, name: str) -> Path | None:
     """Return the file of this name, however another system writes it."""
     if not name:
         return None
-    return next((path for path in _spelled(folder, name) if path.is_file()), None)
+    return next((path for path in _spelled(folder, name) if _is_there(path)), None)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # such a name cannot be
+        return False
 
 
 def _spelled(folder: Path, name: str) -> Iterator[Path]:
@@ -136,7 +171,8 @@ def _speakers(table: Path, rows: list[Row]) -> list[Row]:
 
 
 def _clip(where: str, path: Path, row: Mapping[str, str]) -> Clip:
-    if not row["emotion"]:
+    emotion = normalise_label(row["emotion"])
+    if not emotion:
         raise DataError(f"{where}: the emotion is empty", hint="label it, or remove the row")
     split = row["split"].lower()
     if split and split not in PART_OF:
@@ -145,7 +181,7 @@ def _clip(where: str, path: Path, row: Mapping[str, str]) -> Clip:
         )
     return Clip(
         path,
-        emotion=normalise_label(row["emotion"]),
+        emotion=emotion,
         speaker=unicodedata.normalize("NFC", row["speaker"]),
         split=PART_OF.get(split, ""),
     )
