@@ -92,8 +92,8 @@ def coverable(spoken: list[frozenset[str]], n_parts: int) -> bool:
 @given(says, st.integers(0, 3))
 def test_where_there_is_a_way_it_is_found(spoken: list[frozenset[str]], seed: int) -> None:
     clips = corpus({e: {f"s{n}": 2 for n, said in enumerate(spoken) if e in said} for e in "wxyz"})
-    if not coverable(spoken, 3):
-        with pytest.raises(DataError, match="has no clip of"):
+    if not coverable(spoken, 3) or len(frozenset.union(*spoken)) == 1:
+        with pytest.raises(DataError, match=r"has no clip of|nothing to tell apart"):
             splits.by_speaker(clips, seed)
         return
     split = splits.by_speaker(clips, seed)

@@ -173,7 +173,7 @@ def test_its_protocol_is_one_of_all(
     assert refused.code == 2 and "'toy-last-two'" in refused.err
     assert "toy-last-two" in ser("evaluate", "--help").out
     table = tmp_path / "clips.csv"
-    table.write_text("file,emotion\nclips/toy-1-loud-1.wav,loud\n", encoding="utf-8")
+    table.write_text("file,emotion\nclips/toy-1-loud-1.wav,happy\n", encoding="utf-8")
     done = ser("evaluate", "--protocol", "toy-last-two", "--data", table)
     assert done.code == 1 and "splits the corpus toy" in done.err and "--data toy" in done.err
 

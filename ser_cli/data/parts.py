@@ -137,14 +137,9 @@ def checked(split: Split, hint: str = "--split random") -> Split:
         DataError: An emotion is missing in a part: its mean recall would be over the others alone;
             or there is but one to learn.
     """
-    learned = {clip.emotion for clip in split.train}
-    if len(learned) == 1:
-        raise DataError(
-            f"all training clips are {learned.pop()!r}: there is nothing to tell apart",
-            hint="add clips of another emotion",
-        )
     lacks = missing(split)
     if not lacks or split.named:
+        _check_learnable(split)
         return split
     labels = sorted({label for found in lacks.values() for label in found})
     whole = count(split.train + split.dev + split.test, labels)
@@ -154,6 +149,15 @@ def checked(split: Split, hint: str = "--split random") -> Split:
         "other emotions alone",
         hint=f"{hint}, or {' '.join(f'--exclude {shlex.quote(label)}' for label in labels)}",
     )
+
+
+def _check_learnable(split: Split) -> None:
+    learned = {clip.emotion for clip in split.train}
+    if len(learned) == 1:
+        raise DataError(
+            f"all training clips are {learned.pop()!r}: there is nothing to tell apart",
+            hint="add clips of another emotion",
+        )
 
 
 def _by(found: Count) -> str:
