@@ -46,6 +46,7 @@ FLAGS = {
     "clipped": "It is overloaded.",
     "antiphase": "Its channels cancel each other: only the loudest one was used.",
     "non-finite": "It holds samples that are not finite numbers.",
+    "damaged": "Parts of it are damaged and were passed over.",
     "truncated": "It ends earlier than its header states.",
     "long": "It is longer than the network's input: the result is an average over windows.",
 }
