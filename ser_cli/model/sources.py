@@ -10,7 +10,6 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from numbers import Real
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
@@ -102,7 +101,7 @@ def _recording(
     item: Any, number: int, sample_rate: int | None
 ) -> Iterator[Found | BinaryIO | Waveform]:
     if isinstance(item, (str, os.PathLike)):
-        yield from find([Path(item) if isinstance(item, os.PathLike) else item])
+        yield from find([os.fspath(item)])
     elif isinstance(item, (bytes, bytearray, memoryview)):
         yield _Bytes(item, f"bytes[{number}]")
     elif hasattr(item, "read"):

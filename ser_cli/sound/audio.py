@@ -115,12 +115,12 @@ def from_array(waveform: NDArray[Any], *, sample_rate: int, target: int) -> Audi
         )
     if not waveform.size or sample_rate not in RATES:
         raise AudioError(f"a waveform of {len(waveform)} samples at {sample_rate} Hz is no sound")
-    mixer = Mixer(sample_rate, target, waveform.shape[1], None)
-    mixer.add(_as_floats(waveform))
+    samples, channels = _as_floats(waveform), waveform.shape[1]
+    mixer = Mixer(sample_rate, target, channels, None)
+    mixer.add(samples)
     if mixer.cancels:
-        loudest = waveform[:, int(mixer.energies.argmax())]
-        mixer = Mixer(sample_rate, target, 1, 0)
-        mixer.add(_as_floats(loudest[:, None]))
+        mixer = Mixer(sample_rate, target, channels, int(mixer.energies.argmax()))
+        mixer.add(samples)
     return Audio(waveform=mixer.waveform(), sample_rate=target, flags=mixer.flags())
 
 

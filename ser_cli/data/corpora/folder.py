@@ -73,23 +73,24 @@ def _level_of_parts(folders: Sequence[tuple[str, ...]]) -> int | None:
 
 
 def _clips(placed: Sequence[Placed], level: int | None) -> tuple[Clip, ...]:
-    parts = [
-        "" if level is None or len(folders) <= level else PART_OF.get(folders[level].lower(), "")
-        for _, folders in placed
-    ]
-    bare = [
-        (path, folders if level is None else folders[:level] + folders[level + 1 :])
-        for path, folders in placed
-    ]
-    speakers_first = _speakers_first([folders for _, folders in bare if folders])
-    alone = len({folders[0] for _, folders in bare if folders}) == 1  # all was unpacked into it
+    found = [(path, *_part(folders, level)) for path, folders in placed]
+    inside = [folders for _, _, folders in found if folders]
+    speakers_first = _speakers_first(inside)
+    alone = len({folders[0] for folders in inside}) == 1  # all was unpacked into it
     clips = []
-    for (path, folders), part in zip(bare, parts, strict=True):
+    for path, part, folders in found:
         if len(folders) > speakers_first:
             speaker = folders[0] if speakers_first and not alone else ""
             if label := normalise_label(folders[int(speakers_first)]):
                 clips.append(Clip(path, emotion=label, speaker=speaker, split=part))
     return tuple(clips)
+
+
+def _part(folders: tuple[str, ...], level: int | None) -> tuple[str, tuple[str, ...]]:
+    """Return the part of the split that these folders name at a level, and the other folders."""
+    if level is None or len(folders) <= level:
+        return "", folders
+    return PART_OF.get(folders[level].lower(), ""), folders[:level] + folders[level + 1 :]
 
 
 def _speakers_first(folders: Sequence[tuple[str, ...]]) -> bool:
