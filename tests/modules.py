@@ -25,13 +25,17 @@ def imported(text: str, name: str, folder: Path, monkeypatch: pytest.MonkeyPatch
     return module
 
 
-def printed(code: str) -> str:
-    """Run a program in a fresh interpreter that finds what this one does; return its output."""
+def printed(code: str, *, ends: int = 0) -> str:
+    """Run a program in a fresh interpreter that finds what this one does; return its output.
+
+    It must end with the exit code `ends`.
+    """
     run = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
+    assert run.returncode == ends, run.stderr
     return run.stdout

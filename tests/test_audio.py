@@ -13,7 +13,7 @@ import soundfile
 from sounds import CODECS, encode
 
 from ser_cli.errors import AudioError
-from ser_cli.sound import audio, decode
+from ser_cli.sound import audio, decode, reading
 from ser_cli.sound.sniff import ENDINGS
 
 av = pytest.importorskip("av")
@@ -324,16 +324,17 @@ def test_truncated_is_more_than_a_tenth_of_a_second_lost(tmp_path: Path) -> None
 @pytest.mark.parametrize("n_samples", [1, 2, 160, 15_999, 16_000, 16_001, 40_000, 123_456])
 @pytest.mark.parametrize(("length", "step"), [(1.0, 0.5), (1.0, 1.0), (1.0, 3.0), (4.3, 2.15)])
 def test_windows_cover_everything(n_samples: int, length: float, step: float) -> None:
-    found = audio.windows(n_samples, sample_rate=16_000, length=length, step=step)
-    seen = np.zeros(n_samples, bool)
-    for start, end, part in found:
-        seen[part] = True
-        assert (start, end) == (part.start / 16_000, part.stop / 16_000)
-        assert part.stop - part.start == min(n_samples, round(length * 16_000))
-    assert seen.all()
-    assert found[0][0] == 0
-    assert found[-1][2].stop == n_samples
-    assert len({start for start, _, _ in found}) == len(found)
+    size, hop = audio.window_samples(length, step, 16_000)
+    assert (size, hop) == (round(16_000 * length), round(16_000 * min(length, step)))
+    wave = np.arange(n_samples, dtype="f4")
+    starts = [*range(0, max(0, n_samples - size), hop), max(0, n_samples - size)]
+    for part in (n_samples, 5_000, 77):
+        parts = [wave[at : at + part] for at in range(0, n_samples, part)]
+        found = list(audio.sliding(parts, size, hop))
+        assert [at for at, _ in found] == starts
+        for at, samples in found:
+            assert np.array_equal(samples, wave[at : at + size])
+    assert found[-1][1][-1] == n_samples - 1
 
 
 def test_from_array(tmp_path: Path) -> None:
@@ -381,7 +382,7 @@ def test_a_header_is_measured_without_decoding(
 ) -> None:
     path = encode(tmp_path / name, codec, rate, sine())
     expected = audio.load(path, sample_rate=rate).duration
-    monkeypatch.setattr(audio, "Mixer", None)
+    monkeypatch.setattr(reading, "Mixer", None)
     stated, seconds = audio.measure(path)
     assert stated == rate
     assert seconds == pytest.approx(expected, abs=0.1)

@@ -179,13 +179,13 @@ def test_rows_stream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = str(write(tmp_path / "a.wav", noise(LOUD, 1)))
     told: list[tuple[int, int, str]] = []
     read: list[object] = []
-    real = windows.cut_file
+    real = windows.hear
 
-    def cut_file(item: Found, plan: windows.Plan) -> windows.Cut:
+    def hear(item: Found, plan: windows.Plan) -> Iterator[windows.Event]:
         read.append(item)
         return real(item, plan)
 
-    monkeypatch.setattr(windows, "cut_file", cut_file)
+    monkeypatch.setattr(windows, "hear", hear)
     rows = stage.predict(job(*[path] * count), trained, progress=lambda *n: told.append(n))
     next(rows)
     assert told == [] and len(read) == pipeline.TOGETHER

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import fake
 import numpy as np
@@ -11,11 +11,11 @@ import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 
 from ser_cli import recipes
-from ser_cli.model import artifacts, windows
-from ser_cli.model.network import OnnxNetwork
-from ser_cli.model.pipeline import Pipeline
+from ser_cli.model import artifacts, votes, windows
+from ser_cli.model.pipeline import Model
+from ser_cli.model.sources import Waveform
 from ser_cli.sound.frontend import Frontend
-from ser_cli.types import Audio
+from ser_cli.types import Prediction
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ser_cli.types import Floats
 
 HOP, FIELD = 320, 400  # of an encoder's frames
-QUIET, LOUD = 0.02, 0.5
+NOTHING, QUIET, LOUD = 0.0, 0.02, 0.5
 
 
 def framed(waveform: Floats) -> Floats:
@@ -35,14 +35,25 @@ def framed(waveform: Floats) -> Floats:
 ENCODER = replace(fake.FRONTEND, extract=framed, hop=HOP, field=FIELD, centred=False)
 
 
-def sound(*parts: tuple[float, float]) -> Audio:
+def sound(*parts: tuple[float, float], rate: int = fake.RATE) -> Waveform:
     """Return parts of a level and a length in seconds, one after the other."""
-    levels = np.concatenate([np.full(round(s * fake.RATE), level, "f4") for level, s in parts])
-    return Audio(levels * np.resize([1, -1], len(levels)).astype("f4"), fake.RATE)
+    levels = np.concatenate([np.full(round(s * rate), level, "f4") for level, s in parts])
+    return Waveform("a", levels * np.resize([1, -1], len(levels)).astype("f4"), rate)
 
 
-def plan(frontend: Frontend, max_len: int, **rows: float) -> windows.Plan:
+def plan(frontend: Frontend, max_len: int, **rows: Any) -> windows.Plan:
     return windows.Plan(frontend, frontend.context(max_len), **rows)
+
+
+def heard(item: Waveform, plan: windows.Plan) -> list[tuple[windows.Stretch, int]]:
+    """Return the stretches of a recording, and how many pieces vote in each."""
+    found, count = [], 0
+    for event in windows.hear(item, plan):
+        count += isinstance(event, windows.Piece)
+        if isinstance(event, windows.Stretch):
+            found.append((event, count))
+            count = 0
+    return found
 
 
 @pytest.mark.parametrize("seconds", [2.9, 2.985, 3.0, 7.77, 20.3])
@@ -50,68 +61,82 @@ def plan(frontend: Frontend, max_len: int, **rows: float) -> windows.Plan:
 def test_no_window_makes_more_frames_than_a_network_takes(
     frontend: Frontend, seconds: float
 ) -> None:
+    item = sound((LOUD, seconds), rate=frontend.sample_rate)
     for max_len in (99, 149):
-        cut = windows.cut("a", sound((LOUD, seconds)), plan(frontend, max_len))
-        made = [len(features) for features in cut.features]
+        events = list(windows.hear(item, plan(frontend, max_len)))
+        made = [len(event.features) for event in events if isinstance(event, windows.Piece)]
         assert max(made) <= max_len
         if len(made) > 1:  # and none wastes what it could hear
             assert set(made) == {max_len}
-        assert len(cut.features) == len(cut.windows)
-        assert cut.windows[0].start == 0
-        assert cut.windows[-1].end == pytest.approx(seconds)
-        for one, following in zip(cut.windows, cut.windows[1:], strict=False):
-            assert one.start < following.start <= one.end
+        step = plan(frontend, max_len).context / 2
+        assert len(made) == 1 + np.ceil(round(max(0.0, seconds / step - 2), 9))
+        row, end = events[-2:]
+        assert isinstance(row, windows.Stretch) and end == windows.Done("a")
+        assert (row.start, row.flags) == (0, ()) and row.end == pytest.approx(seconds, abs=1e-4)
 
 
 def test_windows_lie_in_their_rows() -> None:
-    cut = windows.cut("a", sound((LOUD, 4.0)), plan(fake.FRONTEND, 100, window=2.0, step=1.0))
-    assert [(row.start, row.end, count) for row, count in cut.rows] == [
+    found = heard(sound((LOUD, 4.0)), plan(fake.FRONTEND, 100, window=2.0, step=1.0))
+    assert [(row.start, row.end, count) for row, count in found] == [
         *((0, 2, 3), (1, 3, 3), (2, 4, 3))
     ]
-    assert [(span.start, span.end) for span in cut.windows] == [
-        *((0, 1), (0.5, 1.5), (1, 2)),
-        *((1, 2), (1.5, 2.5), (2, 3)),
-        *((2, 3), (2.5, 3.5), (3, 4)),
+
+
+def test_what_is_silent_has_no_vote() -> None:
+    gap = sound((LOUD, 1.0), (NOTHING, 3.0), (LOUD, 1.0))
+    ((row, count),) = heard(gap, plan(fake.FRONTEND, 100))
+    assert (row.flags, count) == ((), 4)  # of nine windows, those that hold a part of the sound
+    found = heard(gap, plan(fake.FRONTEND, 100, window=1.0))
+    assert [(row.flags, count) for row, count in found] == [
+        *(((), 1), (("silent",), 0), (("silent",), 0), (("silent",), 0), ((), 1))
     ]
 
 
 @pytest.fixture
-def pipeline(tmp_path: Path) -> Pipeline:
-    trained = artifacts.load(fake.folder(tmp_path / "artifacts"))
-    return Pipeline(fake.FRONTEND, trained.preprocessor, OnnxNetwork(trained.onnx))
+def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Model:
+    fake.register(monkeypatch)
+    return Model(artifacts.load(fake.folder(tmp_path / "artifacts")))
 
 
-def test_windows_keep_their_own_probabilities(pipeline: Pipeline) -> None:
-    whole = plan(fake.FRONTEND, fake.MAX_LEN)
-    cuts = [
-        windows.cut("a", sound((QUIET, 2.0), (LOUD, 1.0)), whole),
-        windows.Cut("b", error="no sound"),
-        windows.cut("c", sound((LOUD, 0.7)), whole),
-    ]
-    first, second, third = pipeline.listen(cuts)
-    assert [heard.cut.file for heard in (first, second, third)] == ["a", "b", "c"]
-    assert [heard.probabilities.shape for heard in (first, second, third)] == [
-        *((5, 2), (0, 2), (1, 2))
-    ]
-    assert first.cut.windows == cuts[0].windows and second.cut.error == "no sound"
-    for heard, cut in ((first, cuts[0]), (third, cuts[2])):
-        for own, features in zip(heard.probabilities, cut.features, strict=True):
-            alone = pipeline.probabilities([features])[0]
-            np.testing.assert_allclose(own, alone, atol=1e-6)
-    loud = first.probabilities[:, 1]
-    assert loud[:3].max() < 0.1 and loud[4] > 0.9  # not all alike: nothing is averaged yet
-
-
-def test_rows_are_the_means_of_their_windows(pipeline: Pipeline) -> None:
-    cut = windows.cut(
-        "a", sound((QUIET, 2.0), (LOUD, 1.0)), plan(fake.FRONTEND, fake.MAX_LEN, window=1.5)
-    )
-    (heard,) = pipeline.listen([cut])
-    rows = windows.predictions(heard, fake.CLASSES)
-    assert [count for _, count in heard.cut.rows] == [2, 2] and len(heard.probabilities) == 4
-    for row, own in zip(rows, (heard.probabilities[:2], heard.probabilities[2:]), strict=True):
-        np.testing.assert_allclose(fake.shares(row), own.mean(axis=0), atol=1e-7)
-        assert row.emotion == fake.CLASSES[own.mean(axis=0).argmax()]
-        assert row.confidence == pytest.approx(own.mean(axis=0).max())
+def test_rows_are_the_means_of_their_windows(model: Model) -> None:
+    item = sound((QUIET, 2.0), (LOUD, 1.0))
+    single = model.predict((item.sample_rate, item.samples), window=1.0, step=0.5)
+    assert [fake.shares(row)[1] > 0.5 for row in single] == [False] * 3 + [True] * 2
+    rows = model.predict((item.sample_rate, item.samples), window=1.5)
+    for row, own in zip(rows, (single[:2], single[3:]), strict=True):
+        mean = np.mean([fake.shares(one) for one in own], axis=0)
+        np.testing.assert_allclose(fake.shares(row), mean, atol=1e-6)
+        assert row.emotion == fake.CLASSES[mean.argmax()]
+        assert row.confidence == pytest.approx(mean.max(), abs=1e-6)
         assert row.flags == ("long",)
     assert [(row.start, row.end) for row in rows] == [(0, 1.5), (1.5, 3)]
+
+
+def test_one_recording_does_not_vote_in_another(model: Model) -> None:
+    """Even where the first ends before its row does."""
+    both = [sound((LOUD, 1.0)), sound((QUIET, 1.0))]
+    events: list[windows.Event] = [next(windows.hear(both[0], model.plan()))]
+    events += [windows.Done("a", "it ended"), *windows.hear(both[1], model.plan())]
+    counter = votes.Votes(model.classes, np.full(2, 0.5, "f4"))
+    rows = [row for row in model._counted(events, counter) if isinstance(row, Prediction)]
+    assert [row.status for row in rows] == ["error", "ok"] and rows[0].error == "it ended"
+    assert rows[1].emotion == "quiet" and rows[1].confidence > 0.9
+
+
+def test_where_nothing_is_heard_the_training_shares_speak(tmp_path: Path, model: Model) -> None:
+    item = sound((NOTHING, 2.0))
+    (row,) = model.predict((item.sample_rate, item.samples))
+    assert (row.status, row.flags, row.emotion) == ("warning", ("silent",), votes.UNCERTAIN)
+    assert row.confidence == votes.UNHEARD
+    np.testing.assert_allclose(fake.shares(row), [0.5, 0.5])
+
+
+def test_shares_of_training_are_those_of_its_clips(model: Model) -> None:
+    table = ["file,emotion,speaker,split,recording"]
+    table += [f"{number}.wav,quiet,1,train,{number}" for number in range(3)]
+    table += ["3.wav,loud,1,train,3", "4.wav,loud,1,test,4"]
+    (model.artifacts.folder / artifacts.SPLIT).write_text("\n".join(table), encoding="utf-8")
+    np.testing.assert_allclose(votes.priors(model.artifacts, fake.CLASSES), [0.75, 0.25])
+    np.testing.assert_allclose(votes.priors(model.artifacts, ("loud",)), [1.0])
+    model.artifacts.manifest["settings"] = {"class_weights": True}
+    np.testing.assert_allclose(votes.priors(model.artifacts, fake.CLASSES), [0.5, 0.5])

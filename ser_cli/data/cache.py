@@ -22,6 +22,7 @@ from ser_cli.data import corpora
 from ser_cli.data.store import atomic_write, cache_dir
 from ser_cli.errors import AudioError, DataError
 from ser_cli.sound import audio, fingerprint
+from ser_cli.sound.limits import CLIP, Limits
 from ser_cli.sound.nothing import nothing
 from ser_cli.types import Copy
 
@@ -110,6 +111,7 @@ def extract(
     copy: int = 0,
     seed: int = 0,
     jobs: int = workers.CORES,
+    limits: Limits = CLIP,
     progress: Progress | None = None,
 ) -> Extracted:
     """Return the features of all clips, from the cache where they are known.
@@ -121,6 +123,7 @@ def extract(
         copy: 0 for the recording itself, k for its k-th augmented copy.
         seed: Seed of the augmented copies.
         jobs: Worker processes.
+        limits: Clips that are longer fail.
         progress: Told how many of the missing ones are done, and of which file.
 
     Raises:
@@ -138,7 +141,7 @@ def extract(
         for key, clip in zip(keys, clips, strict=True)
         if key and not _file(folder, key).is_file()
     }
-    task = partial(_store, frontend, augment, copy, seed, folder)
+    task = partial(_store, frontend, augment, copy, seed, folder, limits)
     errors = _compute(task, todo, jobs, progress)
     return _collect(clips, keys, errors, folder, computed=len(todo) - len(errors))
 
@@ -196,12 +199,16 @@ def _store(
     copy: int,
     seed: int,
     folder: Path,
+    limits: Limits,
     item: tuple[str, Path],
 ) -> str:
     """Compute the features of a file and keep them; return why that failed, or ""."""
     key, path = item
     try:
-        waveform = audio.load(path, sample_rate=frontend.sample_rate).waveform
+        sound = audio.load(path, sample_rate=frontend.sample_rate, limits=limits)
+        if "cut" in sound.flags:
+            return f"is longer than {limits.hours:g} h: see `ser extract --max-hours`"
+        waveform = sound.waveform
         if augment and copy:
             rng = np.random.default_rng([seed, copy, int(key[:15], 16)])
             waveform = augment(waveform, Copy(copy, rng))

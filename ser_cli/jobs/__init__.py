@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from ser_cli import recipes
 from ser_cli.data import corpora
+from ser_cli.sound.limits import Limits
 
 NAMES = "NAMES"  # replaced in a help text by the names that its option takes
 
@@ -65,6 +66,15 @@ Folder = Annotated[
 Trained = Annotated[Path | None, Option("Folder of the trained model.", flag="--artifacts")]
 Seed = Annotated[int, Option("Seed for everything random.", low=0)]
 Processes = Annotated[int, Option("Worker processes.", low=1)]
+MaxHours = Annotated[
+    float, Option("Hours of sound that are heard of a file at most.", low=0.001, metavar="HOURS")
+]
+DecoderSeconds = Annotated[
+    float, Option("Seconds after which a decoder that does not answer is ended.", low=0.1)
+]
+DecoderMemory = Annotated[
+    int, Option("MB of memory that a decoder may ask for (on Linux).", low=64, metavar="MB")
+]
 AsJson = Annotated[bool, Option("Print JSON for a program to read.", flag="--json")]
 Params = Annotated[
     Path | None, Option("Settings: best_hyperparameters.json from `ser tune`, or one like it.")
@@ -83,3 +93,8 @@ Oversample = Annotated[
         metavar="EMOTION",
     ),
 ]
+
+
+def limits(job: Any) -> Limits:
+    """Return what is heard of a file, and what its decoder may take, by a job's three options."""
+    return Limits(job.max_hours, job.decoder_seconds, job.decoder_memory)

@@ -15,14 +15,18 @@ from ser_cli.jobs import (
     NAMES,
     AsJson,
     Data,
+    DecoderMemory,
+    DecoderSeconds,
     Exclude,
     LabelsAsGiven,
+    MaxHours,
     Option,
     PerClass,
     Processes,
     RecipeName,
     Seed,
 )
+from ser_cli.sound.limits import CLIP
 from ser_cli.workers import CORES
 
 if TYPE_CHECKING:
@@ -154,4 +158,7 @@ class ExtractJob(ClipsJob):
         ),
     ] = None
     jobs: Processes = CORES
+    max_hours: MaxHours = CLIP.hours
+    decoder_seconds: DecoderSeconds = CLIP.stall_s
+    decoder_memory: DecoderMemory = CLIP.memory_mb
     as_json: AsJson = False

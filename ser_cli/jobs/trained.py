@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Annotated
 
 from ser_cli import recipes
-from ser_cli.jobs import NAMES, AsJson, Option, Trained
+from ser_cli.jobs import NAMES, AsJson, DecoderMemory, DecoderSeconds, MaxHours, Option, Trained
+from ser_cli.sound.limits import USUAL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +57,9 @@ class PredictJob:
     jobs: Annotated[
         int | None, Option("Worker processes; default: one per core for 128 files or more.", low=1)
     ] = None
+    max_hours: MaxHours = USUAL.hours
+    decoder_seconds: DecoderSeconds = USUAL.stall_s
+    decoder_memory: DecoderMemory = USUAL.memory_mb
     report: Annotated[
         bool, Option("Score files whose names carry a label.", flag="--report/--no-report")
     ] = True

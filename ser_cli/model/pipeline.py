@@ -18,14 +18,15 @@ from ser_cli.model.frontends import frontend_of
 from ser_cli.model.network import Network, OnnxNetwork
 from ser_cli.model.rows import Rows
 from ser_cli.model.sources import Waveform, recordings
-from ser_cli.sound import audio
-from ser_cli.sound.files import Found
+from ser_cli.model.votes import Votes, failed, priors
+from ser_cli.types import Prediction
 
 if TYPE_CHECKING:
     from ser_cli.model.artifacts import Artifacts
-    from ser_cli.model.windows import Cut, Heard
+    from ser_cli.model.windows import Event
+    from ser_cli.sound.files import Found
     from ser_cli.sound.frontend import Frontend
-    from ser_cli.types import Floats, Prediction, Preprocessor
+    from ser_cli.types import Floats, Preprocessor
 
 TOGETHER = 16  # windows of short files that go through the network at once
 
@@ -99,13 +100,6 @@ class Pipeline:
         among /= np.maximum(among.sum(axis=1, keepdims=True), np.finfo(np.float32).tiny)
         return among
 
-    def listen(self, cuts: Sequence[Cut]) -> Iterator[Heard]:
-        """Yield the network's output for each recording: the probabilities of all its windows."""
-        counts = [len(cut.features) for cut in cuts]
-        together = self.probabilities([window for cut in cuts for window in cut.features])
-        for cut, part in zip(cuts, np.split(together, np.cumsum(counts)[:-1]), strict=True):
-            yield windows.Heard(cut, part)
-
 
 class Model:
     """A trained system as Python programs use it; its network is loaded when first needed."""
@@ -155,14 +149,15 @@ class Model:
             UsageError: The model was not trained for it.
             DataError: None of the recordings can be read.
         """
-        return self.enrolled(self.measure(_cuts(sources, sample_rate, self.plan())))
+        plan = self.plan()
+        return self.enrolled(self.measure(_heard(recordings(sources, sample_rate), plan)))
 
     @property
     def can_enrol(self) -> bool:
         """Whether it was trained to hear an enrolled speaker."""
         return bool(self.artifacts.manifest.get("settings", {}).get("adapt"))
 
-    def measure(self, cuts: Iterable[Cut]) -> Moments | None:
+    def measure(self, events: Iterable[Event]) -> Moments | None:
         """Return the moments of recordings, all their windows alike; None where none is read.
 
         Raises:
@@ -174,9 +169,9 @@ class Model:
                 hint=f"take a model of --recipe {recipes.PREDICTING}",
             )
         moments = None
-        for cut in cuts:
-            if cut.features:
-                own = measured(cut.features, self.artifacts.preprocessor)
+        for event in events:
+            if isinstance(event, windows.Piece):
+                own = measured([event.features], self.artifacts.preprocessor)
                 moments = own if moments is None else moments + own
         return moments
 
@@ -227,45 +222,50 @@ class Model:
             AudioError: A waveform has more than two dimensions, or is no sound.
         """
         plan = self.plan(window=window, step=step)
-        found = self.rows(_cuts(sources, sample_rate, plan))
-        return Rows((row for rows in found for row in rows), self.classes)
+        found = self.label(recordings(sources, sample_rate), plan)
+        rows = (event for event in found if isinstance(event, Prediction))
+        return Rows(rows, self.classes)
 
     def label(
-        self, items: Iterable[Found | BinaryIO], plan: windows.Plan
-    ) -> Iterator[list[Prediction]]:
-        """Yield the rows of each file, in order; memory is bounded by the longest file."""
-        return self.rows(windows.cut_file(item, plan) for item in items)
+        self, items: Iterable[Found | BinaryIO | Waveform], plan: windows.Plan
+    ) -> Iterator[Prediction | windows.Done]:
+        """Yield the rows of each recording as they are made, and its end after them.
 
-    def rows(self, cuts: Iterable[Cut]) -> Iterator[list[Prediction]]:
-        """Yield the rows of each recording.
-
-        Short ones go through the network together, so rows come in small groups.
+        Short recordings go through the network together, so their rows come in small groups. Of a
+        long one, only what the network takes at once is in memory.
         """
-        held: list[Cut] = []
-        for cut in cuts:
-            held.append(cut)
-            if sum(len(cut.features) for cut in held) >= TOGETHER:
-                yield from self._finish(held)
-                held = []
-        yield from self._finish(held)
+        votes = Votes(
+            self.classes, priors(self.artifacts, self.classes), self.hearing.min_confidence
+        )
+        held: list[Event] = []
+        pieces = 0
+        for event in _heard(items, plan):
+            held.append(event)
+            pieces += isinstance(event, windows.Piece)
+            if pieces >= TOGETHER:
+                yield from self._counted(held, votes)
+                held, pieces = [], 0
+        yield from self._counted(held, votes)
 
-    def _finish(self, held: Sequence[Cut]) -> Iterator[list[Prediction]]:
-        if any(cut.features for cut in held):
-            found = self.pipeline.listen(held)
-        else:  # nothing could be read: no network is needed
-            found = (windows.Heard(cut, np.zeros((0, len(self.classes)), "f4")) for cut in held)
-        least = self.hearing.min_confidence
-        return (windows.predictions(heard, self.classes, least) for heard in found)
+    def _counted(
+        self, events: Sequence[Event], votes: Votes
+    ) -> Iterator[Prediction | windows.Done]:
+        pieces = [event.features for event in events if isinstance(event, windows.Piece)]
+        found = iter(self.pipeline.probabilities(pieces) if pieces else ())
+        for event in events:
+            if isinstance(event, windows.Piece):
+                votes.add(next(found))
+            elif isinstance(event, windows.Stretch):
+                yield votes.close(event)
+            else:
+                votes.clear()
+                if event.error:
+                    yield failed(event.file, event.error)
+                yield event
 
 
-def _cuts(sources: Any, sample_rate: int | None, plan: windows.Plan) -> Iterator[Cut]:
-    for item in recordings(sources, sample_rate):
-        if isinstance(item, Waveform):
-            target = plan.frontend.sample_rate
-            sound = audio.from_array(item.samples, sample_rate=item.sample_rate, target=target)
-            yield windows.cut(item.name, sound, plan)
-        else:
-            yield windows.cut_file(item, plan)
+def _heard(items: Iterable[Found | BinaryIO | Waveform], plan: windows.Plan) -> Iterator[Event]:
+    return (event for item in items for event in windows.hear(item, plan))
 
 
 def _places(labels: Sequence[str], classes: Sequence[str]) -> list[int]:

@@ -1,79 +1,86 @@
-"""A recording cut into windows, and the network's outputs for them combined into rows."""
+"""A recording, part by part, into windows that a network hears, and the rows that they vote on."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
-from ser_cli.errors import SerError, UsageError
-from ser_cli.sound import audio
+from ser_cli.errors import AudioError, SerError, UsageError
+from ser_cli.model.sources import Waveform
+from ser_cli.sound import audio, source
 from ser_cli.sound.files import Found
-from ser_cli.types import Prediction
+from ser_cli.sound.limits import USUAL, Limits
+from ser_cli.sound.mixer import SHORT_S, is_silent
+from ser_cli.sound.reading import Reading
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from ser_cli.sound.frontend import Frontend
-    from ser_cli.types import Audio, Floats
+    from ser_cli.types import Floats
 
-UNCERTAIN = "uncertain"  # in place of an emotion
 OVERLAP = 0.5  # of the windows that a long recording is cut into
 SHORTEST_S = 0.05  # of window and step: less is no sound, and a hundred times the work
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How recordings are cut; small, since it travels to worker processes.
+    """How recordings are read and cut; small, since it travels to worker processes.
 
     Attributes:
         frontend: Makes the features of each window.
         context: Seconds that the network takes at once.
         window: Seconds of a row; None makes one row per file.
         step: Seconds from row to row; None is the window.
+        limits: What is heard of a recording at most.
+        channel: The one to hear, from 0; None mixes all.
     """
 
     frontend: Frontend
     context: float
     window: float | None = None
     step: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A stretch of a recording, in seconds."""
-
-    start: float
-    end: float
-
-
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """A recording before it goes through the network.
-
-    Attributes:
-        file: Its name.
-        rows: The rows wanted of it, and how many windows make each.
-        windows: All windows, row after row.
-        features: Of each window, (t, F).
-        flags: What was odd about the file.
-        error: Why there is nothing else.
-    """
-
-    file: str
-    rows: tuple[tuple[Span, int], ...] = ()
-    windows: tuple[Span, ...] = ()
-    features: tuple[Floats, ...] = ()
-    flags: tuple[str, ...] = ()
-    error: str = ""
+    limits: Limits = USUAL
+    channel: int | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Heard:
-    """A recording after it did, with the probabilities (W, C) of its windows."""
+class Piece:
+    """What goes through the network at once, and has a vote in the row that follows it.
 
-    cut: Cut
-    probabilities: Floats
+    Attributes:
+        features: (t, F).
+    """
+
+    features: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Seconds of a recording that become a row, once the pieces before have voted.
+
+    Attributes:
+        file: Name of the recording.
+        start: Seconds.
+        end: Seconds.
+        flags: What was odd about it.
+    """
+
+    file: str
+    start: float
+    end: float
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The end of a recording, and why it could not be heard, or not to its end ("" if it could)."""
+
+    file: str
+    error: str = ""
+
+
+Event = Piece | Stretch | Done
 
 
 def check(window: float | None, step: float | None) -> None:
@@ -89,79 +96,67 @@ def check(window: float | None, step: float | None) -> None:
             raise UsageError(f"the {name} must be at least {SHORTEST_S} s, not {seconds}")
 
 
-def cut_file(source: Found | BinaryIO, plan: Plan) -> Cut:
-    """Read a file and cut it; whatever goes wrong with it is data, not an end."""
-    if not isinstance(source, Found):
-        name = str(getattr(source, "name", "audio stream"))
-    elif source.error:
-        return Cut(source.file, error=source.error)
-    else:
-        name = source.file
-    file = name if isinstance(source, Found) else source
+def hear(item: Found | BinaryIO | Waveform, plan: Plan) -> Iterator[Event]:
+    """Read a recording and cut it; whatever goes wrong with it is data, not an end."""
+    name = item.file if isinstance(item, Found) else str(getattr(item, "name", "audio stream"))
+    error = ""
     try:
-        return cut(name, audio.load(file, sample_rate=plan.frontend.sample_rate), plan)
-    except SerError as error:
-        return Cut(name, error=str(error))
-    except Exception as error:  # one file must not end a run over thousands
-        return Cut(name, error=f"{type(error).__name__}: {error}")
+        yield from _stretches(_reading(item, plan), plan)
+    except AudioError as refused:
+        if isinstance(item, Waveform):
+            raise
+        error = str(refused)
+    except SerError as refused:
+        error = str(refused)
+    except Exception as surprise:  # one file must not end a run over thousands
+        error = f"{type(surprise).__name__}: {surprise}"
+    yield Done(name, error)
 
 
-def cut(name: str, sound: Audio, plan: Plan) -> Cut:
-    """Cut a recording into the rows wanted, and these into what the network takes at once."""
-    rows, spans, features = [], [], []
-    for row, part in _windows(sound.waveform, sound.sample_rate, plan.window, plan.step):
+def _reading(item: Found | BinaryIO | Waveform, plan: Plan) -> Reading:
+    if isinstance(item, Waveform):
+        found = source.from_array(item.samples, item.sample_rate, item.name)
+    elif isinstance(item, Found):
+        if item.error:
+            raise AudioError(item.error)
+        found = source.opened(item.file, plan.limits)
+    else:
+        found = source.opened(item, plan.limits)
+    rate = plan.frontend.sample_rate
+    return Reading(found, rate, limits=plan.limits, channel=plan.channel)
+
+
+def _stretches(reading: Reading, plan: Plan) -> Iterator[Event]:
+    rate, ear = reading.sample_rate, _Ear(reading, plan)
+    if plan.window is None:
+        yield from ear.pieces(reading)
+        yield ear.stretch(0.0, reading.seconds)
+        return
+    size, hop = audio.window_samples(plan.window, plan.step or plan.window, rate)
+    for at, wave in audio.sliding(reading, size, hop):
+        yield from ear.pieces([wave])
+        yield ear.stretch(at / rate, (at + len(wave)) / rate)
+
+
+class _Ear:
+    """Cuts stretches of a recording into what the network takes at once, where there is sound."""
+
+    def __init__(self, reading: Reading, plan: Plan) -> None:
+        self._reading, self._plan = reading, plan
         step = plan.context * (1 - OVERLAP)
-        pieces = _windows(part, sound.sample_rate, plan.context, step)
-        rows.append((row, len(pieces)))
-        spans += [Span(row.start + span.start, row.start + span.end) for span, _ in pieces]
-        features += [plan.frontend.features(piece) for _, piece in pieces]
-    return Cut(name, tuple(rows), tuple(spans), tuple(features), sound.flags)
+        self._cut = audio.window_samples(plan.context, step, reading.sample_rate)
+        self._heard = 0
 
+    def pieces(self, parts: Iterable[Floats]) -> Iterator[Piece]:
+        """Yield the pieces of a stretch that have a vote in it."""
+        for _, wave in audio.sliding(parts, *self._cut):
+            if not is_silent(wave):
+                self._heard += 1
+                yield Piece(self._plan.frontend.features(wave))
 
-def predictions(
-    heard: Heard, classes: Sequence[str], min_confidence: float = 0.0
-) -> list[Prediction]:
-    """Return a row for each stretch wanted: its windows' probabilities averaged.
-
-    Args:
-        heard: The recording.
-        classes: Names of the probabilities.
-        min_confidence: Below it, the emotion of a row is UNCERTAIN.
-    """
-    cut = heard.cut
-    if cut.error:
-        return [failed(cut.file, cut.error)]
-    rows, at = [], 0
-    for span, count in cut.rows:
-        mean = heard.probabilities[at : at + count].mean(axis=0)
-        at += count
-        flags = (*cut.flags, "long") if count > 1 else cut.flags
-        best = int(mean.argmax())
-        rows.append(
-            Prediction(
-                file=cut.file,
-                start=span.start,
-                end=span.end,
-                emotion=classes[best] if mean[best] >= min_confidence else UNCERTAIN,
-                confidence=float(mean[best]),
-                probabilities=mean,
-                status="warning" if cut.flags else "ok",
-                flags=flags,
-            )
-        )
-    return rows
-
-
-def failed(file: str, error: str) -> Prediction:
-    """Return the row of a file that could not be predicted."""
-    return Prediction(file, math.nan, math.nan, "", math.nan, None, "error", error=error)
-
-
-def _windows(
-    waveform: Floats, sample_rate: int, length: float | None, step: float | None
-) -> list[tuple[Span, Floats]]:
-    length = length or len(waveform) / sample_rate
-    found = audio.windows(
-        len(waveform), sample_rate=sample_rate, length=length, step=step or length
-    )
-    return [(Span(start, end), waveform[part]) for start, end, part in found]
+    def stretch(self, start: float, end: float) -> Stretch:
+        """Return the stretch whose pieces these were."""
+        odd = {"short": end - start < SHORT_S, "silent": not self._heard}
+        flags = tuple(name for name, found in odd.items() if found)
+        self._heard = 0
+        return Stretch(self._reading.name, start, end, flags + self._reading.flags(start, end))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from collections import Counter
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,76 +18,114 @@ CLIPPED_LEVEL = 0.999  # of full scale; above the largest peak that most masteri
 CLIPPED_SHARE = 0.001  # a lone full-scale peak is normalisation; one sample in 1,000 is overload
 CANCELLED = 1e-4  # -40 dB: mix against loudest channel, below what lossy coding leaves of it
 LARGEST = 2.0**32  # float files may hold 32-bit integers unscaled; beyond that it is no sound
+CELL_S = 0.1  # how precisely it is known when something odd was heard
+TOGETHER = 2**23  # samples of all channels (32 MiB) by which it is decided whether they cancel
 
 
 class Mixer:
-    """Mixes blocks (n, channels) to mono, resamples them, and watches for what is odd."""
+    """Mixes blocks (n, channels) to mono, resamples them, and watches for what is odd.
 
-    def __init__(self, rate: int, target: int, channels: int, channel: int | None) -> None:
+    Channels that cancel each other are not mixed: the loudest of them is taken instead, decided
+    for each minute or so of sound.
+    """
+
+    def __init__(self, rate: int, target: int, channels: int, channel: int | None = None) -> None:
         """Mix from `rate` to `target` Hz; of several channels all, or the one that is named."""
         import soxr
 
-        self.rate, self.target, self.channel = rate, target, channel
+        self.rate, self.target, self.channels = rate, target, channels
         self.count = 0  # samples per channel so far
-        self.energies = np.zeros(channels)
-        self.mix_energy = 0.0
-        self._peak = 0.0
-        self._clipped = 0
-        self._replaced = False
-        self._parts: list[Floats] = []
-        same = rate == target
+        self._channel = 0 if channels == 1 else channel
+        self._held: list[Floats] = []  # blocks whose channels may cancel
+        self._given, self._last = 0, np.zeros(0, np.float32)
+        self._odd: dict[str, Counter[int]] = {}  # kind -> cells in which it was heard, how often
         self._resampler = (
-            None if same else soxr.ResampleStream(rate, target, 1, dtype="float32", quality="HQ")
+            None
+            if rate == target
+            else soxr.ResampleStream(rate, target, 1, dtype="float32", quality="HQ")
         )
 
-    def add(self, block: Floats) -> None:
-        """Take the next block (n, channels)."""
+    def add(self, block: Floats) -> Floats:
+        """Take the next block (n, channels); return what is ready of the waveform."""
         if not _peak(block) <= LARGEST:  # true for NaN, too
-            block = np.where(np.abs(block) <= LARGEST, block, np.float32(0))
-            self._replaced = True
-        mono = self._mono(block)
-        self.count += len(block)
+            beyond = ~(np.abs(block) <= LARGEST)
+            self._note("non-finite", beyond)
+            block = np.where(beyond, np.float32(0), block)
         if _peak(block) >= CLIPPED_LEVEL:
-            self._clipped += int(np.count_nonzero(np.abs(block) >= CLIPPED_LEVEL))
-        self._peak = max(self._peak, _peak(mono))
-        if len(self.energies) > 1:
-            self.energies += np.square(block).sum(axis=0, dtype=np.float64)
-            self.mix_energy += float(np.square(mono).sum(dtype=np.float64))
-        self._parts.append(self._resampler.resample_chunk(mono) if self._resampler else mono)
+            self._note("clipped", np.abs(block) >= CLIPPED_LEVEL)
+        self.count += len(block)
+        if self._channel is not None:
+            return self._ready(np.ascontiguousarray(block[:, self._channel]))
+        self._held.append(block)
+        held = sum(len(one) for one in self._held) * self.channels
+        return self._ready(self._mixed()) if held >= TOGETHER else self._last[:0]
 
-    def _mono(self, block: Floats) -> Floats:
-        if self.channel is None and len(self.energies) > 1:
-            mixed: Floats = block.mean(axis=1)
-            return mixed
-        return np.ascontiguousarray(block[:, self.channel or 0])
-
-    @property
-    def cancels(self) -> bool:
-        """Whether the channels hold sound, but their mix next to none."""
-        loudest = float(self.energies.max())
-        audible = loudest > self.count * DITHER**2
-        return self.channel is None and audible and self.mix_energy < CANCELLED * loudest
-
-    def waveform(self) -> Floats:
-        """Return all that was added as (n,) at the target rate."""
+    def end(self) -> Floats:
+        """Return the rest of the waveform, once all was added."""
+        left = [self._last]
+        if self._held:
+            left.append(self._resampled(self._mixed()))
         if self._resampler:
-            rest: Floats = np.zeros(0, np.float32)
-            self._parts.append(self._resampler.resample_chunk(rest, last=True))
-        wave = np.concatenate(self._parts)
+            left.append(self._resampler.resample_chunk(self._last[:0], last=True))
+        wave = np.concatenate(left)
         # As librosa does: rounded up, so that every started sample is there.
-        missing = -(-self.count * self.target // self.rate) - len(wave)
+        missing = -(-self.count * self.target // self.rate) - self._given - len(wave)
         return np.pad(wave, (0, missing)) if missing > 0 else wave[: len(wave) + missing]
 
-    def flags(self) -> tuple[str, ...]:
-        """Return what is odd about the sound."""
-        found = {
-            "short": self.count / self.rate < SHORT_S,
-            "silent": self._peak <= SILENT_PEAK,
-            "clipped": self._clipped > CLIPPED_SHARE * self.count * len(self.energies),
-            "antiphase": self.channel is not None,
-            "non-finite": self._replaced,
-        }
-        return tuple(name for name, odd in found.items() if odd)
+    def note(self, kind: str) -> None:
+        """Keep in mind that something is odd about the sound from here on."""
+        self._odd.setdefault(kind, Counter())[self._cell(self.count)] += 1
+
+    def flags(self, start: float = 0.0, end: float = math.inf) -> tuple[str, ...]:
+        """Return what was odd between two seconds of the sound, its length and level left out."""
+        first, last = int(start / CELL_S), end / CELL_S
+        samples = (min(end, self.count / self.rate) - start) * self.rate * self.channels
+        found = []
+        for kind, cells in self._odd.items():
+            times = sum(n for cell, n in cells.items() if first <= cell < last)
+            if times > (CLIPPED_SHARE * samples if kind == "clipped" else 0):
+                found.append(kind)
+        return tuple(sorted(found, key=("clipped", "antiphase", "non-finite", "damaged").index))
+
+    def _note(self, kind: str, where: np.ndarray) -> None:
+        places = np.flatnonzero(where.any(axis=1))
+        times = where.sum(axis=1)[places]
+        cells, at = np.unique(self._cell(self.count + places), return_index=True)
+        sums = np.add.reduceat(times, at).tolist()
+        counted = self._odd.setdefault(kind, Counter())
+        counted.update(dict(zip(cells.tolist(), sums, strict=True)))
+
+    def _cell(self, sample: Any) -> Any:
+        """Return the number of the cell that a sample, or each of several, lies in."""
+        return sample // max(1, round(CELL_S * self.rate))
+
+    def _mixed(self) -> Floats:
+        """Return what is held as mono: the mean of the channels, or the loudest of them."""
+        blocks, self._held = self._held, []
+        energies = sum(np.square(one).sum(axis=0, dtype=np.float64) for one in blocks)
+        mixed = np.concatenate([one.mean(axis=1) for one in blocks])
+        loudest, count = float(np.max(energies)), len(mixed)
+        mix = float(np.square(mixed).sum(dtype=np.float64))
+        if loudest <= count * DITHER**2 or mix >= CANCELLED * loudest:
+            return mixed
+        first = self._cell(self.count - count)
+        cells = self._odd.setdefault("antiphase", Counter())
+        cells.update(range(first, self._cell(self.count) + 1))
+        return np.concatenate([one[:, int(np.argmax(energies))] for one in blocks])
+
+    def _ready(self, mono: Floats) -> Floats:
+        """Return the part before this one: the last is kept, since its end may be cut."""
+        ready, self._last = self._last, self._resampled(mono)
+        self._given += len(ready)
+        return ready
+
+    def _resampled(self, mono: Floats) -> Floats:
+        return self._resampler.resample_chunk(mono) if self._resampler else mono
+
+
+def is_silent(waveform: Floats) -> bool:
+    """Tell whether a waveform (n,) never exceeds -60 dB of full scale."""
+    return _peak(waveform) <= SILENT_PEAK
 
 
 def _peak(samples: Floats) -> float:

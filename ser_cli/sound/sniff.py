@@ -81,6 +81,11 @@ def is_stream(first: bytes) -> bool:
     return mpeg.is_mark(first) or first.startswith(b"OggS\0") or mpeg.is_frame(first)
 
 
+def is_plain(first: bytes) -> bool:
+    """Tell whether these are the first bytes of WAV, AIFF or FLAC."""
+    return first[8:12] in (b"WAVE", b"AIFF", b"AIFC") or first.startswith(b"fLaC")
+
+
 def other(first: bytes) -> str | None:
     """Return what these first bytes are of, where that is known and no sound."""
     for at, sign, what in _OTHER:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ser_cli.data import cache, select
 from ser_cli.errors import DataError
+from ser_cli.jobs import limits
 from ser_cli.report import rows, table
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def extract(job: ExtractJob, *, progress: Progress | None = None) -> ExtractResu
             copy=copy,
             seed=job.seed,
             jobs=job.jobs,
+            limits=limits(job),
             progress=progress,
         )
         for copy in range(job.copies + 1)

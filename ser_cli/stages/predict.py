@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ser_cli import workers
 from ser_cli.data.labels import normalise_label
+from ser_cli.jobs import limits
 from ser_cli.model import artifacts
 from ser_cli.model.pipeline import Hearing, Model
-from ser_cli.model.windows import cut_file, failed
+from ser_cli.model.votes import failed
+from ser_cli.model.windows import Done, hear
 from ser_cli.sound.files import Passed, find, tell
 
 if TYPE_CHECKING:
@@ -61,7 +64,7 @@ def predict(
         ArtifactsError: The model does not fit this version of its recipe, or cannot be loaded.
     """
     model = Model(trained, Hearing(labels_of(job.labels), job.min_confidence))
-    plan = model.plan(window=job.window, step=job.step)
+    plan = replace(model.plan(window=job.window, step=job.step), limits=limits(job))
     if job.enrol or job.same_speaker or job.same_recording_conditions:
         model = _enrolled(job, model, executor)
     passed = Passed()
@@ -69,7 +72,7 @@ def predict(
     tell(job.paths, passed)
     jobs = _jobs(job, total, executor)
     if not jobs:
-        return _told(model.label(find(job.paths), plan), total, progress)
+        return _told(by_file(model.label(find(job.paths), plan)), total, progress)
     # As bytes, by which a worker knows that it has this very model.
     task = partial(_label, trained.folder, pickle.dumps(model.hearing), plan)
     found = workers.run(task, find(job.paths), workers=jobs, chunk=CHUNK, executor=executor)
@@ -92,10 +95,11 @@ def labels_of(text: str | None) -> tuple[str, ...]:
 
 def _enrolled(job: PredictJob, model: Model, executor: Executor | None) -> Model:
     """Return the model with the speaker, or the conditions, of some recordings enrolled."""
-    named, plan = job.enrol or job.paths, model.plan()
+    named, plan = job.enrol or job.paths, replace(model.plan(), limits=limits(job))
     jobs = _jobs(job, _count(named), executor)
     if not jobs:
-        return model.enrolled(model.measure(cut_file(item, plan) for item in find(named)))
+        events = (event for item in find(named) for event in hear(item, plan))
+        return model.enrolled(model.measure(events))
     task = partial(_measure, model.artifacts.folder, plan)
     found = workers.run(task, find(named), workers=jobs, chunk=CHUNK, executor=executor)
     moments = [one.result for one in found if one.result is not None]
@@ -112,12 +116,23 @@ def _jobs(job: PredictJob, total: int, executor: Executor | None) -> int:
 
 def _label(folder: Path, hearing: bytes, plan: Plan, chunk: Sequence[Found]) -> list[Rows]:
     """Label some files in a worker, which loads the model with its first chunk."""
-    return list(_model(folder, hearing).label(chunk, plan))
+    return list(by_file(_model(folder, hearing).label(chunk, plan)))
+
+
+def by_file(labelled: Iterable[Prediction | Done]) -> Iterator[Rows]:
+    """Yield the rows of each file together."""
+    rows: Rows = []
+    for event in labelled:
+        if isinstance(event, Done):
+            yield rows
+            rows = []
+        else:
+            rows.append(event)
 
 
 def _measure(folder: Path, plan: Plan, chunk: Sequence[Found]) -> list[Moments | None]:
     model = _model(folder, pickle.dumps(Hearing()))
-    return [model.measure([cut_file(item, plan)]) for item in chunk]
+    return [model.measure(hear(item, plan)) for item in chunk]
 
 
 @lru_cache(maxsize=1)

@@ -48,6 +48,7 @@ FLAGS = {
     "non-finite": "It holds samples that are not finite numbers.",
     "damaged": "Parts of it are damaged and were passed over.",
     "truncated": "It ends earlier than its header states.",
+    "cut": "It is longer than what is heard of a recording.",
     "long": "It is longer than the network's input: the result is an average over windows.",
 }
 

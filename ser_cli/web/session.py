@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from ser_cli.errors import ArtifactsError
 from ser_cli.model import artifacts
-from ser_cli.model.windows import cut_file
 from ser_cli.sound import audio
 from ser_cli.web.preview import sketch
 
@@ -73,12 +72,8 @@ def label(
         model: Labels them.
         same_speaker: Hear each against all of them, which are of one speaker.
     """
-    plan = model.plan()
-    if not same_speaker:
-        return [row for rows in model.label(uploads, plan) for row in rows]
-    cuts = [cut_file(upload, plan) for upload in uploads]
-    heard = model.enrolled(model.measure(cuts))
-    return [row for rows in heard.rows(cuts) for row in rows]
+    heard = model.enrol(uploads) if same_speaker else model
+    return heard.predict(uploads)
 
 
 def decoded(upload: BinaryIO, sample_rate: int) -> Floats:

@@ -1,0 +1,85 @@
+"""Probabilities of windows -> the rows of stretches: the windows of each vote alike."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ser_cli.model import artifacts
+from ser_cli.types import Prediction
+
+if TYPE_CHECKING:
+    from ser_cli.model.artifacts import Artifacts
+    from ser_cli.model.windows import Stretch
+    from ser_cli.types import Floats
+
+UNCERTAIN = "uncertain"  # in place of an emotion
+UNHEARD = 0.3  # confidence of a stretch in which nothing was heard, at most
+
+
+class Votes:
+    """Counts the votes of one stretch after the other."""
+
+    def __init__(self, classes: Sequence[str], priors: Floats, min_confidence: float = 0.0) -> None:
+        """Prepare to count.
+
+        Args:
+            classes: Names of the probabilities.
+            priors: Probabilities (C,) of a stretch in which nothing is heard.
+            min_confidence: Below it, the emotion of a row is UNCERTAIN.
+        """
+        self._classes, self._priors, self._least = tuple(classes), priors, min_confidence
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget the votes so far."""
+        self._sum, self._count = np.zeros(len(self._classes), np.float64), 0
+
+    def add(self, probabilities: Floats) -> None:
+        """Count the probabilities (C,) of a window."""
+        self._sum += probabilities
+        self._count += 1
+
+    def close(self, stretch: Stretch) -> Prediction:
+        """Return the row of the stretch whose windows were counted."""
+        mean = (self._sum / self._count).astype(np.float32) if self._count else self._priors
+        best, flags = int(mean.argmax()), stretch.flags
+        confidence = float(mean[best]) if self._count else min(UNHEARD, float(mean[best]))
+        sure = self._count and confidence >= self._least
+        row = Prediction(
+            file=stretch.file,
+            start=stretch.start,
+            end=stretch.end,
+            emotion=self._classes[best] if sure else UNCERTAIN,
+            confidence=confidence,
+            probabilities=mean,
+            status="warning" if flags else "ok",
+            flags=(*flags, "long") if self._count > 1 else flags,
+        )
+        self.clear()
+        return row
+
+
+def priors(trained: Artifacts, classes: Sequence[str]) -> Floats:
+    """Return how often each of these classes (C,) was learned: what is so without hearing.
+
+    Where classes weighed alike in training, however many clips each had, they do so here.
+    """
+    learned: Counter[str] = Counter()
+    if not trained.manifest.get("settings", {}).get("class_weights"):
+        rows = artifacts.read_clips(trained.folder)
+        learned.update(row["emotion"] for row in rows if row["split"] == "train")
+    counts = np.array([learned[name] for name in classes], np.float32)
+    if not counts.any():
+        counts[:] = 1
+    counts /= counts.sum()
+    return counts
+
+
+def failed(file: str, error: str) -> Prediction:
+    """Return the row of a file that could not be predicted."""
+    return Prediction(file, math.nan, math.nan, "", math.nan, None, "error", error=error)

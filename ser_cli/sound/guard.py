@@ -1,0 +1,239 @@
+"""Decoders in a process of their own, where they may crash, hang or ask for all memory.
+
+A child is asked with a line of JSON (and the bytes of a file that has no name), and answers with
+lines of JSON and the samples after them: nothing that it sends is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import faulthandler
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import IO, Any, BinaryIO, TextIO, TypeVar
+
+import numpy as np
+
+from ser_cli.sound.decode import Stream, UndecodableError
+from ser_cli.sound.limits import Limits
+
+T = TypeVar("T")
+Decoder = Callable[[Path | BinaryIO], AbstractContextManager[Stream]]
+
+_START = "import sys; sys.path[:] = {}; from ser_cli.sound import guard; guard.serve({}, {})"
+_TELLING = ("stated_s", "broken", "damaged", "damaged_s")  # of a stream, with every answer
+_SKIPPED = 2**22  # samples of an end that nobody wants to hear; then the child is given up
+_TOGETHER = 2**14  # samples that travel at a time: frames of FFmpeg are shorter
+_COPIED = 2**20  # bytes of a file without a name that travel at a time
+_LATE = 1  # exit code of a child that was too slow
+_idle: list[_Child] = []  # the one that waits for the next file
+
+
+@contextmanager
+def guarded(decoder: Decoder, source: Path | BinaryIO, limits: Limits) -> Iterator[Stream]:
+    """Decode in a child process.
+
+    Args:
+        decoder: What is to run there: a function of a module.
+        source: A file, or an open binary file.
+        limits: Time and memory of the child.
+
+    Raises:
+        UndecodableError: It cannot, or the child crashed, hung or had not enough memory.
+    """
+    child = _idle.pop() if _idle else _Child(limits)
+    if child.limits != limits or not child.is_alive():
+        child.kill()
+        child = _Child(limits)
+    try:
+        child.ask(decoder, source)
+        yield child.stream()
+    finally:
+        child.skip(_SKIPPED)
+        if child.is_free and not _idle:
+            _idle.append(child)
+        else:  # in the middle of a file, or one too many
+            child.kill()
+
+
+class _Child:
+    """A process that decodes one file after the other."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits, self.is_free = limits, True
+        self._rest: Iterator[np.ndarray] = iter(())
+        self._owner = os.getpid()
+        start = _START.format(sys.path, limits.stall_s, limits.memory_mb)
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-c", start],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        )
+        assert self._process.stdin and self._process.stdout
+        self._requests: IO[bytes] = self._process.stdin
+        self._answers: IO[bytes] = self._process.stdout
+
+    def is_alive(self) -> bool:
+        return self._owner == os.getpid() and self._process.poll() is None
+
+    def ask(self, decoder: Decoder, source: Path | BinaryIO) -> None:
+        self.is_free, self._rest = False, iter(())
+        request: dict[str, Any] = {"decoder": [decoder.__module__, decoder.__name__]}
+        if isinstance(source, Path):
+            self._send(json.dumps(request | {"path": str(source.absolute())}).encode() + b"\n")
+            return
+        size = source.seek(0, io.SEEK_END)
+        source.seek(0)
+        self._send(json.dumps(request | {"size": size}).encode() + b"\n")
+        while part := source.read(_COPIED):
+            self._send(part)
+
+    def stream(self) -> Stream:
+        head = self._answer()
+        stream = Stream(head["rate"], head["channels"], iter(()), head["stated_s"])
+        stream.blocks = self._rest = self._blocks(stream)
+        return stream
+
+    def skip(self, samples: int) -> None:
+        """Pass over the rest of a short file, so that the child need not be ended."""
+        with contextlib.suppress(UndecodableError):
+            for block in self._rest:
+                samples -= len(block)
+                if samples < 0:
+                    return
+
+    def kill(self) -> None:
+        if self._owner == os.getpid():
+            self._process.kill()
+            self._process.wait()
+            for pipe in (self._requests, self._answers):
+                with contextlib.suppress(OSError):
+                    pipe.close()
+
+    def _blocks(self, stream: Stream) -> Iterator[np.ndarray]:
+        while True:
+            answer = self._answer()
+            for name in _TELLING:
+                setattr(stream, name, answer[name])
+            if not answer["samples"]:
+                self.is_free = True
+                return
+            content = self._answers.read(4 * answer["samples"])
+            if len(content) < 4 * answer["samples"]:
+                raise UndecodableError(self._why())
+            yield np.frombuffer(content, np.float32).reshape(-1, stream.channels)
+
+    def _send(self, content: bytes) -> None:
+        try:
+            self._requests.write(content)
+            self._requests.flush()
+        except OSError as error:
+            raise UndecodableError(self._why()) from error
+
+    def _answer(self) -> dict[str, Any]:
+        line = self._answers.readline()
+        if not line.endswith(b"\n"):
+            raise UndecodableError(self._why())
+        answer: dict[str, Any] = json.loads(line)
+        if "error" in answer:
+            self.is_free = True
+            raise UndecodableError(answer["error"])
+        return answer
+
+    def _why(self) -> str:
+        """Return why the child has ended."""
+        code = self._process.wait()
+        if code == _LATE:
+            return f"its decoder did not answer for {self.limits.stall_s:g} s"
+        if code < 0:
+            with contextlib.suppress(ValueError):
+                return f"its decoder crashed on it ({signal.Signals(-code).name})"
+        return f"its decoder crashed on it (exit code {code})"
+
+
+@atexit.register
+def _end() -> None:
+    while _idle:
+        _idle.pop().kill()
+
+
+def serve(stall_s: float, memory_mb: int) -> None:
+    """Be the child: answer until the parent is gone."""
+    answers = os.fdopen(os.dup(1), "wb")
+    with Path(os.devnull).open("w") as null:
+        os.dup2(null.fileno(), 1)  # no library's words among the answers
+        _bound(memory_mb)
+        with contextlib.suppress(BrokenPipeError):
+            for line in sys.stdin.buffer:
+                for answer, samples in _in_time(_answers(json.loads(line)), stall_s, null):
+                    answers.write(json.dumps(answer).encode() + b"\n")
+                    answers.write(samples)
+                    answers.flush()
+
+
+def _answers(request: dict[str, Any]) -> Iterator[tuple[dict[str, Any], bytes]]:
+    """Yield what is answered about one file, and the samples that go with it."""
+    named = "path" in request
+    source = Path(request["path"]) if named else io.BytesIO(sys.stdin.buffer.read(request["size"]))
+    try:
+        module, decoder = request["decoder"]
+        with getattr(import_module(module), decoder)(source) as stream:
+            yield {"rate": stream.rate, "channels": stream.channels, **_told(stream)}, b""
+            for block in _together(stream.blocks):
+                yield {"samples": block.size, **_told(stream)}, block.tobytes()
+            yield {"samples": 0, **_told(stream)}, b""
+    except UndecodableError as error:
+        yield {"error": str(error)}, b""
+    except MemoryError:
+        yield {"error": "its decoder asked for more memory than it may have"}, b""
+
+
+def _together(blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+    """Join small blocks, so that fewer travel."""
+    held: list[np.ndarray] = []
+    for block in blocks:
+        held.append(block)
+        if sum(one.size for one in held) >= _TOGETHER:
+            yield np.concatenate(held, dtype=np.float32)
+            held.clear()
+    if held:
+        yield np.concatenate(held, dtype=np.float32)
+
+
+def _told(stream: Stream) -> dict[str, Any]:
+    return {name: getattr(stream, name) for name in _TELLING}
+
+
+def _in_time(answers: Iterator[T], stall_s: float, null: TextIO) -> Iterator[T]:
+    """Pass on each answer; end the process, whatever it does, if one takes too long."""
+    while True:
+        faulthandler.dump_traceback_later(stall_s, exit=True, file=null)
+        answer = next(answers, None)
+        faulthandler.cancel_dump_traceback_later()  # the parent may take its time
+        if answer is None:
+            return
+        yield answer
+
+
+def _bound(memory_mb: int) -> None:
+    """Bound the memory that this process may ask for, beyond what it has: on Linux."""
+    try:
+        import resource
+
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    except (ImportError, OSError):
+        return
+    limit = pages * resource.getpagesize() + memory_mb * 2**20
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
