@@ -9,13 +9,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
+from ser_cli.disarm import visible
+
 LOG = logging.getLogger("ser_cli")
 NAMED = 5  # of many things alike
 
 
 def remark(text: str) -> None:
     """Tell what a user should know about the result, and would not see in it."""
-    LOG.warning("%s", text)
+    LOG.warning("%s", visible(text, keep="\n"))
 
 
 def listed(items: Sequence[object], *, most: int = NAMED) -> str:

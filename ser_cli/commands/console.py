@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shlex
 import sys
@@ -9,6 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from ser_cli import disarm
+from ser_cli.disarm import visible
 from ser_cli.errors import SerError
 
 if TYPE_CHECKING:
@@ -24,7 +27,7 @@ CONFUSION_LETTERS = 4  # of a class above its column: eight of them fit into 80
 
 def say(text: str) -> None:
     """Tell the user something that is not part of the result."""
-    print(text, file=sys.stderr)
+    print(visible(text, keep="\n"), file=sys.stderr)
 
 
 @contextmanager
@@ -41,20 +44,25 @@ def progress(task: str) -> Iterator[Progress]:
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", markup=False),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         row = bar.add_task(task, total=None, note="")
 
         def show(done: int, total: int, note: str) -> None:
-            bar.update(row, completed=done, total=total or None, note=note)
+            bar.update(row, completed=done, total=total or None, note=visible(note))
 
         yield show
 
 
 @contextmanager
 def clean_exit() -> Iterator[None]:
-    """Turn a user's mistake into one sentence, a hint and an exit code; never a traceback."""
+    """Turn a user's mistake into one sentence, a hint and an exit code; never a traceback.
+
+    What is printed to stdout keeps the bytes of names, and fails in no encoding.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors=disarm.ERRORS)
     try:
         yield
     except SerError as error:
@@ -78,7 +86,7 @@ def clean_exit() -> Iterator[None]:
 def failures(failed: Failures) -> None:
     """Name the first files that failed and how many did."""
     for path, reason in failed[:SHOWN_FAILURES]:
-        say(f"{path}: {reason}")
+        say(visible(f"{path}: {reason}"))
     if len(failed) > SHOWN_FAILURES:
         say(f"... and {len(failed) - SHOWN_FAILURES} more")
 
@@ -87,14 +95,17 @@ def table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> Non
     """Print a table to stdout, the first column left, the others right."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     drawn = Table()
     for number, name in enumerate(head):
-        drawn.add_column(name, justify="right" if number else "left", overflow="fold")
+        drawn.add_column(
+            Text(visible(name)), justify="right" if number else "left", overflow="fold"
+        )
     for row in rows:
-        drawn.add_row(*row)
+        drawn.add_row(*(Text(visible(cell)) for cell in row))
     # Not the table's own title, which is broken into lines as narrow as the table.
-    Console().print(title, style="italic", markup=False, highlight=False)
+    Console().print(visible(title), style="italic", markup=False, highlight=False)
     Console().print(drawn)
 
 

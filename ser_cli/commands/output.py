@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from ser_cli.disarm import ERRORS, visible
 from ser_cli.errors import SerError
-from ser_cli.model.rows import as_record
-from ser_cli.report.rows import Writer, csv_writer
+from ser_cli.report.rows import Writer, csv_writer, json_line
 from ser_cli.types import Prediction
 
 
@@ -31,7 +30,7 @@ def writer(classes: Sequence[str], *, file: Path | None, as_json: bool) -> Itera
         return
     try:
         # Written row by row, not atomically: what was predicted before a crash stays.
-        with file.open("w", encoding="utf-8", newline="") as stream:
+        with file.open("w", encoding="utf-8", errors=ERRORS, newline="") as stream:
             yield csv_writer(stream, classes)
     except OSError as error:
         raise SerError(
@@ -40,8 +39,10 @@ def writer(classes: Sequence[str], *, file: Path | None, as_json: bool) -> Itera
 
 
 def _json_lines(classes: Sequence[str]) -> Writer:
+    encoding = sys.stdout.encoding or "utf-8"
+
     def write(row: Prediction) -> None:
-        print(json.dumps(as_record(row, classes), ensure_ascii=False), flush=True)
+        print(json_line(row, classes, encoding), end="", flush=True)
 
     return write
 
@@ -51,10 +52,12 @@ def _table() -> Writer:
 
     def write(row: Prediction) -> None:
         if row.status == "error":
-            print(f"{'(error)':<10} {'':>10}  {'':>7} {'':>7}  {row.file}: {row.error}", flush=True)
+            what = visible(f"{row.file}: {row.error}")
+            print(f"{'(error)':<10} {'':>10}  {'':>7} {'':>7}  {what}", flush=True)
             return
         remark = f"  ({', '.join(row.flags)})" if row.flags else ""
         span = f"{row.start:>6.1f}s {row.end:>6.1f}s"
-        print(f"{row.emotion:<10} {row.confidence:>10.0%}  {span}  {row.file}{remark}", flush=True)
+        what = f"{visible(row.emotion):<10} {row.confidence:>10.0%}"
+        print(f"{what}  {span}  {visible(row.file)}{remark}", flush=True)
 
     return write

@@ -9,6 +9,7 @@ import typer
 
 from ser_cli.commands import console
 from ser_cli.commands.parsing import command
+from ser_cli.disarm import visible
 from ser_cli.errors import UsageError
 from ser_cli.jobs.trained import PredictJob
 
@@ -73,6 +74,6 @@ def _summarise(job: PredictJob, labels: FilenameLabels | None, count: int, faile
     if job.csv:
         console.say(f"{count} rows written: {job.csv}")
     if labels and (text := labels.report()):
-        print(text, file=sys.stdout if sys.stdout.isatty() else sys.stderr)
+        print(visible(text, keep="\n"), file=sys.stdout if sys.stdout.isatty() else sys.stderr)
     if failed:
         console.say(f"{failed} of {count} rows are errors: see the error column")

@@ -1,11 +1,14 @@
-"""Rows of `ser predict` as a CSV."""
+"""Rows of `ser predict` as lines of CSV and of JSON."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+import io
+import json
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol, TextIO
 
+from ser_cli.disarm import cell, visible
 from ser_cli.model.rows import as_record, columns
 
 if TYPE_CHECKING:
@@ -21,16 +24,48 @@ class Writer(Protocol):
 
 def csv_writer(stream: TextIO, classes: Sequence[str]) -> Writer:
     """Write the head of the table, and return what writes its rows."""
-    rows = csv.DictWriter(stream, columns(classes), lineterminator="\n")
-    rows.writeheader()
+    stream.write(csv_head(classes))
 
     def write(row: Prediction) -> None:
-        rows.writerow(as_record(row, classes))
+        stream.write(csv_line(row, classes))
         stream.flush()
 
     return write
 
 
+def csv_head(classes: Sequence[str]) -> str:
+    """Return the line that names the columns."""
+    return _line(columns(classes))
+
+
+def csv_line(row: Prediction, classes: Sequence[str]) -> str:
+    """Return a row as a line of CSV, in which no text is a formula; see `disarm.cell`."""
+    return _line(as_record(row, classes).values())
+
+
+def json_line(row: Prediction, classes: Sequence[str], encoding: str = "utf-8") -> str:
+    """Return a row as a line of JSON, which is exact in any encoding.
+
+    A name that is not UTF-8 is what Python has for it, and `os.fsencode` gives its bytes back.
+    """
+    record = as_record(row, classes)
+    text = json.dumps(record, ensure_ascii=False)
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return json.dumps(record) + "\n"
+    return (text if visible(text) == text else json.dumps(record)) + "\n"
+
+
 def failures(failed: Failures) -> list[dict[str, str]]:
     """Return files that could not be read as plain values, for JSON."""
     return [{"file": str(path), "error": reason} for path, reason in failed]
+
+
+def _line(values: Iterable[str | float | None]) -> str:
+    text = io.StringIO()
+    # With this end of a line, a bare CR or LF in a name is quoted as well.
+    csv.writer(text, lineterminator="\r\n").writerow(
+        [cell(value) if isinstance(value, str) else value for value in values]
+    )
+    return text.getvalue().removesuffix("\r\n") + "\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -71,6 +72,9 @@ def _opened(source: Path | BinaryIO) -> soundfile.SoundFile:
 
     try:
         return soundfile.SoundFile(source)
+    except UnicodeEncodeError:  # it takes no name whose bytes are not UTF-8
+        number = os.open(str(source), os.O_RDONLY)
+        return soundfile.SoundFile(number, closefd=True)
     except TypeError as error:
         raise UndecodableError("a .raw file has no header") from error
 
