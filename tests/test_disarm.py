@@ -87,9 +87,9 @@ def test_the_table_of_rows_is_disarmed(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = Terminal()
     monkeypatch.setattr(sys, "stdout", stream)
     good = Prediction(RED + "\n", 0, 1, "\x1b[0m", 0.5, np.zeros(2, "f4"))
-    with output.writer(CLASSES, file=None, as_json=False) as write:
-        write(good)
-        write(row(TURNED))
+    write = output.printer(CLASSES, as_json=False)
+    write(good)
+    write(row(TURNED))
     assert disarm.visible(stream.getvalue(), keep="\n") == stream.getvalue()
     assert len(stream.getvalue().splitlines()) == 3
 

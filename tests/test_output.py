@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import math
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from ser_cli.commands import output
-from ser_cli.errors import SerError
 from ser_cli.types import Prediction
 
 CLASSES = ("calm", "sad")
@@ -32,9 +29,9 @@ class Terminal(io.StringIO):
 
 def shown(monkeypatch: pytest.MonkeyPatch, stream: io.StringIO, *, as_json: bool = False) -> str:
     monkeypatch.setattr(sys, "stdout", stream)
-    with output.writer(CLASSES, file=None, as_json=as_json) as write:
-        for row in (GOOD, ODD, BAD):
-            write(row)
+    write = output.printer(CLASSES, as_json=as_json)
+    for row in (GOOD, ODD, BAD):
+        write(row)
     return stream.getvalue()
 
 
@@ -64,23 +61,3 @@ def test_a_terminal_gets_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
     assert odd.endswith("ä.wav  (short, clipped)")
     assert bad.split(maxsplit=1) == ["(error)", "c.wav: no sound, sorry"]
     assert head.index("file") == good.index("a, b.wav") == bad.index("c.wav")
-
-
-def test_a_file_is_there_row_by_row(tmp_path: Path) -> None:
-    path = tmp_path / "out.csv"
-    with output.writer(CLASSES, file=path, as_json=False) as write:
-        write(GOOD)
-        with path.open(encoding="utf-8", newline="") as stream:
-            (row,) = csv.DictReader(stream)
-        assert (row["file"], row["sad"]) == ("a, b.wav", "0.75")
-        write(BAD)
-    assert len(path.read_text(encoding="utf-8").splitlines()) == 3
-
-
-def test_a_file_that_cannot_be_written(tmp_path: Path) -> None:
-    path = tmp_path / "absent" / "out.csv"
-    with (
-        pytest.raises(SerError, match=r"out\.csv cannot be written"),
-        output.writer(CLASSES, file=path, as_json=False),
-    ):
-        pass

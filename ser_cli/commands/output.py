@@ -1,41 +1,20 @@
-"""Rows of `ser predict` as they are made: a table for eyes, CSV or JSON Lines for programs."""
+"""Rows of `ser predict` on stdout, as they are made: a table for eyes, CSV or JSON for programs."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Sequence
 
-from ser_cli.disarm import ERRORS, visible
-from ser_cli.errors import SerError
+from ser_cli.disarm import visible
 from ser_cli.report.rows import Writer, csv_writer, json_line
 from ser_cli.types import Prediction
 
 
-@contextmanager
-def writer(classes: Sequence[str], *, file: Path | None, as_json: bool) -> Iterator[Writer]:
-    """Yield what writes rows: to `file` as CSV, else to stdout in the form that suits its reader.
-
-    Raises:
-        SerError: The file cannot be written.
-    """
-    if file is None:
-        if as_json:
-            yield _json_lines(classes)
-        elif sys.stdout.isatty():
-            yield _table()
-        else:
-            yield csv_writer(sys.stdout, classes)
-        return
-    try:
-        # Written row by row, not atomically: what was predicted before a crash stays.
-        with file.open("w", encoding="utf-8", errors=ERRORS, newline="") as stream:
-            yield csv_writer(stream, classes)
-    except OSError as error:
-        raise SerError(
-            f"{file} cannot be written: {error.strerror}", hint="--csv FILE in a folder that exists"
-        ) from error
+def printer(classes: Sequence[str], *, as_json: bool) -> Writer:
+    """Return what prints rows in the form that suits their reader."""
+    if as_json:
+        return _json_lines(classes)
+    return _table() if sys.stdout.isatty() else csv_writer(sys.stdout, classes)
 
 
 def _json_lines(classes: Sequence[str]) -> Writer:

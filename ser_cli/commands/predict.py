@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import typer
@@ -10,14 +13,32 @@ import typer
 from ser_cli.commands import console
 from ser_cli.commands.parsing import command
 from ser_cli.disarm import visible
-from ser_cli.errors import UsageError
 from ser_cli.jobs.trained import PredictJob
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ser_cli.model.artifacts import Artifacts
+    from ser_cli.model.pipeline import Model
     from ser_cli.report.filename_labels import FilenameLabels
+    from ser_cli.report.keeping import Kept
+    from ser_cli.report.outputs import Target
+    from ser_cli.types import Prediction
+
+
+@dataclass(slots=True)
+class _Tally:
+    """How much was done: recordings, rows, and rows that are errors."""
+
+    files: int = 0
+    rows: int = 0
+    failed: int = 0
+
+    def add(self, rows: Sequence[Prediction]) -> None:
+        """Count the rows of a recording."""
+        self.files += 1
+        self.rows += len(rows)
+        self.failed += sum(row.status == "error" for row in rows)
 
 
 @command(
@@ -25,6 +46,8 @@ if TYPE_CHECKING:
     "ser predict clip.wav",
     "ser predict recordings/ --csv out.csv",
     "ser predict talk.m4a --window 3 --step 1 --json",
+    "ser predict talk.m4a --window 2 --out talk.srt --out talk.TextGrid",
+    "ser predict recordings/ --window 2 --csv out.csv --out labels/%.txt",
     "ser predict calls/ --same-speaker --labels angry,happy,neutral,sad --min-confidence 0.5",
     "ser predict new.wav --enrol recordings-of-the-same-person/",
 )
@@ -32,35 +55,57 @@ def predict(job: PredictJob) -> None:
     """Label recordings: WAV, FLAC, OGG, MP3, M4A and more; one row per file, or per window."""
     from ser_cli.commands import output
     from ser_cli.model import artifacts
+    from ser_cli.report.outputs import targets
     from ser_cli.stages import predict as stage
 
-    _check(job)
+    wanted = targets(job.csv, job.out)
     trained = artifacts.load(artifacts.resolve(job.folder, recipe=job.recipe))
     console.say(f"model: {trained.folder}")
-    classes = stage.classes(job, trained)
-    labels = _labels(trained, classes) if job.report and job.window is None else None
-    count = failed = 0
-    with console.progress("predicting") as progress:
-        shown = progress if job.csv or not sys.stdout.isatty() else None
-        rows = stage.predict(job, trained, progress=shown)
-        with output.writer(classes, file=job.csv, as_json=job.as_json) as write:
-            for row in rows:
-                write(row)
-                count += 1
-                failed += row.status == "error"
-                if labels:
-                    labels.add(row)
-    _summarise(job, labels, count, failed)
-    raise typer.Exit(3 if failed else 0)
+    model = stage.ready(job, trained)
+    labels = _labels(trained, model.classes) if job.report and job.window is None else None
+    printed = job.as_json or not wanted
+    show = output.printer(model.classes, as_json=job.as_json) if printed else None
+    tally = _Tally()
+    with _kept(job, wanted, model, tally) as kept, console.progress("predicting") as progress:
+        bar = None if show and sys.stdout.isatty() else progress
+        files = stage.by_file(job, model, skip=kept.skip if kept else None, progress=bar)
+        with closing(files):  # however this ends, no worker goes on
+            for found, made in files:
+                rows = kept.take(found, made) if kept else made or []
+                tally.add(rows)
+                for row in rows:
+                    if show:
+                        show(row)
+                    if labels:
+                        labels.add(row)
+    _summarise(wanted, labels, tally)
+    raise typer.Exit(3 if tally.failed else 0)
 
 
-def _check(job: PredictJob) -> None:
-    from ser_cli.sound.sniff import ENDINGS
+@contextmanager
+def _kept(
+    job: PredictJob, wanted: Sequence[Target], model: Model, tally: _Tally
+) -> Iterator[Kept | None]:
+    """Yield what keeps the outputs, if there are any; tell what is done when it ends early."""
+    from ser_cli.report.keeping import Kept
+    from ser_cli.sound.files import find
+    from ser_cli.stages.predict import identity
 
-    if job.csv and job.as_json:
-        raise UsageError("--csv and --json cannot be combined", hint="run it once for each")
-    if job.csv and job.csv.suffix.lower() in ENDINGS:
-        raise UsageError(f"{job.csv} is named like a recording", hint="--csv out.csv")
+    if not wanted:
+        yield None
+        return
+    run = identity(job, model)
+    with Kept(wanted, model.classes, run, restart=job.restart, force=job.force) as kept:
+        kept.plan(find(job.paths))
+        if kept.done:
+            before = f"{kept.done:,} of {kept.total:,} files were done before"
+            console.say(f"{before}; --restart begins anew")
+        try:
+            yield kept
+        except BaseException:
+            if tally.files:
+                console.say(f"{tally.files:,} files are done; the same command goes on from there")
+            raise
 
 
 def _labels(trained: Artifacts, classes: Sequence[str]) -> FilenameLabels:
@@ -70,10 +115,12 @@ def _labels(trained: Artifacts, classes: Sequence[str]) -> FilenameLabels:
     return FilenameLabels(classes, read_parts=lambda: artifacts.read_split(trained.folder))
 
 
-def _summarise(job: PredictJob, labels: FilenameLabels | None, count: int, failed: int) -> None:
-    if job.csv:
-        console.say(f"{count} rows written: {job.csv}")
+def _summarise(wanted: Sequence[Target], labels: FilenameLabels | None, tally: _Tally) -> None:
+    if wanted:
+        names = ", ".join(str(target.path) for target in wanted)
+        console.say(f"{tally.rows} rows written: {names}")
     if labels and (text := labels.report()):
-        print(visible(text, keep="\n"), file=sys.stdout if sys.stdout.isatty() else sys.stderr)
-    if failed:
-        console.say(f"{failed} of {count} rows are errors: see the error column")
+        shown = sys.stdout if sys.stdout.isatty() else sys.stderr
+        print(visible(text, keep="\n"), file=shown)
+    if tally.failed:
+        console.say(f"{tally.failed} of {tally.rows} rows are errors: see the error column")

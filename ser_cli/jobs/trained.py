@@ -16,8 +16,25 @@ class PredictJob:
     """`ser predict`."""
 
     paths: Annotated[tuple[str, ...], Option("Files, folders or patterns.", argument=True)]
-    csv: Annotated[Path | None, Option("Write the rows to this file.")] = None
+    csv: Annotated[
+        Path | None, Option("Write the rows to this file; the same command later goes on.")
+    ] = None
     as_json: Annotated[bool, Option("Print JSON Lines.", flag="--json")] = False
+    out: Annotated[
+        tuple[Path, ...],
+        Option(
+            "Write this file as well; its ending is the format: .csv, .jsonl, .rttm, .srt, .vtt, "
+            ".TextGrid, .txt (Audacity). % in its name makes one per recording: labels/%.srt. "
+            "Where windows overlap, a label holds until the next begins. Repeatable.",
+            metavar="FILE",
+        ),
+    ] = ()
+    restart: Annotated[
+        bool, Option("Predict again what --csv and --out have already.", flag="--restart")
+    ] = False
+    force: Annotated[
+        bool, Option("Write over files that are no result of the same command.", flag="--force")
+    ] = False
     folder: Trained = None
     recipe: Annotated[
         str | None,

@@ -17,10 +17,17 @@ Passed = Counter[str]  # how many files were passed over, by their ending
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A file to read, or what is wrong with what was named."""
+    """A file to read, or what is wrong with what was named.
+
+    Attributes:
+        file: Its name.
+        error: What is wrong.
+        root: The folder that was named, where it was found below one.
+    """
 
     file: str
     error: str = ""
+    root: str = ""
 
 
 def find(paths: Iterable[str | Path], passed: Passed | None = None) -> Iterator[Found]:
@@ -94,7 +101,7 @@ def _below(folder: str, passed: Passed) -> Iterator[Found]:
     empty = True
     for path in walk(folder, closed, passed):
         empty = False
-        yield Found(str(path))
+        yield Found(str(path), root=folder)
     for error in closed:
         yield Found(str(error.filename), f"the folder cannot be read ({error.strerror})")
     if empty and not closed:

@@ -5,21 +5,25 @@ A file that fails becomes a row that states why, and the others continue.
 
 from __future__ import annotations
 
+import hashlib
 import pickle
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from dataclasses import fields, replace
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ser_cli import workers
 from ser_cli.data.labels import normalise_label
 from ser_cli.jobs import limits
 from ser_cli.model import artifacts
 from ser_cli.model.pipeline import Hearing, Model
+from ser_cli.model.rows import columns
 from ser_cli.model.votes import failed
-from ser_cli.model.windows import Done, hear
+from ser_cli.model.windows import hear
 from ser_cli.sound.files import Passed, find, tell
+from ser_cli.sound.fingerprint import of_file
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -35,6 +39,11 @@ if TYPE_CHECKING:
 
 MANY = 128  # files, from which on starting more processes pays on two cores
 CHUNK = 8  # files that travel to a worker together
+# Fields of the job on which no row depends, or only by what `identity` states besides.
+ELSEWHERE = frozenset(
+    {"paths", "csv", "out", "as_json", "folder", "recipe", "enrol", "jobs", "report"}
+    | {"restart", "force"}
+)
 
 
 def predict(
@@ -63,29 +72,69 @@ def predict(
         UsageError: The lengths of window and step make no sense.
         ArtifactsError: The model does not fit this version of its recipe, or cannot be loaded.
     """
+    model = ready(job, trained, executor=executor)
+    groups = by_file(job, model, executor=executor, progress=progress)
+    return (row for _, rows in groups for row in rows or ())
+
+
+def ready(job: PredictJob, trained: Artifacts, *, executor: Executor | None = None) -> Model:
+    """Return the model as the job asks it to hear: a speaker is enrolled, where one is named.
+
+    Raises:
+        UsageError: A length or a label makes no sense.
+        ArtifactsError: The model does not fit this version of its recipe, or cannot be loaded.
+    """
     model = Model(trained, Hearing(labels_of(job.labels), job.min_confidence))
-    plan = replace(model.plan(window=job.window, step=job.step), limits=limits(job))
+    model.plan(window=job.window, step=job.step)
     if job.enrol or job.same_speaker or job.same_recording_conditions:
-        model = _enrolled(job, model, executor)
+        return _enrolled(job, model, executor)
+    return model
+
+
+def by_file(
+    job: PredictJob,
+    model: Model,
+    *,
+    skip: Callable[[Found], bool] | None = None,
+    executor: Executor | None = None,
+    progress: Progress | None = None,
+) -> Generator[tuple[Found, Rows | None], None, None]:
+    """Predict as `predict` does, and yield each file with all its rows.
+
+    Args:
+        job: As for `predict`.
+        model: From `ready`.
+        skip: Asked once for each file, in order, before it is read: one that is skipped has None
+            for its rows.
+        executor: As for `predict`.
+        progress: As for `predict`.
+    """
+    plan = replace(model.plan(window=job.window, step=job.step), limits=limits(job))
     passed = Passed()
     total = _count(job.paths, passed)
     tell(job.paths, passed)
-    jobs = _jobs(job, total, executor)
-    if not jobs:
-        return _told(by_file(model.label(find(job.paths), plan)), total, progress)
-    # As bytes, by which a worker knows that it has this very model.
-    task = partial(_label, trained.folder, pickle.dumps(model.hearing), plan)
-    found = workers.run(task, find(job.paths), workers=jobs, chunk=CHUNK, executor=executor)
-    return _told(
-        (one.result or [failed(one.item.file, f"{one.item.file}: {one.error}")] for one in found),
-        total,
-        progress,
-    )
+    order: deque[tuple[Found, bool]] = deque()
+    items = _left(find(job.paths), skip or (lambda item: False), order)
+    labelled = _labelled(items, model, plan, _jobs(job, total, executor), executor)
+    return _told(_in_order(order, labelled), total, progress)
 
 
-def classes(job: PredictJob, trained: Artifacts) -> tuple[str, ...]:
-    """Return the emotions that are chosen among, in the order of the probabilities."""
-    return Model(trained, Hearing(labels_of(job.labels))).classes
+def identity(job: PredictJob, model: Model) -> dict[str, Any]:
+    """Return what the rows of a recording depend on besides itself, as plain values."""
+    from ser_cli import __version__
+
+    enrolled = model.hearing.preprocessor
+    arrays = (enrolled.mean, enrolled.scale) if enrolled else ()
+    asked = {item.name: getattr(job, item.name) for item in fields(job)}
+    relative = any(not Path(path).is_absolute() for path in job.paths)
+    return {
+        "version of ser": __version__,
+        "model": of_file(model.artifacts.folder / artifacts.MANIFEST),
+        "enrolled speaker": [hashlib.sha256(array.tobytes()).hexdigest() for array in arrays],
+        "folder to start from": str(Path.cwd()) if relative else "",
+        "emotions": columns(model.classes),
+        **{name: value for name, value in asked.items() if name not in ELSEWHERE},
+    }
 
 
 def labels_of(text: str | None) -> tuple[str, ...]:
@@ -98,8 +147,7 @@ def _enrolled(job: PredictJob, model: Model, executor: Executor | None) -> Model
     named, plan = job.enrol or job.paths, replace(model.plan(), limits=limits(job))
     jobs = _jobs(job, _count(named), executor)
     if not jobs:
-        events = (event for item in find(named) for event in hear(item, plan))
-        return model.enrolled(model.measure(events))
+        return model.enrolled(model.measure(cut_file(item, plan) for item in find(named)))
     task = partial(_measure, model.artifacts.folder, plan)
     found = workers.run(task, find(named), workers=jobs, chunk=CHUNK, executor=executor)
     moments = [one.result for one in found if one.result is not None]
@@ -116,18 +164,7 @@ def _jobs(job: PredictJob, total: int, executor: Executor | None) -> int:
 
 def _label(folder: Path, hearing: bytes, plan: Plan, chunk: Sequence[Found]) -> list[Rows]:
     """Label some files in a worker, which loads the model with its first chunk."""
-    return list(by_file(_model(folder, hearing).label(chunk, plan)))
-
-
-def by_file(labelled: Iterable[Prediction | Done]) -> Iterator[Rows]:
-    """Yield the rows of each file together."""
-    rows: Rows = []
-    for event in labelled:
-        if isinstance(event, Done):
-            yield rows
-            rows = []
-        else:
-            rows.append(event)
+    return list(_model(folder, hearing).label(chunk, plan))
 
 
 def _measure(folder: Path, plan: Plan, chunk: Sequence[Found]) -> list[Moments | None]:
@@ -145,8 +182,44 @@ def _count(paths: Sequence[str], passed: Passed | None = None) -> int:
     return sum(1 for _ in find(paths, passed))
 
 
-def _told(labelled: Iterable[Rows], total: int, progress: Progress | None) -> Iterator[Prediction]:
-    for done, rows in enumerate(labelled, 1):
-        yield from rows
+def _labelled(
+    items: Iterator[Found], model: Model, plan: Plan, jobs: int, executor: Executor | None
+) -> Iterator[Rows]:
+    if not jobs:
+        yield from model.label(items, plan)
+        return
+    # As bytes, by which a worker knows that it has this very model.
+    task = partial(_label, model.artifacts.folder, pickle.dumps(model.hearing), plan)
+    for one in workers.run(task, items, workers=jobs, chunk=CHUNK, executor=executor):
+        yield one.result or [failed(one.item.file, f"{one.item.file}: {one.error}")]
+
+
+def _left(
+    items: Iterable[Found], skip: Callable[[Found], bool], order: deque[tuple[Found, bool]]
+) -> Iterator[Found]:
+    """Yield the files that are not skipped, and note all of them in `order`."""
+    for item in items:
+        skipped = skip(item)
+        order.append((item, skipped))
+        if not skipped:
+            yield item
+
+
+def _in_order(
+    order: deque[tuple[Found, bool]], labelled: Iterable[Rows]
+) -> Iterator[tuple[Found, Rows | None]]:
+    """Yield the files as they were noted: those labelled with their rows, those skipped without."""
+    for rows in labelled:
+        while order[0][1]:
+            yield order.popleft()[0], None
+        yield order.popleft()[0], rows
+    yield from ((item, None) for item, _ in order)
+
+
+def _told(
+    groups: Iterable[tuple[Found, Rows | None]], total: int, progress: Progress | None
+) -> Generator[tuple[Found, Rows | None], None, None]:
+    for done, (item, rows) in enumerate(groups, 1):
+        yield item, rows
         if progress:
-            progress(done, total, rows[0].file)
+            progress(done, total, item.file)

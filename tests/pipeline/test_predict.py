@@ -29,6 +29,10 @@ def test_predict_writes_a_table(trained: Path, table: Path, tmp_path: Path) -> N
         assert float(row["confidence"]) == pytest.approx(max(shares.values()), abs=1e-6)
         assert shares[row["emotion"]] == max(shares.values()) and row["status"] == "ok"
     assert rows_of(succeed(*command).out) == rows  # a pipe gets the same
+    done = succeed(*command, "--csv", out, "--json", "--out", tmp_path / "%.srt")
+    assert "48 of 48 files were done before" in done.err
+    assert [json.loads(line)["file"] for line in done.out.splitlines()] == [r["file"] for r in rows]
+    assert len(list(tmp_path.glob("*.srt"))) == 48
 
 
 def test_predict_labels_what_it_can(trained: Path, tmp_path: Path) -> None:
@@ -71,7 +75,7 @@ def test_predict_never_writes_over_a_recording(trained: Path, tmp_path: Path) ->
 
 
 def test_predict_refuses_before_it_prints(trained: Path, tmp_path: Path) -> None:
-    for wrong in (("--window", "0"), ("--json", "--csv", tmp_path / "x.csv")):
+    for wrong in (("--window", "0"), ("--csv", tmp_path / "x.csv", "--out", "x.doc")):
         done = ser("predict", tmp_path, "--artifacts", trained, *wrong)
         assert (done.code, done.out) == (2, ""), wrong
     done = ser("predict", tmp_path, "--recipe", "no")
