@@ -7,8 +7,10 @@ Processes are spawned, not forked (a fork would copy the locks of threads). Any 
 from __future__ import annotations
 
 import os
+import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -174,13 +176,14 @@ class _Pool:
             return _Later(task, items)
         from concurrent.futures import BrokenExecutor
 
-        try:
-            return self._executor().submit(task, items)
-        except BrokenExecutor:
-            if self._given:
-                raise
-            self._own = None
-            return self._executor().submit(task, items)
+        with _deaf():
+            try:
+                return self._executor().submit(task, items)
+            except BrokenExecutor:
+                if self._given:
+                    raise
+                self._own = None
+                return self._executor().submit(task, items)
 
     def alone(self, task: Task[T, R], items: list[T]) -> Sequence[R]:
         """Return the results of items run alone, so that a crash takes no others along."""
@@ -225,11 +228,32 @@ class _Pool:
         return self._own
 
 
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Start processes that do not hear Ctrl-C, which a terminal sends to all of a command.
+
+    The first of them hears it, once the block ends, and ends the others; each of them would only
+    add a traceback.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows: they become deaf when they have begun
+        yield
+        return
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()  # which would let signals through again when it starts
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _begin(prepare: Callable[[], None] | None) -> None:
     """Prepare a worker process, and let it end with the process that started it."""
     from multiprocessing import parent_process
     from threading import Thread
 
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     if prepare:
         prepare()
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -262,3 +265,32 @@ def test_processes_that_train_are_prepared(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
     assert results(threads_of_numpy, [0], workers=2, trains=True) == ["1"]
     assert results(threads_of_numpy, [0], workers=2) == [None]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is no signal")
+@pytest.mark.parametrize("seconds", [0.0, 0.1, 0.3])
+def test_only_the_first_process_hears_ctrl_c(seconds: float) -> None:
+    """Whether the others are starting or at work."""
+    code = (
+        "import time\nfrom ser_cli import workers\n"
+        "def items():\n    for _ in range(9):\n        print('taken', flush=True); yield 30\n"
+        "if __name__ == '__main__':\n"
+        "    try:\n        list(workers.run(workers.one_by_one(time.sleep), items(), workers=2))\n"
+        "    except KeyboardInterrupt:\n        print('heard', flush=True)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    ) as started:
+        assert started.stdout
+        for _ in range(3):
+            started.stdout.readline()
+        time.sleep(seconds)
+        os.killpg(started.pid, signal.SIGINT)
+        out, err = started.communicate(timeout=20)
+    assert out.endswith("heard\n") and err == ""
+    assert started.returncode == 0
