@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
 from pathlib import Path
@@ -21,7 +22,7 @@ from modules import printed
 from ser_cli import workers
 from ser_cli.errors import ArtifactsError, UsageError
 from ser_cli.jobs.trained import PredictJob
-from ser_cli.model import artifacts, pipeline, windows
+from ser_cli.model import artifacts, pipeline, sources, windows
 from ser_cli.model import rows as model_rows
 from ser_cli.sound.files import Found
 from ser_cli.stages import predict as stage
@@ -213,6 +214,64 @@ def test_files_that_are_heard_together_keep_their_rows(
         assert one.emotion == other.emotion
         if one.status != "error":
             np.testing.assert_allclose(fake.shares(one), fake.shares(other), atol=1e-6)
+
+
+# --- standard input
+
+
+@pytest.fixture
+def piped(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[bytes], None]]:
+    def pipe(content: bytes) -> None:
+        sources._standard_input.cache_clear()
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+
+    yield pipe
+    sources._standard_input.cache_clear()
+
+
+@pytest.mark.parametrize("in_memory", [2**23, 100])
+def test_standard_input_is_a_recording(
+    tmp_path: Path,
+    predict: Callable[..., list[Prediction]],
+    piped: Callable[[bytes], None],
+    monkeypatch: pytest.MonkeyPatch,
+    in_memory: int,
+) -> None:
+    monkeypatch.setattr(sources, "IN_MEMORY", in_memory)
+    clip = write(tmp_path / "a.wav", noise(LOUD, 1))
+    piped(clip.read_bytes())
+    rows = predict("-", clip, "-", jobs=2)  # which no other process has
+    assert [row.file for row in rows] == ["stdin", str(clip), "stdin"]
+    assert [(row.emotion, row.end) for row in rows] == [("loud", 1)] * 3
+    for content, reason in ((b"", "stdin: is empty"), (b"no sound" * 9, "stdin: is a text")):
+        piped(content)
+        (row,) = predict("-")
+        assert row.status == "error" and row.error.startswith(reason)
+
+
+def test_a_terminal_is_no_recording(
+    predict: Callable[..., list[Prediction]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    for stdin in (Terminal(), None):
+        monkeypatch.setattr(sys, "stdin", stdin)
+        with pytest.raises(UsageError, match="nothing is piped into it"):
+            predict("-")
+
+
+def test_standard_input_is_never_done_before(
+    tmp_path: Path, piped: Callable[[bytes], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake.register(monkeypatch)
+    folder = fake.folder(tmp_path / "artifacts")
+    monkeypatch.chdir(tmp_path)
+    for level, emotion in ((LOUD, "loud"), (QUIET, "quiet")):
+        piped(write(tmp_path / "a.wav", noise(level, 1)).read_bytes())
+        assert ser("predict", "-", "--artifacts", folder, "--csv", "out.csv").code == 0
+        assert f"stdin,0.0,1.0,{emotion}" in Path("out.csv").read_text(encoding="utf-8")
 
 
 # --- workers

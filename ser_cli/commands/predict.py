@@ -46,6 +46,7 @@ class _Tally:
     "ser predict clip.wav",
     "ser predict recordings/ --csv out.csv",
     "ser predict talk.m4a --window 3 --step 1 --json",
+    "ser predict - < clip.wav",
     "ser predict talk.m4a --window 2 --out talk.srt --out talk.TextGrid",
     "ser predict recordings/ --window 2 --csv out.csv --out labels/%.txt",
     "ser predict calls/ --same-speaker --labels angry,happy,neutral,sad --min-confidence 0.5",

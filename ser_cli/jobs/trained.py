@@ -15,7 +15,9 @@ from ser_cli.sound.limits import USUAL
 class PredictJob:
     """`ser predict`."""
 
-    paths: Annotated[tuple[str, ...], Option("Files, folders or patterns.", argument=True)]
+    paths: Annotated[
+        tuple[str, ...], Option("Files, folders or patterns; - is standard input.", argument=True)
+    ]
     csv: Annotated[
         Path | None, Option("Write the rows to this file; the same command later goes on.")
     ] = None

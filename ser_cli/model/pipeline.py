@@ -223,33 +223,31 @@ class Model:
         """
         plan = self.plan(window=window, step=step)
         found = self.label(recordings(sources, sample_rate), plan)
-        rows = (event for event in found if isinstance(event, Prediction))
-        return Rows(rows, self.classes)
+        return Rows((row for rows in found for row in rows), self.classes)
 
     def label(
         self, items: Iterable[Found | BinaryIO | Waveform], plan: windows.Plan
-    ) -> Iterator[Prediction | windows.Done]:
-        """Yield the rows of each recording as they are made, and its end after them.
+    ) -> Iterator[list[Prediction]]:
+        """Yield the rows of each recording, in order.
 
         Short recordings go through the network together, so their rows come in small groups. Of a
-        long one, only what the network takes at once is in memory.
+        long one, only what the network takes at once is in memory, and its rows.
         """
-        votes = Votes(
-            self.classes, priors(self.artifacts, self.classes), self.hearing.min_confidence
-        )
-        held: list[Event] = []
-        pieces = 0
-        for event in _heard(items, plan):
-            held.append(event)
-            pieces += isinstance(event, windows.Piece)
-            if pieces >= TOGETHER:
-                yield from self._counted(held, votes)
-                held, pieces = [], 0
-        yield from self._counted(held, votes)
+        shares = priors(self.artifacts, self.classes)
+        votes = Votes(self.classes, shares, self.hearing.min_confidence)
+        rows: list[Prediction] = []
+        for events in _together(_heard(items, plan)):
+            for event in self._counted(events, votes):
+                if isinstance(event, windows.Done):
+                    yield rows
+                    rows = []
+                else:
+                    rows.append(event)
 
     def _counted(
         self, events: Sequence[Event], votes: Votes
     ) -> Iterator[Prediction | windows.Done]:
+        """Yield a row for each stretch, from the votes of its windows, and the ends."""
         pieces = [event.features for event in events if isinstance(event, windows.Piece)]
         found = iter(self.pipeline.probabilities(pieces) if pieces else ())
         for event in events:
@@ -262,6 +260,19 @@ class Model:
                 if event.error:
                     yield failed(event.file, event.error)
                 yield event
+
+
+def _together(events: Iterable[Event]) -> Iterator[list[Event]]:
+    """Yield events until so many windows are among them as go through the network at once."""
+    held: list[Event] = []
+    windows_held = 0
+    for event in events:
+        held.append(event)
+        windows_held += isinstance(event, windows.Piece)
+        if windows_held >= TOGETHER:
+            yield held
+            held, windows_held = [], 0
+    yield held
 
 
 def _heard(items: Iterable[Found | BinaryIO | Waveform], plan: windows.Plan) -> Iterator[Event]:

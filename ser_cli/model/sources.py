@@ -7,19 +7,24 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from numbers import Real
-from typing import TYPE_CHECKING, Any, BinaryIO
+from tempfile import SpooledTemporaryFile
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import numpy as np
 
 from ser_cli.errors import UsageError
-from ser_cli.sound.files import Found, find
+from ser_cli.sound.files import STDIN, Found, find
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+IN_MEMORY = 2**23  # bytes of standard input; more goes to a temporary file
 _COLUMNS = ("file", "path")  # of a DataFrame that names files
 _USAGE = (
     "give a file, a folder, bytes, an open binary file, a waveform with sample_rate=Hz, or a list "
@@ -36,12 +41,41 @@ class Waveform:
     sample_rate: int
 
 
+class _Spooled(SpooledTemporaryFile[bytes]):
+    """What came from standard input, in memory as far as it is small."""
+
+    name = "stdin"
+
+
 class _Bytes(io.BytesIO):
     """The bytes of a file, with a name to tell them by."""
 
     def __init__(self, content: bytes | bytearray | memoryview, name: str) -> None:
         super().__init__(content)
         self.name = name
+
+
+def opened(items: Iterable[Found]) -> Iterator[Found | BinaryIO]:
+    """Yield files as they are, and standard input, where it is named, as an open file.
+
+    Raises:
+        UsageError: Standard input is a terminal.
+    """
+    for item in items:
+        yield _standard_input() if item.file == STDIN else item
+
+
+@lru_cache(maxsize=1)
+def _standard_input() -> BinaryIO:
+    """Return what comes from standard input, read to its end once."""
+    if sys.stdin is None or sys.stdin.isatty():
+        raise UsageError(
+            f"{STDIN} is standard input, and nothing is piped into it",
+            hint=f"cat clip.wav | ser predict {STDIN}, or ./{STDIN} for a file of that name",
+        )
+    spooled = _Spooled(max_size=IN_MEMORY)
+    shutil.copyfileobj(sys.stdin.buffer, spooled)
+    return cast("BinaryIO", spooled)
 
 
 def recordings(sources: Any, sample_rate: int | None) -> Iterator[Found | BinaryIO | Waveform]:

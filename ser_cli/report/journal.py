@@ -27,6 +27,7 @@ import numpy as np
 
 from ser_cli.data.appending import Appending
 from ser_cli.errors import DataError
+from ser_cli.sound.files import STDIN
 from ser_cli.types import Prediction
 
 if TYPE_CHECKING:
@@ -151,7 +152,9 @@ def read(path: Path) -> Past:
 
 
 def stamp_of(file: str) -> Stamp:
-    """Return how a file looks: when it is written anew, this changes."""
+    """Return how a file looks, which changes when it is written anew; None where none is there."""
+    if file == STDIN:
+        return None
     try:
         status = os.stat(file)  # noqa: PTH116 - of thousands
     except (OSError, ValueError):

@@ -12,6 +12,7 @@ from pathlib import Path
 from ser_cli.remarks import listed, remark
 from ser_cli.sound.sniff import is_sound
 
+STDIN = "-"  # stands for standard input, as in many commands
 Passed = Counter[str]  # how many files were passed over, by their ending
 
 

@@ -20,9 +20,10 @@ from ser_cli.jobs import limits
 from ser_cli.model import artifacts
 from ser_cli.model.pipeline import Hearing, Model
 from ser_cli.model.rows import columns
+from ser_cli.model.sources import opened
 from ser_cli.model.votes import failed
 from ser_cli.model.windows import hear
-from ser_cli.sound.files import Passed, find, tell
+from ser_cli.sound.files import STDIN, Passed, find, tell
 from ser_cli.sound.fingerprint import of_file
 
 if TYPE_CHECKING:
@@ -147,7 +148,8 @@ def _enrolled(job: PredictJob, model: Model, executor: Executor | None) -> Model
     named, plan = job.enrol or job.paths, replace(model.plan(), limits=limits(job))
     jobs = _jobs(job, _count(named), executor)
     if not jobs:
-        return model.enrolled(model.measure(cut_file(item, plan) for item in find(named)))
+        events = (event for item in opened(find(named)) for event in hear(item, plan))
+        return model.enrolled(model.measure(events))
     task = partial(_measure, model.artifacts.folder, plan)
     found = workers.run(task, find(named), workers=jobs, chunk=CHUNK, executor=executor)
     moments = [one.result for one in found if one.result is not None]
@@ -155,7 +157,9 @@ def _enrolled(job: PredictJob, model: Model, executor: Executor | None) -> Model
 
 
 def _jobs(job: PredictJob, total: int, executor: Executor | None) -> int:
-    """Return how many processes share the files; 0 where this one alone is as fast."""
+    """Return how many processes share the files; 0 where this one alone is as fast, or must."""
+    if STDIN in job.paths:  # no other process has it
+        return 0
     if executor is not None:
         return job.jobs or workers.CORES
     jobs = min(job.jobs or (workers.CORES if total >= MANY else 1), total)
@@ -186,7 +190,7 @@ def _labelled(
     items: Iterator[Found], model: Model, plan: Plan, jobs: int, executor: Executor | None
 ) -> Iterator[Rows]:
     if not jobs:
-        yield from model.label(items, plan)
+        yield from model.label(opened(items), plan)
         return
     # As bytes, by which a worker knows that it has this very model.
     task = partial(_label, model.artifacts.folder, pickle.dumps(model.hearing), plan)
