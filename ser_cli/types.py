@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,6 +23,39 @@ Progress = Callable[[int, int, str], None]
 Failures = tuple[tuple[Path, str], ...]  # path and reason of what could not be read
 
 
+class Segment(NamedTuple):
+    """What of a file is heard: all of it, or a stretch. It tells a clip from all others.
+
+    Attributes:
+        path: The file.
+        start: Seconds from its beginning, to the microsecond.
+        end: Likewise; None is the file's end.
+    """
+
+    path: Path
+    start: float = 0.0
+    end: float | None = None
+
+    @property
+    def fragment(self) -> str:
+        """As addresses state it (W3C Media Fragments): "#t=1.5,3"; "" for a whole file."""
+        end = "" if self.end is None else f",{_plain(self.end)}"
+        return f"#t={_plain(self.start)}{end}" if self.start or end else ""
+
+    @property
+    def name(self) -> str:
+        """The file's name without its extension, and which part of it: "dialogue#t=1.5,3"."""
+        return self.path.stem + self.fragment
+
+    def __str__(self) -> str:
+        """Return the path, and which part of it."""
+        return f"{self.path}{self.fragment}"
+
+
+def _plain(seconds: float) -> str:
+    return f"{seconds:.6f}".rstrip("0").rstrip(".")
+
+
 @dataclass(frozen=True, slots=True)
 class Clip:
     """One labelled recording, and what its corpus knows about it ("" where it does not).
@@ -34,6 +67,8 @@ class Clip:
         corpus: Name of the corpus.
         split: The part its table names: train, dev or test.
         facts: Whatever else the corpus knows (channel, intensity, sex, ...), by name.
+        start: Seconds of the file at which it begins.
+        end: At which it ends; None is the file's end.
     """
 
     path: Path
@@ -42,6 +77,13 @@ class Clip:
     corpus: str = ""
     split: str = ""
     facts: Mapping[str, str] = field(default_factory=dict, hash=False)
+    start: float = 0.0
+    end: float | None = None
+
+    @property
+    def segment(self) -> Segment:
+        """What is heard of the file; no two clips of a corpus have the same."""
+        return Segment(self.path, self.start, self.end)
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,7 +166,9 @@ def test_the_audit_counts_what_is_shared(tmp_path: Path) -> None:
         Clip(tmp_path / name, speaker=who)
         for name, who in (("a", "1"), ("b", "2"), ("c", "1"), ("d", "3"))
     )
-    digests = {mine.path: b"one", twin.path: b"one", song.path: b"two", other.path: b"three"}
+    digests = {
+        mine.segment: b"one", twin.segment: b"one", song.segment: b"two", other.segment: b"three"
+    }  # fmt: skip
 
     def found(train: list[Clip], dev: list[Clip], test: list[Clip]) -> Audit:
         return audit(Split(tuple(train), tuple(dev), tuple(test), leaky=False), digests)
@@ -191,7 +193,7 @@ def test_the_audit_finds_copies(tmp_path: Path) -> None:
     for number, wave in enumerate([*WAVES, WAVES[0][900:] * 0.2]):
         soundfile.write(tmp_path / f"{number}.wav", wave, SAMPLE_RATE)
         clips.append(Clip(tmp_path / f"{number}.wav", emotion="sad"))
-    digests = {clip.path: clip.path.name.encode() for clip in clips}
+    digests = {clip.segment: clip.path.name.encode() for clip in clips}
     *known, copy = clips
     found = audit(Split(tuple(known), (), (copy,), leaky=False), digests)
     assert found == Audit(copies=1)
@@ -212,11 +214,11 @@ def test_a_folder_knows_what_it_has_heard(tmp_path: Path) -> None:
     assert Heard(tmp_path).learned(copies) == {}  # a folder of before
     Known.of(map(soundprint, WAVES)).write(tmp_path / artifacts.SOUNDPRINTS)
     heard = Heard(tmp_path)
-    assert [heard.role(clip) for clip in (clips[0], clips[3], copies[0])] == ["train", "test", None]
+    assert heard.roles_of([clips[0], clips[3], copies[0]]) == ["train", "test", None]
     learned = heard.learned([*clips, *copies])
     assert learned == {
-        **{clips[n].path: "" for n in range(3)},
-        **{copies[n].path: f"{n}.wav" for n in range(3)},
+        **{clips[n].segment: "" for n in range(3)},
+        **{copies[n].segment: f"{n}.wav" for n in range(3)},
     }
     assert heard.lines([*clips, *copies]) == (
         f"3 of {2 * len(clips)} clips were training data of this model",
@@ -236,13 +238,13 @@ def test_a_copy_of_a_test_clip_that_was_learned_from_too_is_found(tmp_path: Path
     split = Split((learned,), (), (tested,), leaky=False)
     write_csv(tmp_path / artifacts.SPLIT, parts.rows(split))
     Known.of([soundprint(WAVES[0])] * 2).write(tmp_path / artifacts.SOUNDPRINTS)
-    assert Heard(tmp_path).learned([copy]) == {copy.path: "a.wav"}
+    assert Heard(tmp_path).learned([copy]) == {copy.segment: "a.wav"}
 
 
 def test_no_two_clips_of_one_voice_are_taken_for_one(ravdess: Path) -> None:
     """One actor, two sentences, spoken and sung, each twice: nothing in the corpus is closer."""
     clips = [clip for clip in corpora.load(str(ravdess)) if clip.speaker == "ravdess/07"][::2]
-    prints = [duplicates.prints(clips)[clip.path] for clip in clips]
+    prints = [duplicates.prints(clips)[clip.segment] for clip in clips]
     for (number, one), (_, other) in combinations(enumerate(prints), 2):
         assert Finder(Known.of([other])).match(one) is None, clips[number].path
     # The two files that hold one recording, as published.
@@ -264,9 +266,9 @@ def test_ravdess_is_known_by_its_sound(
         soundfile.write(folder / f"{number}.mp3", wave[4_410:] * 0.5, 44_100)
     mine = corpora.load(str(tmp_path / "mine"))
     names = duplicates.recognised(duplicates.prints(mine))
-    stems = {path: clips[int(path.stem)].path.stem for path in (clip.path for clip in mine)}
+    stems = {clip.segment: clips[int(clip.path.stem)].path.stem for clip in mine}
     assert names == stems
-    digests = {clip.path: clip.path.name.encode() for clip in mine}
+    digests = {clip.segment: clip.path.name.encode() for clip in mine}
     found = audit(Split(mine[:30], (), mine[30:], leaky=False), digests)
     assert found.speakers > 0 and f"{len(mine)} clips are of ravdess" in found.lines()[0]
     done = succeed("evaluate", "--recipe", "cnn-bilstm", "--data", tmp_path / "mine")

@@ -12,6 +12,7 @@ import pytest
 import soundfile
 from command import Result, ser, succeed
 
+from ser_cli.data import cache
 from ser_cli.model import artifacts
 from ser_cli.sound.frontend import Column
 
@@ -157,10 +158,8 @@ def test_the_recipe_may_fix_the_length(
 def test_training_clips_are_counted_where_they_are_known(
     clips: Path, files: Path, tmp_path: Path
 ) -> None:
-    from ser_cli.data.cache import identity
-
     trained = tmp_path / "trained"
-    learned = identity(clips / "loud" / "0.wav")
+    learned = cache.content(clips / "loud" / "0.wav")
     artifacts.unseal(trained)
     (trained / "split.csv").write_text(f"split,recording\ntrain,{learned}\n", encoding="utf-8")
     artifacts.seal(trained, facts={"recipe": "fake"})

@@ -14,7 +14,7 @@ import pytest
 from ser_cli.report.evaluation import Evaluation
 from ser_cli.report.html import PageContent, WorstError, render, worst_errors
 from ser_cli.report.metrics import Subgroup, score
-from ser_cli.types import Clip
+from ser_cli.types import Clip, Segment
 
 EVIL = "<script>alert('x')</script> & \"quoted\""
 VOID = {"meta", "link", "br"}
@@ -108,7 +108,7 @@ def test_everything_is_escaped() -> None:
         settings={EVIL: EVIL},
         versions={EVIL: EVIL},
         subgroups={EVIL: (Subgroup(EVIL, 1, 1, 0.5, 0.5), Subgroup("b", 1, 1, 0.5, 0.5))},
-        worst=(WorstError(Path("a&'\"b.wav"), EVIL, EVIL, 0.9),),
+        worst=(WorstError(Segment(Path("a&'\"b.wav")), EVIL, EVIL, 0.9),),
         report=replace(content().evaluation.report, labels=("<i>&", "sad")),
     )
     page = Page(render(made, folder=Path()))
@@ -121,7 +121,7 @@ def test_everything_is_escaped() -> None:
 def test_a_script_in_a_name_is_inert() -> None:
     evil = '\'" onload="<script>'
     scores = score(np.array([0, 1]), np.eye(2), labels=(evil, "sad"), resamples=2)
-    wrong = WorstError(Path(evil), evil, evil, 0.9)
+    wrong = WorstError(Segment(Path(evil)), evil, evil, 0.9)
     made = content(command=evil, report=scores, worst=(wrong,))
     page = Page(render(made, folder=Path()))
     assert page.all("script") == []
@@ -132,7 +132,7 @@ def test_a_script_in_a_name_is_inert() -> None:
 
 
 def test_nothing_outside_is_asked_for() -> None:
-    made = content(worst=(WorstError(Path("x.wav"), "calm", "sad", 0.9),))
+    made = content(worst=(WorstError(Segment(Path("x.wav")), "calm", "sad", 0.9),))
     page = Page(render(made, folder=Path()))
     wanted = [v for _, a in page.tags for k, v in a.items() if k in {"src", "href", "xlink:href"}]
     assert wanted and all(re.match(r"(#|data:|x\.wav)", value or "") for value in wanted)
@@ -173,7 +173,7 @@ def test_same_content_same_page() -> None:
 
 
 def worst(path: Path) -> PageContent:
-    return content(worst=(WorstError(path, "calm", "sad", 0.93),))
+    return content(worst=(WorstError(Segment(path), "calm", "sad", 0.93),))
 
 
 def test_sound_is_linked_relative_to_the_page(tmp_path: Path) -> None:
@@ -205,7 +205,7 @@ def test_worst_errors_are_wrong_and_the_surest_come_first() -> None:
     probabilities = np.array([[0.9, 0.1], [0.3, 0.7], [0.8, 0.2], [0.45, 0.55], [0.4, 0.6]])
     found = worst_errors(clips, truth, probabilities, ("calm", "sad"), limit=2)
     assert found == (
-        WorstError(Path("2.wav"), "sad", "calm", 0.8),
-        WorstError(Path("1.wav"), "calm", "sad", 0.7),
+        WorstError(Segment(Path("2.wav")), "sad", "calm", 0.8),
+        WorstError(Segment(Path("1.wav")), "calm", "sad", 0.7),
     )
     assert len(worst_errors(clips, truth, probabilities, ("calm", "sad"))) == 3

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ser_cli import workers
@@ -15,7 +14,7 @@ from ser_cli.data.duplicates import Finder, Known
 if TYPE_CHECKING:
     from ser_cli.data.duplicates import Prints
     from ser_cli.data.splits import Split
-    from ser_cli.types import Clip, Progress
+    from ser_cli.types import Clip, Progress, Segment
 
     Clips = tuple[Clip, ...]
 
@@ -26,7 +25,7 @@ class Audit:
 
     Attributes:
         speakers: Who speaks on both sides.
-        files: That are on both sides.
+        files: That are on both sides, or parts of them.
         sounds: That are, under whatever name.
         copies: Test clips that are another codec's or level's, or a part of a known recording.
         known: What the sound of clips with other names told: "360 clips are of ravdess".
@@ -52,7 +51,7 @@ class Audit:
 
 def audit(
     split: Split,
-    digests: Mapping[Path, bytes],
+    digests: Mapping[Segment, bytes],
     *,
     jobs: int = workers.CORES,
     progress: Progress | None = None,
@@ -69,31 +68,31 @@ def audit(
     if not test:
         return Audit()
     prints = duplicates.prints(known + test, jobs=jobs, progress=progress)
-    elsewhere = {c.path for c in known + test if c.corpus not in corpora.names()}
-    names = duplicates.recognised({path: prints[path] for path in elsewhere & prints.keys()})
-    heard = {digests[clip.path] for clip in known}
-    others = tuple(clip for clip in test if digests[clip.path] not in heard)
+    elsewhere = {c.segment for c in known + test if c.corpus not in corpora.names()}
+    names = duplicates.recognised({part: prints[part] for part in elsewhere & prints.keys()})
+    heard = {digests[clip.segment] for clip in known}
+    others = tuple(clip for clip in test if digests[clip.segment] not in heard)
     return Audit(
         speakers=len(_speakers(known, names) & _speakers(test, names)),
         files=len({clip.path for clip in known} & {clip.path for clip in test}),
-        sounds=len(heard & {digests[clip.path] for clip in test}),
+        sounds=len(heard & {digests[clip.segment] for clip in test}),
         copies=_copies(known, others, prints),
         known=_told(names),
     )
 
 
-def _speakers(clips: Clips, names: Mapping[Path, str]) -> set[str]:
+def _speakers(clips: Clips, names: Mapping[Segment, str]) -> set[str]:
     """Return who speaks: whom the sound tells, else whom the corpus names."""
-    told = {path: corpora.speaker_of(name) for path, name in names.items()}
-    return {told.get(clip.path, clip.speaker) for clip in clips} - {""}
+    told = {part: corpora.speaker_of(name) for part, name in names.items()}
+    return {told.get(clip.segment, clip.speaker) for clip in clips} - {""}
 
 
 def _copies(known: Clips, test: Clips, prints: Prints) -> int:
-    finder = Finder(Known.of(prints[clip.path] for clip in known if clip.path in prints))
-    asked = [prints[clip.path] for clip in test if clip.path in prints]
+    finder = Finder(Known.of(prints[clip.segment] for clip in known if clip.segment in prints))
+    asked = [prints[clip.segment] for clip in test if clip.segment in prints]
     return sum(finder.match(print_) is not None for print_ in asked)
 
 
-def _told(names: Mapping[Path, str]) -> str:
+def _told(names: Mapping[Segment, str]) -> str:
     homes = Counter(corpora.speaker_of(name).partition("/")[0] for name in names.values())
     return ", ".join(f"{n} clips are of {home}" for home, n in homes.items())

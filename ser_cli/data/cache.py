@@ -1,8 +1,9 @@
 """Features computed once: a store addressed by what a file holds and how it is read.
 
-A file's key is the SHA-256 of its bytes, so that renaming or moving a corpus costs nothing;
-the folder it lies in carries the fingerprint of the front end and, for augmented copies, that of
-the augmentation, so that a change to either is never answered with old features.
+A file's key is the SHA-256 of its bytes, so that renaming or moving a corpus costs nothing; the key
+of a part of a file states where it begins and ends as well. The folder it lies in carries the
+fingerprint of the front end and, for augmented copies, that of the augmentation, so that a change
+to either is never answered with old features.
 """
 
 from __future__ import annotations
@@ -21,17 +22,20 @@ from ser_cli import workers
 from ser_cli.data import corpora
 from ser_cli.data.store import atomic_write, cache_dir
 from ser_cli.errors import AudioError, DataError
-from ser_cli.sound import audio, fingerprint
+from ser_cli.sound import audio, fingerprint, segments
 from ser_cli.sound.limits import CLIP, Limits
 from ser_cli.sound.nothing import nothing
 from ser_cli.types import Copy
 
 if TYPE_CHECKING:
     from ser_cli.sound.frontend import Frontend
-    from ser_cli.types import Augment, Clip, Failures, Floats, Progress
+    from ser_cli.types import Augment, Clip, Failures, Floats, Progress, Segment
 
-FEW = 16  # files that are done sooner than processes have started
-CHUNK = 8  # files that travel to a process together
+    Batch = tuple[tuple[str, Segment], ...]  # keys and what they are of: parts of one file
+
+FEW = 16  # clips that are done sooner than processes have started
+CHUNK = 8  # clips that travel to a process together
+BATCH = 256  # parts of a file that are cut from one decoding of it
 HELD_BYTES = 2**30  # features that are kept in memory once read; more are read again each time
 
 
@@ -132,12 +136,10 @@ def extract(
     if copy and augment is None:
         raise ValueError("a copy needs an augmentation")
     folder = _folder(frontend, augment, copy, seed)
-    with ThreadPoolExecutor() as threads:
-        paths = (clip.path for clip in clips)
-        found = workers.run(workers.one_by_one(content), paths, executor=threads, workers=jobs)
-        keys = [outcome.result or "" for outcome in found]
+    contents = _contents([clip.path for clip in clips], jobs)
+    keys = [_key(contents[clip.path], clip.segment) for clip in clips]
     todo = {
-        key: clip.path
+        key: clip.segment
         for key, clip in zip(keys, clips, strict=True)
         if key and not _file(folder, key).is_file()
     }
@@ -169,28 +171,56 @@ def content(path: Path) -> str:
         return ""
 
 
-def identity(path: Path) -> str:
-    """Return what tells a recording from all others, wherever it lies and whatever it is called.
+def identities(clips: Sequence[Clip]) -> list[str]:
+    """Return what tells each clip from all others, wherever it lies and whatever it is called.
 
     It is the name by which a corpus knows its clips, in any format; else the SHA-256 of the file.
+    Part of a file has its fragment too.
     """
-    return path.stem if corpora.parse(path.stem) else content(path)
+    paths = [clip.path for clip in clips]
+    contents = _contents([path for path in paths if not corpora.parse(path.stem)])
+    return [contents.get(clip.path, clip.path.stem) + clip.segment.fragment for clip in clips]
+
+
+def _contents(paths: Sequence[Path], jobs: int = workers.CORES) -> dict[Path, str]:
+    """Return the `content` of each file."""
+    with ThreadPoolExecutor() as threads:
+        each, once = workers.one_by_one(content), dict.fromkeys(paths)
+        found = workers.run(each, once, executor=threads, workers=jobs)
+        return {outcome.item: outcome.result or "" for outcome in found}
+
+
+def _key(found: str, segment: Segment) -> str:
+    """Return the name of a clip's features; "" for a file that cannot be opened."""
+    if not found or not segment.fragment:
+        return found
+    return hashlib.sha256((found + segment.fragment).encode()).hexdigest()
 
 
 def _compute(
-    task: partial[str], todo: dict[str, Path], jobs: int, progress: Progress | None
+    task: partial[list[str]], todo: dict[str, Segment], jobs: int, progress: Progress | None
 ) -> dict[str, str]:
     """Compute what is missing; return the reasons of what failed, by key."""
     errors: dict[str, str] = {}
+    batches, done = _batches(todo), 0
     processes = jobs if len(todo) > FEW else 1
-    outcomes = workers.run(workers.one_by_one(task), todo.items(), workers=processes, chunk=CHUNK)
-    for done, outcome in enumerate(outcomes, start=1):
-        key, path = outcome.item
-        if reason := outcome.error or outcome.result:
-            errors[key] = reason
+    chunk = max(1, CHUNK * len(batches) // max(1, len(todo)))
+    for outcome in workers.run(workers.one_by_one(task), batches, workers=processes, chunk=chunk):
+        reasons = outcome.result or [outcome.error] * len(outcome.item)
+        told = zip(outcome.item, reasons, strict=True)
+        errors |= {key: reason for (key, _), reason in told if reason}
+        done += len(outcome.item)
         if progress:
-            progress(done, len(todo), path.name)
+            progress(done, len(todo), outcome.item[-1][1].path.name)
     return errors
+
+
+def _batches(todo: dict[str, Segment]) -> list[Batch]:
+    """Put the parts of a file together, so that it is decoded once for many of them."""
+    of: dict[Path, list[tuple[str, Segment]]] = {}
+    for item in todo.items():
+        of.setdefault(item[1].path, []).append(item)
+    return [tuple(own[at : at + BATCH]) for own in of.values() for at in range(0, len(own), BATCH)]
 
 
 def _store(
@@ -200,25 +230,32 @@ def _store(
     seed: int,
     folder: Path,
     limits: Limits,
-    item: tuple[str, Path],
-) -> str:
-    """Compute the features of a file and keep them; return why that failed, or ""."""
-    key, path = item
+    batch: Batch,
+) -> list[str]:
+    """Compute the features of parts of a file and keep them; return why each failed, or ""."""
+    path, rate = batch[0][1].path, frontend.sample_rate
     try:
-        sound = audio.load(path, sample_rate=frontend.sample_rate, limits=limits)
-        if "cut" in sound.flags:
-            return f"is longer than {limits.hours:g} h: see `ser extract --max-hours`"
-        waveform = sound.waveform
-        if augment and copy:
-            rng = np.random.default_rng([seed, copy, int(key[:15], 16)])
-            waveform = augment(waveform, Copy(copy, rng))
-        features = frontend.features(waveform)
+        sound = audio.load(path, sample_rate=rate, limits=limits)
     except AudioError as error:
         # The caller names the file, and equal files share this reason.
-        return str(error).removeprefix(f"{path}: ")
-    with atomic_write(_file(folder, key)) as temporary:
-        np.save(temporary, features, allow_pickle=False)
-    return ""
+        return [str(error).removeprefix(f"{path}: ")] * len(batch)
+    if "cut" in sound.flags:
+        return [f"is longer than {limits.hours:g} h: see `ser extract --max-hours`"] * len(batch)
+    reasons = []
+    for key, segment in batch:
+        try:
+            waveform = segments.cut(sound.waveform, segment, sample_rate=rate)
+            if augment and copy:
+                rng = np.random.default_rng([seed, copy, int(key[:15], 16)])
+                waveform = augment(waveform, Copy(copy, rng))
+            features = frontend.features(waveform)
+        except AudioError as error:
+            reasons.append(str(error))
+            continue
+        with atomic_write(_file(folder, key)) as temporary:
+            np.save(temporary, features, allow_pickle=False)
+        reasons.append("")
+    return reasons
 
 
 def _store_blank(frontend: Frontend, seed: int, folder: Path, number: int) -> None:

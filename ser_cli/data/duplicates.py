@@ -24,9 +24,9 @@ from ser_cli.sound.soundprint import SOUNDPRINT
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ser_cli.types import Clip, Floats, Progress
+    from ser_cli.types import Clip, Floats, Progress, Segment
 
-    Prints = Mapping[Path, Floats]
+    Prints = Mapping[Segment, Floats]
 
 STEP = 4  # of the frames of a known recording, every how many is kept
 # Measured on all pairs of RAVDESS: copies by MP3, Opus, GSM or A-law differ in at most .27 of
@@ -181,20 +181,20 @@ def prints(
 ) -> Prints:
     """Return the fingerprints (t, 3) of all clips that can be read."""
     made = cache.extract(clips, SOUNDPRINT, jobs=jobs, progress=progress)
-    return {clip.path: print_ for clip, print_ in zip(made.clips, made.features, strict=True)}
+    return {clip.segment: print_ for clip, print_ in zip(made.clips, made.features, strict=True)}
 
 
-def recognised(prints: Prints) -> dict[Path, str]:
+def recognised(prints: Prints) -> dict[Segment, str]:
     """Return which clips are recordings of a corpus that comes with its fingerprints.
 
     Each by the name that its corpus gives it, whatever the file is called.
     """
     found = {}
     for finder, names in _indices() if prints else ():
-        for path, print_ in prints.items():
+        for segment, print_ in prints.items():
             place = finder.match(print_)
             if place is not None:
-                found[path] = names[place]
+                found[segment] = names[place]
     return found
 
 

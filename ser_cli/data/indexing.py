@@ -33,8 +33,9 @@ def index(name: str, folder: Path, *, sounds: bool) -> None:
     if unreadable := [clip for clip, digest in digests.items() if not digest]:
         raise DataError(f"{len(unreadable)} clips cannot be read, as {unreadable[0]}")
     if sounds:
-        prints = duplicates.prints([Clip(path) for path in paths.values()])
-        duplicates.Known.of(prints[path] for path in paths.values()).write(source.soundprints)
+        clips = [Clip(path) for path in paths.values()]
+        prints = duplicates.prints(clips)
+        duplicates.Known.of(prints[clip.segment] for clip in clips).write(source.soundprints)
     write_csv(source.index, [["name", "sha256"], *digests.items()])
 
 

@@ -101,7 +101,10 @@ def gaps(split: Split) -> tuple[str, ...]:
 
 
 def rows(split: Split) -> list[list[str]]:
-    """Return split.csv: every clip, its part, and how it is known when it has moved."""
+    """Return split.csv: every clip, its part, and how it is known when it has moved.
+
+    Where clips are parts of files, it has the columns start and end too.
+    """
     named = [(name, clip) for name in PARTS for clip in getattr(split, name)]
     # Relative to what a corpus's clips share: the table travels, and tells of no one's machine.
     folders: dict[str, list[Path]] = {}
@@ -114,8 +117,18 @@ def rows(split: Split) -> list[list[str]]:
         own = whole.relative_to(root) if root else Path(whole.name)
         return (own if len(roots) == 1 else clip.corpus / own).as_posix()
 
-    cells = [[file(c), c.emotion, c.speaker, name, cache.identity(c.path)] for name, c in named]
-    return [["file", "emotion", "speaker", "split", "recording"], *cells]
+    in_parts = any(clip.segment.fragment for _, clip in named)
+    head = ["file", *(("start", "end") if in_parts else ()), "emotion", "speaker", "split"]
+    recordings = cache.identities([clip for _, clip in named])
+    cells = [
+        [file(c), *(_bounds(c) if in_parts else ()), c.emotion, c.speaker, name, recording]
+        for (name, c), recording in zip(named, recordings, strict=True)
+    ]
+    return [[*head, "recording"], *cells]
+
+
+def _bounds(clip: Clip) -> tuple[str, str]:
+    return str(clip.start), "" if clip.end is None else str(clip.end)
 
 
 def _shared(folders: Sequence[Path]) -> Path | None:

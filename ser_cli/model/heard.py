@@ -13,7 +13,7 @@ from ser_cli.errors import ArtifactsError
 from ser_cli.model import artifacts
 
 if TYPE_CHECKING:
-    from ser_cli.types import Clip, Floats, Progress
+    from ser_cli.types import Clip, Floats, Progress, Segment
 
 LEARNED = ("train", "dev")
 
@@ -27,44 +27,45 @@ class Heard:
         self._file = folder / artifacts.SOUNDPRINTS
         self.roles = {row["recording"]: row["split"] for row in self._rows}
 
-    def role(self, clip: Clip) -> str | None:
-        """Return the part of the split that holds exactly this clip, if any."""
-        return self.roles.get(cache.identity(clip.path))
+    def roles_of(self, clips: Sequence[Clip]) -> list[str | None]:
+        """Return the part of the split that holds exactly this clip, if any, of each clip."""
+        return [self.roles.get(known) for known in cache.identities(clips)]
 
     def learned(
         self, clips: Sequence[Clip], *, progress: Progress | None = None
-    ) -> dict[Path, str]:
+    ) -> dict[Segment, str]:
         """Return the clips that were learned from, and what each is: "", or a copy of what.
 
         A copy is another codec's, another level's, or a part of the recording. `progress` is told
         of the fingerprints by which they are found.
         """
-        found = {clip.path: "" for clip in clips if self.role(clip) in LEARNED}
-        others = [clip for clip in clips if clip.path not in found]
+        roles = zip(clips, self.roles_of(clips), strict=True)
+        found = {clip.segment: "" for clip, role in roles if role in LEARNED}
+        others = [clip for clip in clips if clip.segment not in found]
         if not others or not (self._finder or any(map(corpora.parse, self.roles))):
             return found
         prints = duplicates.prints(others, progress=progress)
         by_sound = duplicates.recognised(prints)
-        for path, print_ in prints.items():
-            name = by_sound.get(path, "")
+        for segment, print_ in prints.items():
+            name = by_sound.get(segment, "")
             if self.roles.get(name) in LEARNED:
-                found[path] = name
+                found[segment] = name
             elif original := self._original(print_):
-                found[path] = original
+                found[segment] = original
         return found
 
     def lines(self, clips: Sequence[Clip], *, progress: Progress | None = None) -> tuple[str, ...]:
         """Report how many clips were learned from; nothing where none was."""
         found = self.learned(clips, progress=progress)
-        copies = {path: original for path, original in found.items() if original}
+        copies = {part: original for part, original in found.items() if original}
         lines = []
         if same := len(found) - len(copies):
             lines.append(f"{same} of {len(clips)} clips were training data of this model")
         if copies:
-            path, original = next(iter(copies.items()))
+            segment, original = next(iter(copies.items()))
             lines.append(
                 f"{len(copies)} of {len(clips)} clips are copies or parts of its training data, as "
-                f"{path.name} of {original}"
+                f"{segment.path.name} of {original}"
             )
         return tuple(lines)
 

@@ -68,8 +68,8 @@ class FoldResults:
         return [self._scored(one, tested) for one, tested in left if tested.any()]
 
     def _inside(self, part: str) -> NDArray[np.bool_]:
-        chosen = {clip.path for clip in protocols.part_of(self.clips, part)}
-        return np.array([clip.path in chosen for clip in self.clips])
+        chosen = {clip.segment for clip in protocols.part_of(self.clips, part)}
+        return np.array([clip.segment in chosen for clip in self.clips])
 
     def _scored(self, probabilities: Floats, inside: NDArray[np.bool_]) -> Report:
         speakers = [clip.speaker for clip, taken in zip(self.clips, inside, strict=True) if taken]
@@ -83,7 +83,7 @@ def pooled(files: Sequence[Path], clips: Mapping[str, Clip]) -> FoldResults:
 
     Args:
         files: Of each fold, in order.
-        clips: All that were tested, by file name without extension.
+        clips: All that were tested, by the names of their segments.
     """
     folds = [dict(np.load(file, allow_pickle=False)) for file in files]
     return FoldResults(

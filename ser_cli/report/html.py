@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 from ser_cli.report import figures, plotting, robustness
 from ser_cli.report.metrics import HEADLINE, Subgroup
 from ser_cli.report.reliability import reliability
+from ser_cli.sound import segments
 from ser_cli.sound.audio import MEDIA_TYPES
-from ser_cli.types import Clip
+from ser_cli.types import Clip, Segment
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 class WorstError:
     """A clip that was labelled wrong, and the confidence in that wrong label (0..1)."""
 
-    path: Path
+    segment: Segment
     truth: str
     predicted: str
     confidence: float
@@ -82,7 +83,7 @@ def worst_errors(
     ranked = np.argsort(-confidence, kind="stable")
     wrong = ranked[predicted[ranked] != truth[ranked]][:limit]
     return tuple(
-        WorstError(clips[i].path, labels[truth[i]], labels[predicted[i]], float(confidence[i]))
+        WorstError(clips[i].segment, labels[truth[i]], labels[predicted[i]], float(confidence[i]))
         for i in wrong.tolist()
     )
 
@@ -105,7 +106,7 @@ def render(content: PageContent, *, folder: Path | None = None, with_audio: bool
         pictures=_pictures(content.evaluation),
         # A division with a single group adds nothing new.
         subgroups={name: rows for name, rows in content.subgroups.items() if len(rows) > 1},
-        worst=[(error, source(error.path)) for error in content.worst],
+        worst=[(error, source(error.segment)) for error in content.worst],
     )
 
 
@@ -140,15 +141,20 @@ def _pictures(evaluation: Evaluation) -> dict[str, Markup]:
     return {name: Markup(plotting.svg(figure, name=name)) for name, figure in drawn.items()}
 
 
-def _link(path: Path, folder: Path | None) -> str:
+def _link(segment: Segment, folder: Path | None) -> str:
+    """Return the address of a clip's file, and which part of it a browser is to play."""
     if folder is not None:
         try:
-            return quote(Path(os.path.relpath(path, folder)).as_posix())
+            relative = Path(os.path.relpath(segment.path, folder)).as_posix()
+            return quote(relative) + segment.fragment
         except ValueError:
             pass  # Windows: on another drive than the page
-    return path.resolve().as_uri()
+    return segment.path.resolve().as_uri() + segment.fragment
 
 
-def _embedded(path: Path) -> str:
+def _embedded(segment: Segment) -> str:
+    path = segment.path
+    if segment.fragment:
+        return f"data:audio/wav;base64,{base64.b64encode(segments.as_wav(segment)).decode()}"
     kind = MEDIA_TYPES.get(path.suffix.lower(), "audio/*")
     return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"

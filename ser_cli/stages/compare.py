@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ser_cli.jobs.training import EvaluateJob
     from ser_cli.model.artifacts import Artifacts
     from ser_cli.report.paired import Paired
-    from ser_cli.types import Clip, Progress
+    from ser_cli.types import Clip, Progress, Segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +62,13 @@ def compare(job: EvaluateJob, *, progress: Progress | None = None) -> Comparison
     if len(known) < len(chosen):
         notes = (*notes, f"{len(chosen) - len(known)} clips of emotions that not both know")
     said = [_said(known, one, progress) for one in both]
-    asked = [clip for clip in known if all(clip.path in found for found in said)]
+    asked = [clip for clip in known if all(clip.segment in found for found in said)]
     order = sorted(labels)
     truth, a, b = (
         np.array([order.index(name) if name in order else -1 for name in column], np.int64)
         for column in (
             [clip.emotion for clip in asked],
-            *([found[clip.path] for clip in asked] for found in said),
+            *([found[clip.segment] for clip in asked] for found in said),
         )
     )
     found = paired.compare(truth, a, b, speakers=[clip.speaker for clip in asked])
@@ -80,8 +80,8 @@ def _unseen(
 ) -> tuple[tuple[Clip, ...], tuple[str, ...]]:
     """Return the clips that neither system has learned from or was chosen on."""
     heard = [Heard(one.folder).learned(clips, progress=progress) for one in both]
-    learned = {path for found in heard for path in found}
-    left = tuple(clip for clip in clips if clip.path not in learned)
+    learned = {segment for found in heard for segment in found}
+    left = tuple(clip for clip in clips if clip.segment not in learned)
     if not left:
         raise DataError(
             "one of the two has learned from every clip", hint="--data with other recordings"
@@ -90,12 +90,12 @@ def _unseen(
     return left, (f"{seen} clips left out: one of the two has learned from them",) if seen else ()
 
 
-def _said(clips: list[Clip], trained: Artifacts, progress: Progress | None) -> dict[Path, str]:
+def _said(clips: list[Clip], trained: Artifacts, progress: Progress | None) -> dict[Segment, str]:
     """Return the label that a system gives each readable clip."""
     pipeline = Model(trained).pipeline
     made = cache.extract(clips, pipeline.frontend, progress=progress)
     best: NDArray[np.int64] = pipeline.probabilities(made.features).argmax(axis=1)
     return {
-        clip.path: pipeline.classes[place]
+        clip.segment: pipeline.classes[place]
         for clip, place in zip(made.clips, best.tolist(), strict=True)
     }

@@ -95,7 +95,7 @@ def survey(job: EdaJob, *, progress: Progress | None = None) -> CorpusSummary:
             f"{reason}",
             hint="check that the files play",
         )
-    rates, seconds = zip(*(audio.measure(clip.path) for clip in made.clips), strict=True)
+    rates, seconds = zip(*_measured(made.clips), strict=True)
     columns = system.frontend.columns
     return CorpusSummary(
         recipe=system,
@@ -107,6 +107,14 @@ def survey(job: EdaJob, *, progress: Progress | None = None) -> CorpusSummary:
         means=_means(made.features, columns),
         failed=made.failed,
     )
+
+
+def _measured(clips: Sequence[Clip]) -> Iterator[tuple[int, float]]:
+    """Yield the rate of each clip in Hz and its length in seconds, as its file's header has it."""
+    files = {path: audio.measure(path) for path in {clip.path for clip in clips}}
+    for clip in clips:
+        rate, whole = files[clip.path]
+        yield rate, (whole if clip.end is None else min(clip.end, whole)) - clip.start
 
 
 def write(
@@ -169,11 +177,15 @@ def counts(found: CorpusSummary) -> dict[str, int]:
 def summary(found: CorpusSummary) -> tuple[tuple[str, float | str, str], ...]:
     """Return the contents of eda_summary.csv: measure, value and unit."""
     speakers = {clip.speaker for clip in found.clips}
-    rates = sorted(Counter(found.rates.tolist()).items())
+    of_files = dict(zip([clip.path for clip in found.clips], found.rates.tolist(), strict=True))
+    rates = sorted(Counter(of_files.values()).items())
+    broken = {path for path, _ in found.failed}
+    in_parts = any(clip.segment.fragment for clip in found.clips)
     known = len(speakers) if corpora.has_speakers(found.clips) else "unknown"
     return (
-        ("files", len(found.clips) + len(found.failed), ""),
-        ("files_unreadable", len(found.failed), ""),
+        ("files", len(of_files.keys() | broken), ""),
+        ("files_unreadable", len(broken), ""),
+        *((("segments", len(found.clips) + len(found.failed), ""),) if in_parts else ()),
         ("emotions", len(found.emotions), ""),
         ("speakers", known, ""),
         *((f"files_at_{rate}_hz", count, "") for rate, count in rates),

@@ -88,7 +88,9 @@ def _choose(
     clips: tuple[Clip, ...], heard: Heard, trained: Artifacts, progress: Progress | None
 ) -> tuple[tuple[Clip, ...], tuple[str, ...], bool]:
     """Return the clips to score, what they share with the training, and whether that leaks."""
-    held_out = tuple(clip for clip in clips if heard.role(clip) == "test")
+    held_out = tuple(
+        clip for clip, role in zip(clips, heard.roles_of(clips), strict=True) if role == "test"
+    )
     if held_out:
         audit = tuple(trained.manifest.get("audit", ()))
         return held_out, audit, bool(audit) or bool(trained.manifest.get("leaky"))

@@ -230,7 +230,7 @@ def _network(trained: Artifacts, *, needed: bool) -> KerasNetwork | None:
 
 def _learned(clips: Sequence[Clip], trained: Artifacts) -> int:
     heard = Heard(trained.folder)
-    return sum(heard.role(clip) == "train" for clip in clips)
+    return heard.roles_of(clips).count("train")
 
 
 @contextmanager

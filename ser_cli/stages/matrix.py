@@ -65,7 +65,7 @@ class Run:
     def file(self) -> Path:
         """Where its outcome is kept: of this very run, and no other."""
         settings = sorted(self.work.settings.flat().items())
-        names = [clip.path.stem for clip in self.train]
+        names = [clip.segment.name for clip in self.train]
         tested = [[name, len(clips)] for name, clips in self.tests]
         facts = [self.work.recipe, self.work.fingerprint(), self.work.seed, settings, names, tested]
         digest = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
@@ -159,7 +159,7 @@ def _train(runs: Sequence[Run], number: int) -> None:
     for home, clips in run.tests:
         made = cache.extract(clips, run.work.system.frontend, jobs=1)
         features = made.features
-        outcome[f"{home}/names"] = np.array([str(clip.path) for clip in made.clips])
+        outcome[f"{home}/names"] = np.array([str(clip.segment) for clip in made.clips])
         outcome[f"{home}/raw"] = trained.pipeline.probabilities(features)
         if run.work.settings.train.adapt:
             own = trained.pipeline.preprocessor
@@ -204,7 +204,7 @@ def _answers(run: Run) -> list[_Answers]:
 
 def _of(run: Run, home: str, clips: tuple[Clip, ...], outcome: dict[str, Any]) -> _Answers:
     classes = tuple(str(name) for name in outcome["classes"])
-    of = {str(clip.path): clip for clip in clips}
+    of = {str(clip.segment): clip for clip in clips}
     tested = [of[str(name)] for name in outcome[f"{home}/names"]]
     learned = {labels.GROUPS.get(name, "") for name in classes} - {""}
     group = [labels.GROUPS.get(c.emotion, "") if corpora.is_fair(c) else "" for c in tested]

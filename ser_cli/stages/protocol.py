@@ -63,7 +63,7 @@ class Run:
     @property
     def folder(self) -> Path:
         """Where the outcomes of the folds are kept: of this very run, and no other."""
-        system, learned = self.work.system, [c.path.stem for c in self.folds[0].train]
+        system, learned = self.work.system, [c.segment.name for c in self.folds[0].train]
         names = "".join([*self.clips, *learned])
         # An incomplete copy of the corpus must not answer for a whole one.
         digest = hashlib.sha256(names.encode()).hexdigest()[:16]
@@ -112,7 +112,7 @@ def plan(job: EvaluateJob) -> Run:
 
     chosen = settings.resolve(job.system, job.params, job.overrides)
     source = protocols.corpus_of(protocol.name).source
-    names = {clip.path.stem: clip for clip in clips}
+    names = {clip.segment.name: clip for clip in clips}
     return Run(
         protocol=protocol.name,
         work=Work(job.recipe, chosen, job.seed, job.selection.oversample, job.encoder),
@@ -243,7 +243,7 @@ def _train_fold(run: Run, threads: int, progress: Progress | None, number: int) 
     outcome: dict[str, Any] = {
         "probabilities": trained.pipeline.probabilities(features),
         "truth": np.array([classes.index(clip.emotion) for clip in test], np.int64),
-        "names": np.array([clip.path.stem for clip in test]),
+        "names": np.array([clip.segment.name for clip in test]),
         "labels": np.array(classes),
         "history": np.array(json.dumps(trained.fit.history)),
         "best_epoch": trained.fit.best_epoch,

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,7 +22,7 @@ from ser_cli.recipes import Recipe
 from ser_cli.report import metrics
 from ser_cli.training import evidence
 from ser_cli.training.evidence import BLANK, NO_SPEECH
-from ser_cli.types import Clip, Failures, Preprocessor, Progress
+from ser_cli.types import Clip, Failures, Preprocessor, Progress, Segment
 
 if TYPE_CHECKING:
     from ser_cli.types import Floats
@@ -123,14 +122,14 @@ class SplitFeatures:
 
     def of(self, clips: Sequence[Clip]) -> Features:
         """Return the features of some of the clips."""
-        at = {clip.path: place for place, clip in enumerate(self.clips)}
-        return self.features.select([at[clip.path] for clip in clips])
+        at = {clip.segment: place for place, clip in enumerate(self.clips)}
+        return self.features.select([at[clip.segment] for clip in clips])
 
     def learned_from(self) -> tuple[tuple[Clip, ...], Features]:
         """Return all that a network learns from: training clips, repeats and copies."""
         once = self.split.train + self.repeats
-        paths, (clips, features) = {clip.path for clip in once}, self.copies
-        own = [place for place, clip in enumerate(clips) if clip.path in paths]
+        chosen, (clips, features) = {clip.segment for clip in once}, self.copies
+        own = [place for place, clip in enumerate(clips) if clip.segment in chosen]
         return once + tuple(clips[place] for place in own), self.of(once) + features.select(own)
 
     def with_dev(self) -> SplitFeatures:
@@ -143,21 +142,21 @@ class SplitFeatures:
         before = Counter(clip.emotion for clip in self.split.train)
         return dict(before), dict(Counter(clip.emotion for clip in self.learned_from()[0]))
 
-    def digests(self) -> dict[Path, bytes]:
+    def digests(self) -> dict[Segment, bytes]:
         """Return a digest of each clip's features, which are equal for equal sounds only."""
         return {
-            clip.path: hashlib.sha256(features.tobytes()).digest()
+            clip.segment: hashlib.sha256(features.tobytes()).digest()
             for clip, features in zip(self.clips, self.features, strict=True)
         }
 
 
-def fingerprint(sounds: SplitFeatures, digests: dict[Path, bytes]) -> str:
+def fingerprint(sounds: SplitFeatures, digests: dict[Segment, bytes]) -> str:
     """Return a digest of what is learned from: sounds, labels, parts and repeats."""
     digest = hashlib.sha256()
     split = sounds.split
     for part in (split.train, split.dev, split.test, sounds.repeats):
         for clip in part:
-            digest.update(clip.emotion.encode() + digests[clip.path])
+            digest.update(clip.emotion.encode() + digests[clip.segment])
         digest.update(b"|")
     return digest.hexdigest()[:16]
 
@@ -183,9 +182,9 @@ def load(
     """
     extract = partial(cache.extract, frontend=recipe.frontend, jobs=jobs, progress=progress)
     plain = extract(split.train + split.dev + split.test)
-    readable = {clip.path for clip in plain.clips}
+    readable = {clip.segment for clip in plain.clips}
     train, dev, test = (
-        tuple(clip for clip in part if clip.path in readable)
+        tuple(clip for clip in part if clip.segment in readable)
         for part in (split.train, split.dev, split.test)
     )
     if not train:

@@ -98,7 +98,7 @@ def _write_clips(folder: Path, sounds: Sounds) -> None:
     clips = split.train + split.dev + split.test
     prints = duplicates.prints(clips)
     nothing = np.zeros((0, SOUNDPRINT.width), np.float32)
-    duplicates.Known.of(prints.get(clip.path, nothing) for clip in clips).write(
+    duplicates.Known.of(prints.get(clip.segment, nothing) for clip in clips).write(
         folder / artifacts.SOUNDPRINTS
     )
 

@@ -24,7 +24,7 @@ def main() -> None:
     """Print a line per condition: clips asked about, found, and mistaken for another."""
     clips = corpora.load("ravdess")
     prints = duplicates.prints(clips)
-    finder = Finder(Known.of(prints[clip.path] for clip in clips))
+    finder = Finder(Known.of(prints[clip.segment] for clip in clips))
     asked = range(0, len(clips), EVERY)
     waves = {number: audio.load(clips[number].path, sample_rate=RATE).waveform for number in asked}
     for name in conditions.CONDITIONS:
@@ -40,8 +40,8 @@ def main() -> None:
     for who in dict.fromkeys(clip.speaker for clip in clips):
         own = [clip for clip in clips if clip.speaker == who]
         for clip in own:
-            others = Known.of(prints[other.path] for other in own if other is not clip)
-            if Finder(others).match(prints[clip.path]) is not None:
+            others = Known.of(prints[other.segment] for other in own if other is not clip)
+            if Finder(others).match(prints[clip.segment]) is not None:
                 mistaken.append(clip.path.stem)
     print(f"{len(clips)} among the others of the same voice, mistaken: {' '.join(mistaken)}")
 

@@ -22,7 +22,7 @@ from ser_cli.remarks import listed
 if TYPE_CHECKING:
     from ser_cli.data.protocols import Protocol
     from ser_cli.data.verification import Source
-    from ser_cli.types import Clip
+    from ser_cli.types import Clip, Segment
 
 DEFAULT = "ravdess"  # what --data is by default
 
@@ -118,7 +118,7 @@ def load(*data: str, as_given: bool = False, classes: Collection[str] = ()) -> t
             two of them label one file differently.
     """
     homes: dict[str, str] = {}
-    joined: dict[Path, Clip] = {}
+    joined: dict[Segment, Clip] = {}
     copies: set[tuple[str, ...]] = set()
     for item in data:
         corpus = _find(item)
@@ -135,11 +135,11 @@ def load(*data: str, as_given: bool = False, classes: Collection[str] = ()) -> t
                 continue
             copies |= set() if corpus.generic else {name}
             path = clip.path.resolve() if len(data) > 1 else clip.path
-            first = joined.setdefault(path, named)
+            first = joined.setdefault(clip.segment._replace(path=path), named)
             for one, other in ((first.emotion, named.emotion), (first.split, named.split)):
                 if one != other:
                     raise DataError(
-                        f"{clip.path} is {one or 'in no part'} in {first.corpus} and "
+                        f"{clip.segment} is {one or 'in no part'} in {first.corpus} and "
                         f"{other or 'in no part'} in {home}",
                         hint="leave one of the two out, or correct its labels",
                     )
@@ -195,7 +195,7 @@ def _find(item: str) -> Corpus:
             return corpus
     raise DataError(
         f"{item} is neither a folder of clips nor a CSV table of them",
-        hint="give a folder, or a CSV file with the columns file,emotion[,speaker,split]",
+        hint="give a folder, or a CSV file with the columns file,emotion[,start,end,speaker,split]",
     )
 
 
