@@ -115,11 +115,6 @@ def test_a_blank_speaker_is_one_unknown_speaker(
         ("file,emotion\na.wav\n", "line 2: the emotion is empty"),
         ("file,emotion,file\na.wav,sad,b.wav\n", "two columns 'file'"),
         ("file,emotion\na, b.wav,sad\n", "line 2: 3 cells under 2 columns"),
-        ("file,start,end,emotion\na.wav,.5,1,sad\n", r"parts of files \(start, end\)"),
-        (
-            "file,onset,offset,emotion\na.wav,0,1,sad\na.wav,0,2,sad\n",
-            r"parts of files \(onset, offset\)",
-        ),
         ("file,emotion\na.wav,-\n", "line 2: the emotion is empty"),
         ("file,emotion\na.wav,NaN\n", "line 2: the emotion is empty"),
         ("file,emotion,split\na.wav,sad,holdout\n", "line 2: the split 'holdout'"),
@@ -136,11 +131,6 @@ def test_a_table_says_what_is_wrong_and_where(tmp_path: Path, text: str, message
     with pytest.raises(DataError, match=message) as raised:
         table.load(data)
     assert raised.value.hint
-
-
-def test_rows_of_whole_files_may_state_their_ends(tmp_path: Path) -> None:
-    text = "file,start,end,emotion\na.wav,0.0,1.5,sad\ndeep/b.wav,0.0,2.0,happy\n"
-    assert len(table.load(write(tmp_path, text))) == 2
 
 
 def test_a_set_of_sentences_is_no_part_of_a_split(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ser_cli.data import corpora, dealing, parts
@@ -70,7 +70,7 @@ def by_speaker(clips: Clips, seed: int) -> Split:
 
 
 def random_split(clips: Clips, seed: int) -> Split:
-    """Split 70 / 15 / 15, stratified by emotion, whoever speaks.
+    """Split 70 / 15 / 15, stratified by emotion, whoever speaks; parts of a file stay together.
 
     Raises:
         DataError: An emotion has too few clips to be in every part.
@@ -191,9 +191,13 @@ def speaker_split(clips: Clips, *, dev: Sequence[str], test: Sequence[str]) -> S
 def stratified(clips: Clips, share: float, seed: int) -> tuple[Clips, Clips]:
     """Return clips in two, the second holding this share of each emotion.
 
+    Parts of one file stay together: they share its speaker and its room.
+
     Raises:
-        DataError: An emotion has too few clips.
+        DataError: An emotion has too few clips, or all are parts of one file.
     """
+    if len({clip.path for clip in clips}) < len(clips):
+        return _by_file(clips, share, seed)
     from sklearn.model_selection import train_test_split
 
     labels = [clip.emotion for clip in clips]
@@ -207,6 +211,21 @@ def stratified(clips: Clips, share: float, seed: int) -> tuple[Clips, Clips]:
             hint="each emotion needs about 7 clips or more",
         ) from error
     return tuple(kept), tuple(taken)
+
+
+def _by_file(clips: Clips, share: float, seed: int) -> tuple[Clips, Clips]:
+    files = {clip.path: str(clip.path) for clip in clips}
+    if len(files) < 2:
+        raise DataError(
+            f"{len(clips)} clips are parts of one recording, which cannot be on both sides",
+            hint="clips of more recordings, or a column split",
+        )
+    named = [replace(clip, speaker=files[clip.path]) for clip in clips]
+    size = min(max(1, round(share * len(files))), len(files) - 1)
+    chosen, _ = dealing.deal(named, (size, len(files) - size), seed=seed)
+    taken = {*chosen}
+    kept = tuple(clip for clip in clips if files[clip.path] not in taken)
+    return kept, tuple(clip for clip in clips if files[clip.path] in taken)
 
 
 def _speakers(clips: Sequence[Clip]) -> list[str]:

@@ -48,7 +48,8 @@ Data = Annotated[
     tuple[str, ...],
     Option(
         "Name of a corpus; a folder with one sub-folder per emotion; or a CSV with "
-        f"file,emotion[,speaker,split]. Repeat it to join corpora. Default: {corpora.DEFAULT}.",
+        "file,emotion[,start,end,speaker,split]. Repeat it to join corpora. "
+        f"Default: {corpora.DEFAULT}.",
         metavar="DATA",
     ),
 ]

@@ -1,4 +1,4 @@
-"""A table of clips: file,emotion[,speaker,split], files relative to the table."""
+"""A table of clips: file,emotion[,start,end,speaker,split], files relative to the table."""
 
 from __future__ import annotations
 
@@ -8,30 +8,36 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ser_cli.data import tables
+from ser_cli.data import bounds, tables
+from ser_cli.data.bounds import NAMED, Bounds
 from ser_cli.data.corpora import Corpus
 from ser_cli.data.labels import normalise_label
 from ser_cli.data.parts import PART_OF
 from ser_cli.errors import DataError
 from ser_cli.remarks import listed, remark
-from ser_cli.types import Clip
+from ser_cli.types import Clip, Segment
 
 ENDINGS = (".csv", ".tsv")
-COLUMNS = "file,emotion[,speaker,split]"
+COLUMNS = "file,emotion[,start,end,speaker,split]"
 UNKNOWN = "unknown"  # speaker of the rows that leave it blank where others do not
-NAMED = 50  # rows at fault that an error lists
 
 # Other names under which people keep the same columns.
 _NAMES: Mapping[str, Sequence[str]] = {
-    "file": ("path", "filename", "file_name", "filepath", "file_path", "wav", "audio"),
+    "file": (
+        "path",
+        "filename",
+        "file_name",
+        "filepath",
+        "file_path",
+        "audio_filepath",
+        "wav",
+        "audio",
+    ),
     "emotion": ("label", "emotion_label"),
     "speaker": ("speaker_id", "speaker_name", "spk", "subject", "actor"),
     "split": ("set", "subset", "partition"),
 }
-# Under which names people keep where a part of a file begins and ends, in seconds.
-_BEGINS = ("start", "start_time", "begin", "onset")
-_ENDS = ("end", "end_time", "finish", "offset", "stop")
-_BLANK = frozenset({"", "-", "n/a", "nan", "none", "null"})
+_BLANK = frozenset({"", "-", "n/a", "nan", "nat", "none", "null"})
 
 Row = tuple[int, Mapping[str, str]]
 
@@ -45,9 +51,9 @@ def load(data: str) -> tuple[Clip, ...]:
     """Return the table's clips, ordered by file name, then path; a row that repeats one once.
 
     Raises:
-        DataError: The table is missing or not text, lacks a column, names files that are not
-            there or one again with another label, leaves an emotion empty, or holds an unknown
-            split, segments of files, or no rows.
+        DataError: The table is missing or not text, lacks a column, names files or parts of them
+            that are not there, or one again with another label, leaves an emotion empty, or holds
+            an unknown split or no rows.
     """
     table = Path(data)
     rows = _named(tables.read(table))
@@ -56,11 +62,13 @@ def load(data: str) -> tuple[Clip, ...]:
     paths = _found(table, rows)
     rows = _speakers(table, rows)
     numbered = [
-        (number, _clip(f"{table}, line {number}", path, row))
-        for path, (number, row) in zip(paths, rows, strict=True)
+        (number, _clip(f"{table}, line {number}", path, row, own))
+        for path, (number, row), own in zip(
+            paths, rows, bounds.read(table, paths, rows), strict=True
+        )
     ]
     clips = _each_once(table, numbered)
-    return tuple(sorted(clips, key=lambda clip: (clip.path.name, clip.path.as_posix())))
+    return tuple(sorted(clips, key=lambda c: (c.path.name, c.path.as_posix(), c.start)))
 
 
 def _named(table: tables.Table) -> list[Row]:
@@ -72,7 +80,7 @@ def _named(table: tables.Table) -> list[Row]:
             f"it has {', '.join(table.header) or 'none'}",
             hint="the first line must be file,emotion or file,emotion,speaker,split",
         )
-    _check_whole(table, str(of["file"]))
+    of |= bounds.columns(table)
     if of["split"] != "split" and not _names_parts(table, of["split"]):
         of["split"] = None  # a set of sentences, and no part of a split
     used = {theirs for theirs in of.values() if theirs}
@@ -91,25 +99,6 @@ def _cell(row: Mapping[str, str], name: str | None) -> str:
 
 def _names_parts(table: tables.Table, name: str | None) -> bool:
     return all(_cell(row, name).lower() in {"", *PART_OF} for _, row in table.rows)
-
-
-def _check_whole(table: tables.Table, file: str) -> None:
-    """Refuse a table of parts of files; one that states where whole files begin and end is none.
-
-    Raises:
-        DataError: It names parts.
-    """
-    begin, end = (next((n for n in names if n in table.header), None) for names in (_BEGINS, _ENDS))
-    if not begin or not end:
-        return
-    files = [row[file] for _, row in table.rows]
-    at_zero = all(_cell(row, begin).rstrip("0") in ("", "0.", "0,") for _, row in table.rows)
-    if len({*files}) < len(files) or not at_zero:
-        raise DataError(
-            f"{table.file} names parts of files ({begin}, {end}), and only whole files are "
-            "learned from",
-            hint="cut each part into a file of its own: ffmpeg -i FILE -ss START -to END PART.wav",
-        )
 
 
 def _column(ours: str, header: Sequence[str]) -> str | None:
@@ -170,7 +159,7 @@ def _speakers(table: Path, rows: list[Row]) -> list[Row]:
     return [(number, {**row, "speaker": row["speaker"] or UNKNOWN}) for number, row in rows]
 
 
-def _clip(where: str, path: Path, row: Mapping[str, str]) -> Clip:
+def _clip(where: str, path: Path, row: Mapping[str, str], own: Bounds) -> Clip:
     emotion = normalise_label(row["emotion"])
     if not emotion:
         raise DataError(f"{where}: the emotion is empty", hint="label it, or remove the row")
@@ -184,13 +173,16 @@ def _clip(where: str, path: Path, row: Mapping[str, str]) -> Clip:
         emotion=emotion,
         speaker=unicodedata.normalize("NFC", row["speaker"]),
         split=PART_OF.get(split, ""),
+        start=own[0],
+        end=own[1],
     )
 
 
 def _each_once(table: Path, numbered: list[tuple[int, Clip]]) -> list[Clip]:
-    first: dict[Path, tuple[int, Clip]] = {}
+    first: dict[Segment, tuple[int, Clip]] = {}
     for number, clip in numbered:
-        line, other = first.setdefault(clip.path.resolve(), (number, clip))
+        own = clip.segment._replace(path=clip.path.resolve())
+        line, other = first.setdefault(own, (number, clip))
         if replace(clip, path=other.path) != other:
             raise DataError(
                 f"{table}, lines {line} and {number}: two different rows for {clip.path.name}",
