@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ser_cli.errors import DataError
+from ser_cli.errors import DataError, SerError
 from ser_cli.remarks import remark
 
 SEPARATORS = (",", ";", "\t", "|")
 MOST_BYTES = 2**30  # of a table: some ten million rows
+MOST_CELLS = 2**26  # of one whose cells are packed
 _STATED = re.compile(r"sep=(.)\r?\n", re.I)  # Excel writes and reads such a first line
 
 
@@ -62,6 +63,35 @@ def read(file: Path) -> Table:
             f"{file} cannot be read as a table: {error}", hint="save it as CSV in UTF-8"
         ) from error
     return Table(file, tuple(header), rows)
+
+
+def read_parquet(file: Path, *, hint: str) -> Table:
+    """Read a table that is kept as Parquet; its lines are its rows, from 1.
+
+    Args:
+        file: The table.
+        hint: What to do where pyarrow is not installed.
+
+    Raises:
+        SerError: pyarrow is not installed.
+        DataError: It is missing, too large or no such table.
+    """
+    try:
+        import pyarrow.parquet
+    except ImportError as error:
+        raise SerError(f"{file} needs pyarrow: pip install pyarrow", hint=hint) from error
+    try:
+        size = pyarrow.parquet.read_metadata(file)
+        if size.num_rows * size.num_columns > MOST_CELLS:
+            raise DataError(f"{file} is too large for a table", hint="split it into several")
+        found = pyarrow.parquet.read_table(file).to_pylist()
+    except (OSError, ValueError, pyarrow.ArrowException) as error:
+        raise DataError(f"{file} cannot be read as a table: {error}", hint=hint) from error
+    rows = [
+        {name.lower(): "" if cell is None else str(cell) for name, cell in row.items()}
+        for row in found
+    ]
+    return Table(file, tuple(rows[0]) if rows else (), tuple(enumerate(rows, start=1)))
 
 
 def _text(file: Path) -> str:

@@ -47,7 +47,8 @@ class Option:
 Data = Annotated[
     tuple[str, ...],
     Option(
-        "Name of a corpus; a folder with one sub-folder per emotion; or a CSV with "
+        "Name of a corpus; a folder with one sub-folder per emotion, or with an audformat "
+        "database; or a CSV with "
         "file,emotion[,start,end,speaker,split]. Repeat it to join corpora. "
         f"Default: {corpora.DEFAULT}.",
         metavar="DATA",

@@ -48,17 +48,25 @@ def matches(data: str) -> bool:
 
 
 def load(data: str) -> tuple[Clip, ...]:
-    """Return the table's clips, ordered by file name, then path; a row that repeats one once.
+    """Return the table's clips; see `clips`.
 
     Raises:
-        DataError: The table is missing or not text, lacks a column, names files or parts of them
+        DataError: It cannot be read, or what `clips` raises.
+    """
+    return clips(tables.read(Path(data)))
+
+
+def clips(read: tables.Table) -> tuple[Clip, ...]:
+    """Return a table's clips, ordered by file name, then path; a row that repeats one once.
+
+    Raises:
+        DataError: It lacks a column, names files or parts of them
             that are not there, or one again with another label, leaves an emotion empty, or holds
             an unknown split or no rows.
     """
-    table = Path(data)
-    rows = _named(tables.read(table))
+    table, rows = read.file, _named(read)
     if not rows:
-        raise DataError(f"{data} has no rows below its header", hint="add a row for each clip")
+        raise DataError(f"{table} has no rows below its header", hint="add a row for each clip")
     paths = _found(table, rows)
     rows = _speakers(table, rows)
     numbered = [
@@ -67,8 +75,8 @@ def load(data: str) -> tuple[Clip, ...]:
             paths, rows, bounds.read(table, paths, rows), strict=True
         )
     ]
-    clips = _each_once(table, numbered)
-    return tuple(sorted(clips, key=lambda c: (c.path.name, c.path.as_posix(), c.start)))
+    found = _each_once(table, numbered)
+    return tuple(sorted(found, key=lambda c: (c.path.name, c.path.as_posix(), c.start)))
 
 
 def _named(table: tables.Table) -> list[Row]:
@@ -92,9 +100,13 @@ def _named(table: tables.Table) -> list[Row]:
     ]
 
 
+def is_blank(cell: str) -> bool:
+    """Tell whether a cell holds nothing, however programs write that."""
+    return cell.lower() in _BLANK
+
+
 def _cell(row: Mapping[str, str], name: str | None) -> str:
-    cell = row[name] if name else ""
-    return "" if cell.lower() in _BLANK else cell
+    return row[name] if name and not is_blank(row[name]) else ""
 
 
 def _names_parts(table: tables.Table, name: str | None) -> bool:
