@@ -51,7 +51,37 @@ def test_every_way_to_save_a_table(tmp_path: Path, sign: str, encoding: str, sta
 
 def test_a_guessed_encoding_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     table.load(write(tmp_path, "file,emotion\na.wav,fröhlich\n", "cp1252"))
-    assert caplog.messages == [f"{tmp_path / 'clips.csv'} is no UTF-8: read as Windows-1252"]
+    assert caplog.messages == [
+        f"{tmp_path / 'clips.csv'} is no UTF-8: read as Windows-1252 (save it as UTF-8 if names "
+        "look wrong)"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "first", "second"),
+    [
+        ("cp1252", "colère", "dégoût"),
+        ("cp1252", "müde", "enttäuscht"),
+        ("cp1250", "złość", "radość"),
+        ("cp1250", "štěstí", "hněv"),
+        ("cp1251", "злость", "радость"),
+        ("cp1254", "mutlu", "k\u0131zg\u0131n"),
+    ],
+)
+def test_an_encoding_is_guessed_by_the_words_for_emotions(
+    tmp_path: Path, encoding: str, first: str, second: str
+) -> None:
+    found = table.load(
+        write(tmp_path, f"file,emotion\na.wav,{first}\ndeep/b.wav,{second}\n", encoding)
+    )
+    assert [clip.emotion for clip in found] == [first, second]
+
+
+def test_an_encoding_that_cannot_be_guessed_is_refused(tmp_path: Path) -> None:
+    touch(tmp_path / "clips.csv").write_bytes(b"file,emotion\na.wav,\x98\x81\x8d\x90\n")
+    with pytest.raises(DataError, match="cannot be read as a table") as raised:
+        table.load(str(tmp_path / "clips.csv"))
+    assert "UTF-8" in raised.value.hint
 
 
 def test_columns_may_have_other_names(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Tables as people save them: by comma, semicolon or tab; UTF-8, UTF-16 or Windows-1252.
+"""Tables as people save them: by comma, semicolon or tab; UTF-8, UTF-16 or one byte a letter.
 
 Spreadsheets of different countries write different separators and encodings, and none says which.
 """
@@ -11,14 +11,18 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ser_cli.data.labels import is_emotion, normalise_label
 from ser_cli.errors import DataError, SerError
 from ser_cli.remarks import remark
 
 SEPARATORS = (",", ";", "\t", "|")
+WINDOWS = ("1252", "1250", "1251", "1254")  # western, central European, Cyrillic, Turkish
+TRIED = 2**20  # letters by which they are told apart
 MOST_BYTES = 2**30  # of a table: some ten million rows
 MOST_CELLS = 2**26  # of one whose cells are packed
 _STATED = re.compile(r"sep=(.)\r?\n", re.I)  # Excel writes and reads such a first line
@@ -103,9 +107,26 @@ def _text(file: Path) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        text = content.decode("cp1252")
-    remark(f"{file} is no UTF-8: read as Windows-1252")
+        name, text = _guessed(content)
+    remark(f"{file} is no UTF-8: read as Windows-{name} (save it as UTF-8 if names look wrong)")
     return text
+
+
+def _guessed(content: bytes) -> tuple[str, str]:
+    """Return the encoding in which most words are emotions, the first of equals, and the text."""
+    readings = {}
+    for name in WINDOWS:
+        with suppress(UnicodeDecodeError):
+            readings[name] = content.decode(f"cp{name}")
+    if not readings:
+        raise csv.Error("it is in none of the encodings that can be guessed")
+
+    def emotions(name: str) -> int:
+        words = set(re.findall(r"[^\W\d_]+", readings[name][:TRIED]))
+        return sum(is_emotion(normalise_label(word)) for word in words)
+
+    chosen = max(readings, key=emotions)
+    return chosen, readings[chosen]
 
 
 def _separator(text: str, stated: re.Match[str] | None) -> str:
