@@ -99,6 +99,16 @@ def test_folders_that_name_no_emotion_are_no_labels(tmp_path: Path) -> None:
     assert len(corpora.load(str(tmp_path), as_given=True)) == 2
 
 
+def test_a_folder_of_a_speaker_beside_those_of_emotions_is_no_class(tmp_path: Path) -> None:
+    for file in ("angry/a", "happy/b", "spk01/c", "spk02/angry/d"):
+        touch(tmp_path / f"{file}.wav")
+    with pytest.raises(DataError, match=r"beside folders of emotions .*: spk01, spk02") as raised:
+        corpora.load(str(tmp_path))
+    assert "--labels-as-given" in raised.value.hint
+    assert {c.emotion for c in corpora.load(str(tmp_path), as_given=True)} >= {"spk01", "spk02"}
+    assert len(corpora.load(str(tmp_path), classes=("spk01", "spk02"))) == 4
+
+
 def test_a_copy_of_ravdess_with_the_emotion_appended_is_ravdess(tmp_path: Path) -> None:
     touch(tmp_path / "Actor_01" / "03-01-05-01-01-01-01_angry.wav")
     touch(tmp_path / "Actor_02" / "03-01-03-01-01-01-02_happy.wav")

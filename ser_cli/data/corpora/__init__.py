@@ -41,6 +41,7 @@ class Corpus:
             and other facts), None where it is none of this corpus's names.
         is_fair: Whether a clip can tell how a model of other corpora does; not where what is said,
             or that it is sung, gives the emotion away.
+        by_folder: Whether its labels are the names of folders, which may stand for something else.
         generic: Whether it is tried after the corpora that know their own files.
         licence: What a user must keep to.
         citation: What to name.
@@ -56,6 +57,7 @@ class Corpus:
     load: Callable[[str], tuple[Clip, ...]]
     parse: Callable[[str], Mapping[str, str] | None] = lambda name: None
     is_fair: Callable[[Clip], bool] = lambda clip: True
+    by_folder: bool = False
     generic: bool = False
     licence: str = "your own"
     citation: str = ""
@@ -110,7 +112,8 @@ def load(*data: str, as_given: bool = False, classes: Collection[str] = ()) -> t
     Args:
         data: Each a corpus's name, or a path that one of the corpora recognises.
         as_given: Whether labels may be anything; else a corpus of which not one label is a word
-            for an emotion is refused, as its folders may be speakers or sessions.
+            for an emotion is refused, and one whose labels are folders if any is none, as these
+            may be speakers or sessions.
         classes: Labels that are taken for emotions as well, as those of a trained model.
 
     Raises:
@@ -125,7 +128,7 @@ def load(*data: str, as_given: bool = False, classes: Collection[str] = ()) -> t
         home = homes.setdefault(item, _home(corpus, item, homes.values()))
         found = corpus.load(item)
         if corpus.generic and not as_given:
-            _check_emotions(item, {clip.emotion for clip in found}, classes)
+            _check_emotions(corpus, item, {clip.emotion for clip in found}, classes)
         for clip in found:
             speaker = f"{home}/{clip.speaker}" if clip.speaker else ""
             named = replace(clip, corpus=home, speaker=speaker)
@@ -199,12 +202,19 @@ def _find(item: str) -> Corpus:
     )
 
 
-def _check_emotions(item: str, labels: set[str], classes: Collection[str]) -> None:
-    if not any(is_emotion(label) or label in classes for label in labels):
+def _check_emotions(corpus: Corpus, item: str, labels: set[str], classes: Collection[str]) -> None:
+    unknown = sorted(label for label in labels if not is_emotion(label) and label not in classes)
+    if len(unknown) == len(labels):
         raise DataError(
-            f"{item}: not one of its labels is known as an emotion: {listed(sorted(labels))}",
+            f"{item}: not one of its labels is known as an emotion: {listed(unknown)}",
             hint="--labels-as-given, if these are the classes to learn; else sort the files by "
             "emotion, or give a CSV table with the columns file,emotion,speaker",
+        )
+    if unknown and corpus.by_folder:
+        raise DataError(
+            f"{item}: beside folders of emotions there are others: {listed(unknown)}",
+            hint="--labels-as-given, if these are classes as well; else move them elsewhere, or "
+            "give a CSV table with the columns file,emotion,speaker",
         )
 
 

@@ -109,5 +109,6 @@ CORPUS = Corpus(
     about="a folder with one sub-folder per emotion",
     matches=matches,
     load=load,
+    by_folder=True,
     generic=True,
 )
