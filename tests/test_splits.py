@@ -227,6 +227,16 @@ def test_random_split_wants_enough_of_each_emotion() -> None:
     assert "7 clips" in raised.value.hint
 
 
+def test_a_class_of_one_clip_is_named() -> None:
+    clips = (*people("a", clips_each=20), Clip(Path("x.wav"), emotion="at ease", speaker="a"))
+    with pytest.raises(DataError, match="too few clips of at ease to be on both sides") as raised:
+        splits.random_split(clips, 0)
+    assert raised.value.hint.endswith("or --exclude 'at ease'")
+    many = (*people(*"abcdef", clips_each=8), Clip(Path("x.wav"), emotion="e", speaker="a"))
+    with pytest.raises(DataError, match=r"dev has no clip of e; .*1 clip of e by 1 speaker"):
+        splits.default_split(many, 0)
+
+
 def table(*rows: tuple[str, str, str]) -> tuple[Clip, ...]:
     return tuple(
         Clip(Path(f"{n}.wav"), emotion=emotion, speaker=who, corpus="table", split=part)

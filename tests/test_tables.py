@@ -210,3 +210,4 @@ def test_labels_that_are_no_emotions_are_asked_for(tmp_path: Path) -> None:
 def test_a_class_called_like_a_column_gets_another_name() -> None:
     names = columns(("file", "happy"))
     assert names[5:7] == ("p_file", "happy") and len(names) == len(set(names))
+    assert columns(("p_file", "end", "file"))[5:8] == ("p_file", "p_end", "p_p_file")

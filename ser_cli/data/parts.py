@@ -160,8 +160,13 @@ def checked(split: Split, hint: str = "--split random") -> Split:
     raise DataError(
         f"{'; '.join(gaps(split))} (in total: {spread}), so its mean recall would be over the "
         "other emotions alone",
-        hint=f"{hint}, or {' '.join(f'--exclude {shlex.quote(label)}' for label in labels)}",
+        hint=f"{hint}, or {excluding(labels)}",
     )
+
+
+def excluding(labels: Sequence[str]) -> str:
+    """Return the options that leave these emotions out, as one types them."""
+    return " ".join(f"--exclude {shlex.quote(label)}" for label in labels)
 
 
 def _check_learnable(split: Split) -> None:

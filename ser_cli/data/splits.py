@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -201,6 +202,11 @@ def stratified(clips: Clips, share: float, seed: int) -> tuple[Clips, Clips]:
     from sklearn.model_selection import train_test_split
 
     labels = [clip.emotion for clip in clips]
+    if rare := sorted(label for label, count in Counter(labels).items() if count < 2):
+        raise DataError(
+            f"too few clips of {', '.join(rare)} to be on both sides of a split",
+            hint=f"each emotion needs about 7 clips, or {parts.excluding(rare)}",
+        )
     try:
         kept, taken = train_test_split(
             list(clips), test_size=share, stratify=labels, random_state=seed

@@ -45,7 +45,12 @@ class Rows(list[Prediction]):
 def columns(classes: Sequence[str]) -> tuple[str, ...]:
     """Return the names of the columns of `as_record`; a class that is called like one gets p_."""
     first, last = ("file", "start", "end", "emotion", "confidence"), ("status", "flags", "error")
-    named = (f"p_{name}" if name in first + last else name for name in classes)
+    taken = {*first, *last, *classes}
+
+    def free(name: str) -> str:
+        return free(f"p_{name}") if name in taken else name
+
+    named = (free(name) if name in first + last else name for name in classes)
     return (*first, *named, *last)
 
 
