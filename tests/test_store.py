@@ -36,6 +36,34 @@ def test_the_temporary_file_lies_beside_with_the_same_ending(tmp_path: Path) -> 
     assert path.read_bytes() == b"x"
 
 
+@pytest.mark.parametrize("sync", [True, False])
+def test_what_is_renamed_is_synced_before_and_its_name_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sync: bool
+) -> None:
+    path, synced = tmp_path / "a", []
+    # Windows' folders cannot be synced.
+    folders = [(tmp_path.stat().st_ino, True)] if os.name == "posix" else []
+
+    def fsync(handle: int) -> None:
+        synced.append((os.fstat(handle).st_ino, path.exists()))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with store.atomic_write(path, sync=sync) as temporary:
+        temporary.write_bytes(b"x")
+    assert synced == ([(path.stat().st_ino, False), *folders] if sync else [])
+
+
+def test_where_nothing_can_be_synced_files_are_written_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fsync(_: int) -> None:
+        raise OSError
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    store.write_text(tmp_path / "a", "x")
+    assert (tmp_path / "a").read_text() == "x"
+
+
 def test_text_has_plain_newlines_and_utf8(tmp_path: Path) -> None:
     store.write_text(tmp_path / "a", "ä\n")
     assert (tmp_path / "a").read_bytes() == "ä\n".encode()

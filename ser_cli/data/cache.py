@@ -252,7 +252,7 @@ def _store(
         except AudioError as error:
             reasons.append(str(error))
             continue
-        with atomic_write(_file(folder, key)) as temporary:
+        with atomic_write(_file(folder, key), sync=False) as temporary:
             np.save(temporary, features, allow_pickle=False)
         reasons.append("")
     return reasons
@@ -261,7 +261,7 @@ def _store(
 def _store_blank(frontend: Frontend, seed: int, folder: Path, number: int) -> None:
     rng = np.random.default_rng([seed, number])
     features = frontend.features(nothing(number, rng, sample_rate=frontend.sample_rate))
-    with atomic_write(folder / f"{number}.npy") as temporary:
+    with atomic_write(folder / f"{number}.npy", sync=False) as temporary:
         np.save(temporary, features, allow_pickle=False)
 
 
