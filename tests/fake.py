@@ -108,12 +108,18 @@ def network(path: Path, *, max_len: int = MAX_LEN, classes: int = 2) -> None:
 
 def folder(where: Path, **facts: Any) -> Path:
     """Write a sealed artifacts folder of the fake network."""
-    artifacts.unseal(where)
+    unseal(where)
     plain = Preprocessor(MAX_LEN, np.zeros(2), np.ones(2), CLASSES)
     artifacts.write_shared(where, plain)
     network(where / artifacts.ONNX)
     artifacts.seal(where, facts={"recipe": "fake", **facts})
     return where
+
+
+def unseal(where: Path) -> None:
+    """Take the manifest away, so that files may be written; the folder is made if absent."""
+    where.mkdir(parents=True, exist_ok=True)
+    (where / artifacts.MANIFEST).unlink(missing_ok=True)
 
 
 def register(monkeypatch: pytest.MonkeyPatch, chosen: Recipe | None = None) -> None:

@@ -168,7 +168,7 @@ def test_a_model_that_is_trained_again_is_loaded_again(
     fake.folder(trained, temperature=4.0)
     shown.run()
     assert shown.dataframe[0].value["confidence"][0] < before
-    artifacts.unseal(trained)  # a training that is under way
+    fake.unseal(trained)  # a training that is under way
     shown.run()
     assert not shown.exception and "no trained model" in shown.error[0].value
     with pytest.raises(ArtifactsError, match="no finished training"):

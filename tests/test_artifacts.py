@@ -15,7 +15,7 @@ from modules import printed
 
 from ser_cli import recipes
 from ser_cli.errors import ArtifactsError
-from ser_cli.model import artifacts, sklearn_files
+from ser_cli.model import artifacts, frontends, sklearn_files
 from ser_cli.types import Preprocessor
 
 EIGHT = ("angry", "calm", "disgust", "fearful", "happy", "neutral", "sad", "surprised")
@@ -108,7 +108,7 @@ def test_a_sealed_folder_is_not_written_to(folder: Path) -> None:
         artifacts.write_shared(folder, preprocessor())
     with pytest.raises(ArtifactsError, match="sealed"):
         artifacts.seal(folder, facts={"recipe": "fake"})
-    artifacts.unseal(folder)
+    fake.unseal(folder)
     assert not artifacts.is_complete(folder)
     artifacts.write_shared(folder, preprocessor())
     artifacts.seal(folder, facts={"recipe": "fake"})
@@ -123,7 +123,7 @@ def test_seal_wants_all_that_prediction_needs(tmp_path: Path) -> None:
 
 
 def test_extra_files_are_covered_when_known(folder: Path) -> None:
-    artifacts.unseal(folder)
+    fake.unseal(folder)
     (folder / "history.csv").write_text("epoch,loss\n")
     (folder / "notes.txt").write_text("mine")
     artifacts.seal(folder, facts={"recipe": "fake"})
@@ -141,9 +141,9 @@ def test_files_of_a_front_end_are_covered_and_always_checked(folder: Path, tmp_p
     encoder.write_bytes(b"weights")
     frontend = replace(fake.FRONTEND, files=(encoder,))
     with pytest.raises(ArtifactsError, match="sealed"):
-        artifacts.write_frontend(folder, frontend)
-    artifacts.unseal(folder)
-    artifacts.write_frontend(folder, frontend)
+        frontends.write(folder, frontend)
+    fake.unseal(folder)
+    frontends.write(folder, frontend)
     artifacts.seal(folder, facts={"recipe": "fake"}, frontend=["encoder.bin"])
     sealed = folder / "encoder.bin"
     assert sealed.read_bytes() == b"weights" and artifacts.is_complete(folder)
@@ -157,7 +157,7 @@ def test_files_of_a_front_end_are_covered_and_always_checked(folder: Path, tmp_p
 
 
 def test_a_folder_is_not_sealed_without_its_front_ends_files(folder: Path) -> None:
-    artifacts.unseal(folder)
+    fake.unseal(folder)
     with pytest.raises(ArtifactsError, match=r"encoder\.bin missing"):
         artifacts.seal(folder, facts={"recipe": "fake"}, frontend=["encoder.bin"])
 
@@ -166,22 +166,22 @@ def test_a_folder_is_not_sealed_without_its_front_ends_files(folder: Path) -> No
 def test_a_front_end_replaces_no_file_of_the_folder(
     folder: Path, tmp_path: Path, name: str
 ) -> None:
-    artifacts.unseal(folder)
+    fake.unseal(folder)
     (tmp_path / name).write_bytes(b"weights")
     before = (folder / "model.onnx").read_bytes()
     with pytest.raises(ArtifactsError, match=f"needs a file {name}"):
-        artifacts.write_frontend(folder, replace(fake.FRONTEND, files=(tmp_path / name,)))
+        frontends.write(folder, replace(fake.FRONTEND, files=(tmp_path / name,)))
     assert (folder / "model.onnx").read_bytes() == before
 
 
 def test_two_files_of_a_front_end_have_two_names(folder: Path, tmp_path: Path) -> None:
-    artifacts.unseal(folder)
+    fake.unseal(folder)
     for part in ("a", "b"):
         (tmp_path / part).mkdir(exist_ok=True)
         (tmp_path / part / "encoder.bin").write_bytes(part.encode())
     files = (tmp_path / "a" / "encoder.bin", tmp_path / "b" / "encoder.bin")
     with pytest.raises(ArtifactsError, match=r"needs a file encoder\.bin"):
-        artifacts.write_frontend(folder, replace(fake.FRONTEND, files=files))
+        frontends.write(folder, replace(fake.FRONTEND, files=files))
 
 
 def test_resolve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,9 +200,85 @@ def test_resolve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         artifacts.resolve(None, recipe="other")
     own = fake.folder(Path("artifacts") / "fake")
     assert artifacts.resolve(None, recipe="fake") == own
-    artifacts.unseal(own)  # a training is under way
-    assert artifacts.resolve(None, recipe="fake") == shipped
+    artifacts.begin(own)  # a training is under way
+    assert artifacts.resolve(None, recipe="fake") == own
     assert artifacts.resolve(Path("x"), recipe="fake") == Path("x")
+
+
+@pytest.fixture
+def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the models of `fake` and `other` ship, and one's own are looked for."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(recipes, "PREDICTING", "fake")
+    monkeypatch.setattr(recipes, "DEFAULT", "other")
+    for name in ("fake", "other"):
+        fake.folder(tmp_path / "pretrained" / name)
+    monkeypatch.setattr(artifacts, "packaged", lambda: tmp_path / "pretrained")
+    return tmp_path / "pretrained"
+
+
+def spoil(folder: Path, name: str, how: str) -> None:
+    """Damage a file as disks and people do."""
+    path = folder / name
+    if how == "missing":
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[: {"empty": 0, "cut": 20}[how]])
+
+
+@pytest.mark.parametrize("how", ["missing", "empty", "cut"])
+@pytest.mark.parametrize("name", [*artifacts.NEEDED, "manifest.json", "split.csv", "encoder.bin"])
+@pytest.mark.parametrize("recipe", ["fake", None])
+def test_one_s_own_damaged_model_is_an_error(
+    at_home: Path, name: str, how: str, recipe: str | None
+) -> None:
+    own = Path("artifacts") / "fake"
+    fake.folder(own)
+    fake.unseal(own)
+    (own / "split.csv").write_text("recording,split\n" * 9)
+    (own / "encoder.bin").write_bytes(bytes(99))
+    artifacts.seal(own, facts={"recipe": "fake"}, frontend=["encoder.bin"])
+    spoil(own, name, how)
+    with pytest.raises(ArtifactsError) as caught:
+        artifacts.resolve(None, recipe=recipe)
+    assert name in str(caught.value) and str(own) in str(caught.value)
+    assert caught.value.hint.startswith("ser train --recipe fake; or move")
+
+
+@pytest.mark.parametrize("recipe", ["fake", None])
+def test_what_is_no_model_leaves_the_shipped_one(at_home: Path, recipe: str | None) -> None:
+    own = Path("artifacts") / "fake"
+    own.mkdir(parents=True)
+    assert artifacts.resolve(None, recipe=recipe) == at_home / "fake"
+    for name in ("best_hyperparameters.json", "trials.csv", "trials.png", "results.csv"):
+        (own / name).write_text("{}")
+    assert artifacts.resolve(None, recipe=recipe) == at_home / "fake"
+    artifacts.begin(own)  # the first training, under way or given up
+    with pytest.raises(ArtifactsError, match="no finished training"):
+        artifacts.resolve(None, recipe=recipe)
+
+
+def test_an_unfinished_first_training_is_no_reason_against_another_model(at_home: Path) -> None:
+    artifacts.begin(Path("artifacts") / "other")
+    own = fake.folder(Path("artifacts") / "fake")
+    assert artifacts.resolve(None, recipe=None) == own
+
+
+@pytest.mark.parametrize("name", artifacts.SHOWN)
+def test_a_spoilt_picture_stops_nothing(
+    at_home: Path, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    own = fake.folder(Path("artifacts") / "fake")
+    fake.unseal(own)
+    (own / name).write_bytes(bytes(99))
+    artifacts.seal(own, facts={"recipe": "fake"})
+    assert artifacts.load(artifacts.resolve(None, recipe="fake")).folder == own
+    assert not caplog.messages
+    spoil(own, name, "cut")
+    for chosen in (None, own):
+        caplog.clear()
+        assert artifacts.load(artifacts.resolve(chosen, recipe="fake")).folder == own
+        assert [name in message for message in caplog.messages] == [True]
 
 
 def test_without_a_recipe_what_was_trained_last_is_taken(
@@ -226,10 +302,9 @@ def test_the_shipped_model_is_guarded(folder: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(artifacts, "packaged", lambda: folder.parent)
     for guarded in (folder.parent / "b" / ".." / folder.name, folder.parent):
         with pytest.raises(ArtifactsError, match="not be overwritten"):
-            artifacts.unseal(guarded)
-    assert artifacts.is_complete(folder)
-    artifacts.unseal(folder, allow_packaged=True)
-    assert not artifacts.is_complete(folder)
+            artifacts.begin(guarded)
+    assert {path.name for path in folder.iterdir()} == {*artifacts.NEEDED, "manifest.json"}
+    assert artifacts.begin(folder, allow_packaged=True).parent == folder
 
 
 def test_reading_needs_neither_sklearn_nor_joblib(folder: Path) -> None:

@@ -120,7 +120,6 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Pa
         work = session.Work("voice", replace(chosen, origin="test"))
         sounds = session.load(split, work, jobs=1)
         folder = root / "artifacts"
-        artifacts.unseal(folder)
         made = session.train_one(sounds, work, threads=1)
         made.pipeline.temperature = 9.0  # tones and noises are easy: nothing would be in doubt
         saving.save(folder, made, work, sounds, {})

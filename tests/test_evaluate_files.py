@@ -160,7 +160,7 @@ def test_training_clips_are_counted_where_they_are_known(
 ) -> None:
     trained = tmp_path / "trained"
     learned = cache.content(clips / "loud" / "0.wav")
-    artifacts.unseal(trained)
+    fake.unseal(trained)
     (trained / "split.csv").write_text(f"split,recording\ntrain,{learned}\n", encoding="utf-8")
     artifacts.seal(trained, facts={"recipe": "fake"})
     words = [

@@ -75,7 +75,7 @@ def test_batches_change_nothing(tmp_path: Path, n: int, monkeypatch: pytest.Monk
 def test_a_network_that_does_not_fit(tmp_path: Path) -> None:
     for changes in ({"max_len": 7}, {"classes": 3}):
         folder = fake.folder(tmp_path / "a")
-        artifacts.unseal(folder)
+        fake.unseal(folder)
         fake.network(folder / "model.onnx", **changes)
         artifacts.seal(folder, facts={"recipe": "fake"})
         with pytest.raises(ArtifactsError, match="maps"):
@@ -90,7 +90,7 @@ def test_a_front_end_that_does_not_fit(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_network(tmp_path: Path) -> None:
     folder = fake.folder(tmp_path)
-    artifacts.unseal(folder)
+    fake.unseal(folder)
     (folder / "model.onnx").write_bytes(b"no network")
     artifacts.seal(folder, facts={"recipe": "fake"})
     with pytest.raises(ArtifactsError, match="cannot be loaded"):

@@ -113,7 +113,6 @@ def made(
         trained = session.train_one(sounds, work, threads=1)
         trained.pipeline.temperature = 1.7  # visible, whatever dev said
         folder = root / "artifacts"
-        artifacts.unseal(folder)
         saving.save(folder, trained, work, sounds, {})
         yield Made(recipe, sounds, trained, folder)
 

@@ -1,27 +1,26 @@
 """The artifacts folder: the only place that knows its file names and formats.
 
 A folder is sealed by its manifest, which is written last and names every file with its size
-and SHA-256. A folder without one is not finished, or is being trained again.
+and SHA-256. A training writes into a folder inside, whose files then take the place of the old.
 """
 
 from __future__ import annotations
 
-import json
-import shutil
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ser_cli import recipes
-from ser_cli.data import store
-from ser_cli.data.store import atomic_write, write_text
+from ser_cli.data import store, succession
 from ser_cli.errors import ArtifactsError
+from ser_cli.model import manifest as manifests
 from ser_cli.model import sklearn_files
-from ser_cli.sound import fingerprint
+from ser_cli.remarks import remark
 
 if TYPE_CHECKING:
-    from ser_cli.sound.frontend import Frontend
     from ser_cli.types import Preprocessor
 
 KERAS = "model.keras"
@@ -45,12 +44,10 @@ MANIFEST = "manifest.json"
 
 NEEDED = (ONNX, SCALER, LABELS, MAX_LEN)  # by prediction
 DEV = (DEV_METRICS, DEV_CONFUSION)  # where a dev part was
+SHOWN = (CURVES, CLASS_COUNTS, *DEV)  # to people alone: no command reads them
 # What a manifest covers; a study may continue.
 FILES = (*NEEDED, KERAS, HISTORY, CURVES, SPLIT, SOUNDPRINTS, CLASS_COUNTS, *DEV)
 OTHERS = (MANIFEST, HYPERPARAMETERS, RESULTS, TRIALS, TRIALS_PLOT, IMPORTANCES_PLOT)
-FORMAT = 1
-
-_TRAIN = "train one: ser train"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +70,16 @@ class Artifacts:
 
     @property
     def onnx(self) -> Path:
-        """The network that prediction runs."""
+        """The network that prediction runs.
+
+        Raises:
+            ArtifactsError: It is another by now, which the preprocessor would not fit.
+        """
+        replaced = succession.current(self.folder, MANIFEST) != self.folder
+        if replaced or manifests.read(self.folder / MANIFEST) != self.manifest:
+            raise ArtifactsError(
+                f"{self.folder} was trained again after it was read", hint="run the command again"
+            )
         return self.folder / ONNX
 
 
@@ -126,34 +132,38 @@ def resolve(chosen: Path | None, *, recipe: str | None) -> Path:
     """Return the folder to predict with: the chosen, else the recipe's own, else the shipped.
 
     Where no recipe is named either, what was trained last here is taken, of the default recipes
-    for training and for prediction; else the model that ships for prediction.
+    for training and for prediction; else the model that ships for prediction. The shipped one
+    never stands in for one of the user's own that is damaged or unfinished.
 
     Raises:
         UsageError: There is no such recipe.
-        ArtifactsError: None was chosen, none is trained, and the shipped is another recipe's.
+        ArtifactsError: None was chosen, and the own is damaged or unfinished; or there is none,
+            and none that ships.
     """
     if chosen is not None:
+        _tell_spoilt(chosen)
         return chosen
     names = (recipes.PREDICTING, recipes.DEFAULT) if recipe is None else (recipe,)
-    trained = [own for own in map(default_folder, names) if is_complete(own)]
-    if trained:
-        return max(trained, key=lambda folder: (folder / MANIFEST).stat().st_mtime)
+    own = {folder: name for name in names if _holds_model(folder := default_folder(name))}
+    if own:
+        last = max(own, key=_trained_at)
+        _refuse_damaged(last, own[last])
+        _tell_spoilt(last)
+        return last
     recipe = names[0]
-    own, ready = default_folder(recipe), packaged() / recipe
-    if is_complete(ready):
+    if is_complete(ready := packaged() / recipe):
         return ready
     recipes.get(recipe)  # a name mistyped is another mistake than a model not trained
     raise ArtifactsError(
-        f"there is no trained model of the recipe {recipe!r}: {own} is absent or unfinished",
-        hint=f"{_TRAIN} --recipe {recipe}",
+        f"there is no trained model of the recipe {recipe!r}: {default_folder(recipe)} is absent",
+        hint=f"{manifests.TRAIN} --recipe {recipe}",
     )
 
 
 def is_complete(folder: Path) -> bool:
-    """Whether the folder has a readable manifest and every file of it in its size."""
+    """Whether the folder has a readable manifest and every file that is needed in its size."""
     try:
-        manifest = _read_manifest(folder)
-        _check_files(folder, manifest, verify=())
+        succession.steadily(folder, MANIFEST, partial(_check, verify=()))
     except ArtifactsError:
         return False
     return True
@@ -170,16 +180,7 @@ def load(folder: Path, *, verify: Collection[str] = NEEDED) -> Artifacts:
     Raises:
         ArtifactsError: It is missing, unfinished, changed, or of a newer format.
     """
-    folder = Path(folder)
-    manifest = _read_manifest(folder)
-    _check_files(folder, manifest, verify=verify)
-    return Artifacts(
-        folder=folder,
-        recipe=manifest["recipe"],
-        preprocessor=sklearn_files.read(folder / SCALER, folder / LABELS, folder / MAX_LEN),
-        temperature=float(manifest["temperature"]),
-        manifest=manifest,
-    )
+    return succession.steadily(Path(folder), MANIFEST, partial(_load, verify=verify))
 
 
 def write_shared(folder: Path, preprocessor: Preprocessor) -> None:
@@ -188,21 +189,14 @@ def write_shared(folder: Path, preprocessor: Preprocessor) -> None:
     Raises:
         ArtifactsError: The folder is sealed.
     """
-    _refuse_sealed(folder)
+    refuse_sealed(folder)
     sklearn_files.write(preprocessor, folder / SCALER, folder / LABELS, folder / MAX_LEN)
 
 
-def write_frontend(folder: Path, frontend: Frontend) -> None:
-    """Copy the files of a front end, which prediction needs as it needs the network.
-
-    Raises:
-        ArtifactsError: The folder is sealed, or two of its files would have one name.
-    """
-    _refuse_sealed(folder)
-    _check_names(frontend)
-    for path in frontend.files:
-        with atomic_write(folder / path.name) as temporary:
-            shutil.copyfile(path, temporary)
+def refuse_sealed(folder: Path) -> None:
+    """Raise ArtifactsError if a folder is sealed."""
+    if (folder / MANIFEST).exists():
+        raise ArtifactsError(f"{folder} is sealed: its files cannot be changed")
 
 
 def seal(folder: Path, *, facts: Mapping[str, Any], frontend: Collection[str] = ()) -> None:
@@ -212,27 +206,22 @@ def seal(folder: Path, *, facts: Mapping[str, Any], frontend: Collection[str] = 
         folder: Holds at least model.onnx and the three shared files.
         facts: "recipe", and what else the reader should know: temperature, settings, versions,
             fingerprint of the data, licence.
-        frontend: Names of the files that `write_frontend` wrote.
+        frontend: Names of the files of its front end.
 
     Raises:
         ArtifactsError: A needed file is missing, or the folder is sealed already.
     """
-    _refuse_sealed(folder)
+    refuse_sealed(folder)
     absent = [name for name in (*NEEDED, *frontend) if not (folder / name).is_file()]
     if absent:
         raise ArtifactsError(f"{folder} cannot be sealed: {', '.join(absent)} missing")
-    present = [folder / name for name in (*FILES, *frontend) if (folder / name).is_file()]
-    files = {
-        path.name: {"bytes": path.stat().st_size, "sha256": fingerprint.of_file(path)}
-        for path in present
-    }
-    facts = {"temperature": 1.0, **facts, "format": FORMAT, "files": files}
-    manifest = facts | ({"frontend_files": sorted(frontend)} if frontend else {})
-    write_text(folder / MANIFEST, json.dumps(manifest, indent=2, sort_keys=True) + "\n")
+    present = [name for name in (*FILES, *frontend) if (folder / name).is_file()]
+    own = {"frontend_files": sorted(frontend)} if frontend else {}
+    manifests.write(folder / MANIFEST, present, {**facts, **own})
 
 
-def unseal(folder: Path, *, allow_packaged: bool = False) -> None:
-    """Remove the manifest, so that files may be written; the folder is made if absent.
+def begin(folder: Path, *, allow_packaged: bool = False) -> Path:
+    """Return a folder to write and seal a model in, while that of `folder` stays in use.
 
     Raises:
         ArtifactsError: It is the shipped model's folder, and this is not allowed.
@@ -242,57 +231,64 @@ def unseal(folder: Path, *, allow_packaged: bool = False) -> None:
             f"{folder} holds a shipped model, which must not be overwritten",
             hint="choose another folder: --artifacts DIR",
         )
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / MANIFEST).unlink(missing_ok=True)
+    return succession.begin(folder, MANIFEST, FILES)
 
 
-def _refuse_sealed(folder: Path) -> None:
-    if (folder / MANIFEST).exists():
-        raise ArtifactsError(f"{folder} is sealed: its files cannot be changed")
+def succeed(folder: Path) -> None:
+    """Let the model that was sealed in the folder of `begin` take the place of the former."""
+    succession.succeed(folder, MANIFEST, FILES)
 
 
-def _check_names(frontend: Frontend) -> None:
-    names = [path.name for path in frontend.files]
-    for name in names:
-        if name in (*FILES, *OTHERS) or names.count(name) > 1:
-            raise ArtifactsError(
-                f"the front end {frontend.name} needs a file {name}, and an artifacts folder has "
-                "another of that name",
-                hint="give the front end's file a different name",
-            )
+def _load(folder: Path, *, verify: Collection[str]) -> Artifacts:
+    manifest = _check(folder, verify=verify)
+    return Artifacts(
+        folder=folder,
+        recipe=manifest["recipe"],
+        preprocessor=sklearn_files.read(folder / SCALER, folder / LABELS, folder / MAX_LEN),
+        temperature=float(manifest["temperature"]),
+        manifest=manifest,
+    )
 
 
-def _read_manifest(folder: Path) -> dict[str, Any]:
-    path = folder / MANIFEST
-    if not folder.is_dir():
-        raise ArtifactsError(f"{folder}: no such artifacts folder", hint=_TRAIN)
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ArtifactsError(f"{folder} holds no finished training", hint=_TRAIN) from error
-    except (OSError, ValueError) as error:
-        raise ArtifactsError(f"{path} cannot be read: {error}", hint=_TRAIN) from error
-    wanted = (("format", int), ("recipe", str), ("files", dict), ("temperature", (int, float)))
-    if not isinstance(manifest, dict) or not all(
-        isinstance(manifest.get(key), kind) for key, kind in wanted
-    ):
-        raise ArtifactsError(f"{path} is not a manifest", hint=_TRAIN)
-    if manifest["format"] > FORMAT:
-        raise ArtifactsError(
-            f"{folder} was written by a newer version of ser (format {manifest['format']})",
-            hint="update ser to the newest version",
-        )
+def _check(folder: Path, *, verify: Collection[str]) -> dict[str, Any]:
+    """Return the manifest of a folder that is as it was sealed, as far as commands read it."""
+    manifest = manifests.read(folder / MANIFEST)
+    own = [str(name) for name in manifest.get("frontend_files", [])]
+    read = [name for name in FILES if name in manifest["files"] and name not in SHOWN]
+    wanted = dict.fromkeys([*NEEDED, *read, *own])
+    manifests.check(folder, manifest, wanted, verify=(*verify, *own) if verify else ())
     return manifest
 
 
-def _check_files(folder: Path, manifest: dict[str, Any], *, verify: Collection[str]) -> None:
-    files, own = manifest["files"], manifest.get("frontend_files", [])
-    known = {name for name in files if name in FILES}
-    for name in [*NEEDED, *sorted(known.difference(NEEDED)), *own]:
-        path, stated = folder / Path(name).name, files.get(name, {})
-        if name not in files or not path.is_file():
-            raise ArtifactsError(f"{path} is missing", hint=_TRAIN)
-        same = path.stat().st_size == stated.get("bytes")
-        checked = name in verify or (verify and name in own)
-        if not same or (checked and fingerprint.of_file(path) != stated.get("sha256")):
-            raise ArtifactsError(f"{path} is not the file that was sealed", hint=_TRAIN)
+def _holds_model(folder: Path) -> bool:
+    """Whether a training has left something here; studies, results and pictures are no model."""
+    unfinished = (succession.STAGING, succession.SUCCESSOR)
+    names = {MANIFEST, *FILES, *unfinished}.difference(SHOWN)
+    return any((folder / name).exists() for name in names)
+
+
+def _trained_at(folder: Path) -> float:
+    """Return when a model was sealed, else when one of its files was written; 0 without any."""
+    place = succession.current(folder, MANIFEST)
+    files = [place / MANIFEST, *(folder / name for name in FILES)]
+    return next((file.stat().st_mtime for file in files if file.exists()), 0.0)
+
+
+def _refuse_damaged(own: Path, recipe: str) -> None:
+    """Raise ArtifactsError unless one's own model can be used."""
+    try:
+        succession.steadily(own, MANIFEST, partial(_check, verify=()))
+    except ArtifactsError as error:
+        raise ArtifactsError(
+            f"the model that was trained here cannot be used: {error}",
+            hint=f"ser train --recipe {recipe}; or move {own} away, to use the shipped model",
+        ) from error
+
+
+def _tell_spoilt(folder: Path) -> None:
+    """Say which pictures and texts are not as they were sealed: no reason to refuse a model."""
+    with suppress(ArtifactsError):  # of which `load` will tell
+        manifest = manifests.read(folder / MANIFEST)
+        for name in SHOWN:
+            if name in manifest["files"] and (found := manifests.fault(folder, manifest, name)):
+                remark(f"{found}; the model itself is whole")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ser_cli import recipes
+from ser_cli.data.store import atomic_write
 from ser_cli.errors import ArtifactsError
+from ser_cli.model import artifacts
 
 if TYPE_CHECKING:
     from ser_cli.model.artifacts import Artifacts
@@ -24,6 +27,30 @@ def frontend_of(trained: Artifacts) -> Frontend:
     frontend = recipes.get(trained.recipe, encoder).frontend
     _check_version(trained, frontend)
     return frontend.within(trained.folder)
+
+
+def write(folder: Path, frontend: Frontend) -> None:
+    """Copy the files of a front end, which prediction needs as it needs the network.
+
+    Raises:
+        ArtifactsError: The folder is sealed, or two of its files would have one name.
+    """
+    artifacts.refuse_sealed(folder)
+    _check_names(frontend)
+    for path in frontend.files:
+        with atomic_write(folder / path.name) as temporary:
+            shutil.copyfile(path, temporary)
+
+
+def _check_names(frontend: Frontend) -> None:
+    names = [path.name for path in frontend.files]
+    for name in names:
+        if name in (*artifacts.FILES, *artifacts.OTHERS) or names.count(name) > 1:
+            raise ArtifactsError(
+                f"the front end {frontend.name} needs a file {name}, and an artifacts folder has "
+                "another of that name",
+                hint="give the front end's file a different name",
+            )
 
 
 def _check_version(trained: Artifacts, frontend: Frontend) -> None:

@@ -81,14 +81,15 @@ def train(
     sounds = session.load(split, work, jobs=job.jobs, progress=progress)
     for gap in parts.gaps(parts.checked(sounds.found.split)):
         say(f"{gap}: UAR there is over the other emotions alone")
-    artifacts.unseal(folder, allow_packaged=job.rebuild_shipped)
+    staging = artifacts.begin(folder, allow_packaged=job.rebuild_shipped)
     checkpoint = session.checkpoint(sounds, work)
     if checkpoint.is_file():
         say("resuming an interrupted training")
     trained = session.train_one(sounds, work, threads=job.threads, progress=progress)
     if job.temperature is not None:
         trained.pipeline.temperature = job.temperature
-    saving.save(folder, trained, work, sounds, _facts(job))
+    saving.save(staging, trained, work, sounds, _facts(job))
+    artifacts.succeed(folder)
     if job.params:
         own = folder / artifacts.HYPERPARAMETERS
         write_text(own, job.params.read_text(encoding="utf-8"))

@@ -14,7 +14,7 @@ from ser_cli.data import duplicates, parts
 from ser_cli.data.splits import Split
 from ser_cli.data.store import atomic_write, write_csv, write_text
 from ser_cli.export.onnx import to_onnx
-from ser_cli.model import artifacts
+from ser_cli.model import artifacts, frontends
 from ser_cli.report import corpus_figures, figures, metrics, plotting, text
 from ser_cli.sound.soundprint import SOUNDPRINT
 from ser_cli.training.session import Sounds, Trained, Work
@@ -26,10 +26,10 @@ KEPT_VERSIONS = ("ser", "keras", "tensorflow", "numpy")
 def save(
     folder: Path, trained: Trained, work: Work, sounds: Sounds, facts: Mapping[str, Any]
 ) -> None:
-    """Write and seal everything an artifacts folder holds; it has been unsealed.
+    """Write and seal everything an artifacts folder holds.
 
     Args:
-        folder: Where to.
+        folder: Where to: an empty one.
         trained: The system.
         work: How it was trained.
         sounds: What it was trained on.
@@ -37,7 +37,7 @@ def save(
     """
     frontend = work.system.frontend
     artifacts.write_shared(folder, trained.pipeline.preprocessor)
-    artifacts.write_frontend(folder, frontend)
+    frontends.write(folder, frontend)
     _write_network(folder, trained, work)
     _write_history(folder, trained)
     _write_clips(folder, sounds)
@@ -104,11 +104,9 @@ def _write_clips(folder: Path, sounds: Sounds) -> None:
 
 
 def _write_dev(folder: Path, trained: Trained) -> None:
-    """Write what a network scores on its dev part; without one, none may stay from before."""
+    """Write what a network scores on its dev part, if it has one."""
     dev = trained.data.dev
     if not len(dev.y):
-        for name in artifacts.DEV:
-            (folder / name).unlink(missing_ok=True)
         return
     report = metrics.score(
         dev.y,

@@ -156,6 +156,28 @@ def test_a_killed_training_goes_on_and_ends_the_same(
     assert not list((Path("cache") / "checkpoints").glob("*"))
 
 
+def test_a_model_stays_in_use_until_its_successor_is_sealed(
+    trained: Path, table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ("train", "--data", table, "--artifacts", trained, "--params", "tiny.json")
+    command = (*command, "--seed", 1, "--epochs", 2)
+    scores, seen = trainer._dev_scores, []
+
+    def interrupted(*arguments: Any) -> Any:
+        seen.append(artifacts.load(trained).manifest["seed"])
+        if len(seen) == 2:
+            raise KeyboardInterrupt
+        return scores(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer, "_dev_scores", interrupted)
+        assert ser(*command).code == 130
+    assert artifacts.load(trained).manifest["seed"] == 0 and seen == [0, 0]
+    succeed(*command)
+    assert artifacts.load(trained).manifest["seed"] == 1
+    assert {path.name for path in trained.iterdir()} == WRITTEN
+
+
 def test_a_table_names_its_own_split(table: Path, home: Path) -> None:
     data = in_parts(table, home / "marked.csv", {"a": "test", "b": "validation"})
     command = ("--artifacts", "marked", "--params", "tiny.json", "--epochs", 1)
