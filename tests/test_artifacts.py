@@ -302,9 +302,8 @@ def test_the_shipped_model_is_guarded(folder: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(artifacts, "packaged", lambda: folder.parent)
     for guarded in (folder.parent / "b" / ".." / folder.name, folder.parent):
         with pytest.raises(ArtifactsError, match="not be overwritten"):
-            artifacts.begin(guarded)
-    assert {path.name for path in folder.iterdir()} == {*artifacts.NEEDED, "manifest.json"}
-    assert artifacts.begin(folder, allow_packaged=True).parent == folder
+            artifacts.refuse_packaged(guarded)
+    artifacts.refuse_packaged(folder / "own")
 
 
 def test_reading_needs_neither_sklearn_nor_joblib(folder: Path) -> None:

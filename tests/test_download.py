@@ -18,7 +18,7 @@ import soundfile
 from command import ser, succeed
 from corpus import write_index
 
-from ser_cli.data import corpora
+from ser_cli.data import corpora, locks
 from ser_cli.data.corpora import ravdess as corpus
 from ser_cli.data.store import cache_dir, remembered
 from ser_cli.data.verification import Archive, Source, verify
@@ -159,6 +159,16 @@ def test_everything_comes_once_and_is_remembered(
     assert read == []
     assert (again.folder, again.ok, again.skipped) == (result.folder, 5, True)
     assert zenodo.asked == []
+
+
+def test_a_second_download_is_refused(zips: Path, tmp_path: Path) -> None:
+    dest = tmp_path / "here"
+    with locks.held(dest, hint=""), pytest.raises(locks.BusyError, match="in use by process"):
+        download_ravdess(dest, source=str(zips))
+    assert not dest.exists()
+    assert download_ravdess(dest, source=str(zips)).ok == 5
+    with locks.held(dest, hint=""):  # where all is there, nothing is written
+        assert download_ravdess(dest).skipped
 
 
 def test_any_corpus_that_has_a_source_is_fetched_by_its_name(zenodo: Site, tmp_path: Path) -> None:

@@ -220,17 +220,17 @@ def seal(folder: Path, *, facts: Mapping[str, Any], frontend: Collection[str] = 
     manifests.write(folder / MANIFEST, present, {**facts, **own})
 
 
-def begin(folder: Path, *, allow_packaged: bool = False) -> Path:
-    """Return a folder to write and seal a model in, while that of `folder` stays in use.
-
-    Raises:
-        ArtifactsError: It is the shipped model's folder, and this is not allowed.
-    """
-    if packaged().resolve() in (folder.resolve(), folder.resolve().parent) and not allow_packaged:
+def refuse_packaged(folder: Path) -> None:
+    """Raise ArtifactsError if it is the folder of a shipped model, or that of all of them."""
+    if packaged().resolve() in (folder.resolve(), folder.resolve().parent):
         raise ArtifactsError(
             f"{folder} holds a shipped model, which must not be overwritten",
             hint="choose another folder: --artifacts DIR",
         )
+
+
+def begin(folder: Path) -> Path:
+    """Return a folder to write and seal a model in, while that of `folder` stays in use."""
     return succession.begin(folder, MANIFEST, FILES)
 
 

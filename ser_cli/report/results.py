@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from ser_cli.data import protocols
+from ser_cli.data import locks, protocols
 from ser_cli.data.store import write_csv, write_text
 from ser_cli.errors import DataError
 
@@ -48,6 +48,7 @@ class Row:
 TABLE = Path("artifacts") / "results.csv"  # where it is written, from where one works
 COLUMNS = tuple(field.name for field in fields(Row))
 HISTORIES = "histories"  # a folder next to it
+WAIT_S = 60.0  # for another command that adds its rows
 _KEY = COLUMNS[:7]
 
 
@@ -67,9 +68,20 @@ def read(path: Path) -> list[dict[str, str]]:
 
 
 def add(path: Path, rows: Sequence[Row]) -> None:
-    """Add rows; a run that was already there (same recipe to settings) is replaced."""
+    """Add rows; a run that was already there (same recipe to settings) is replaced.
+
+    Raises:
+        DataError: The file has other columns.
+        BusyError: Another command has kept the file for long.
+    """
     new = [dict(zip(COLUMNS, map(_text, astuple(row)), strict=True)) for row in rows]
     keys = {tuple(row[name] for name in _KEY) for row in new}
+    hint = "the same command then adds its rows, and trains nothing again"
+    with locks.held(path.parent, name=f".{path.name}.lock", wait_s=WAIT_S, hint=hint):
+        _replace(path, keys, new)
+
+
+def _replace(path: Path, keys: set[tuple[str, ...]], new: list[dict[str, str]]) -> None:
     old = [row for row in read(path) if tuple(row[name] for name in _KEY) not in keys]
     text = io.StringIO()
     table = csv.DictWriter(text, COLUMNS, lineterminator="\n")

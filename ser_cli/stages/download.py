@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from ser_cli.data import corpora
+from ser_cli.data import corpora, locks
 from ser_cli.data.fetch import fetch
 from ser_cli.data.store import atomic_write, cache_dir, remember, remembered, write_text
 from ser_cli.data.unpack import unpack
@@ -75,20 +75,19 @@ def download(job: DownloadUsualJob, *, progress: Progress | None = None) -> Down
         UsageError: The corpus cannot be fetched, or has no such part.
         DataError: Clips are missing or wrong after all, or the source is not there.
         FetchError: The download failed.
-        SerError: The disk has too little space.
+        SerError: The disk has too little space, or another command writes into the folder.
     """
     task, corpus = _task(job, progress), corpora.get(job.name)
     folder = _folder(task, job.dest)
     found = _verify(task, folder)
     lacking = frozenset(found.missing + found.wrong)
-    unfit: set[str] = set()
+    unfit: frozenset[str] = frozenset()
     if lacking:
         try:
-            for supply in _supplies(task, lacking):
-                unfit |= _bring(task, supply, folder, lacking)
+            with locks.held(folder, hint="or choose another folder: --dest DIR"):
+                unfit = _bring_all(task, folder, lacking)
         except OSError as error:
             raise DataError(f"{folder} cannot be used: {error}", hint="choose --dest") from error
-        shutil.rmtree(folder / _WORK, ignore_errors=True)
         found = _verify(task, folder)
     if found.missing or found.wrong:
         raise _incomplete(task, folder, found, unfit)
@@ -162,6 +161,13 @@ def _supplies(task: _Task, lacking: Collection[str]) -> list[Path | Archive]:
             "--from they are fetched from their publisher",
         )
     return [*found]
+
+
+def _bring_all(task: _Task, folder: Path, lacking: Collection[str]) -> frozenset[str]:
+    """Put what is lacking into the folder; return the names of clips not as published."""
+    unfit = [_bring(task, supply, folder, lacking) for supply in _supplies(task, lacking)]
+    shutil.rmtree(folder / _WORK, ignore_errors=True)
+    return frozenset().union(*unfit)
 
 
 def _bring(

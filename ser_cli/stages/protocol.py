@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ser_cli import workers
-from ser_cli.data import corpora, parts, protocols, select
+from ser_cli.data import corpora, locks, parts, protocols, select
 from ser_cli.data.select import Selection
 from ser_cli.data.splits import Split
 from ser_cli.data.store import atomic_write, cache_dir
@@ -134,20 +134,10 @@ def train_folds(run: Run, *, side_by_side: int = 1, progress: Progress | None = 
 
     Raises:
         DataError: A fold that should not leak does, or its process died.
+        BusyError: Another command trains the same.
     """
-    files = run.files()
-    todo = [number for number, file in enumerate(files) if not file.is_file()]
-    alone = side_by_side == 1 or len(todo) < 2
-    task = partial(_train_fold, run, 0 if alone else 1, progress if alone else None)
-    ended = workers.train(
-        task,
-        todo,
-        workers=1 if alone else side_by_side,
-        named=lambda number: f"fold {number + 1} of {run.protocol}",
-    )
-    for done, _ in enumerate(ended, start=1):
-        if progress and not alone:
-            progress(len(files) - len(todo) + done, len(files), "folds")
+    with locks.held(run.folder, hint="the same command then takes its folds"):
+        _train_folds(run, side_by_side, progress)
 
 
 def score(run: Run, *, command: str = "", table: Path = results.TABLE) -> Evaluation:
@@ -225,6 +215,22 @@ def _also(job: EvaluateJob, clips: Sequence[Clip]) -> tuple[Clip, ...]:
     known = {clip.emotion for clip in clips}
     also = corpora.load(*job.also, as_given=job.labels_as_given)
     return tuple(clip for clip in also if clip.emotion in known)
+
+
+def _train_folds(run: Run, side_by_side: int, progress: Progress | None) -> None:
+    files = run.files()
+    todo = [number for number, file in enumerate(files) if not file.is_file()]
+    alone = side_by_side == 1 or len(todo) < 2
+    task = partial(_train_fold, run, 0 if alone else 1, progress if alone else None)
+    ended = workers.train(
+        task,
+        todo,
+        workers=1 if alone else side_by_side,
+        named=lambda number: f"fold {number + 1} of {run.protocol}",
+    )
+    for done, _ in enumerate(ended, start=1):
+        if progress and not alone:
+            progress(len(files) - len(todo) + done, len(files), "folds")
 
 
 def _train_fold(run: Run, threads: int, progress: Progress | None, number: int) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ser_cli.data import parts, select, splits
+from ser_cli.data import locks, parts, select, splits
 from ser_cli.data.store import write_text
 from ser_cli.errors import UsageError
 from ser_cli.jobs.training import Split as Way
@@ -64,7 +64,8 @@ def train(
         say: Told what a user should know while it runs.
 
     Raises:
-        SerError: The corpus, the split, the settings or the folder are not as they should be.
+        SerError: The corpus, the split, the settings or the folder are not as they should be, or
+            another command writes into the folder.
     """
     system, folder = job.system, job.folder or artifacts.default_folder(job.recipe)
     if job.max_len and system.frames == 1:
@@ -72,29 +73,12 @@ def train(
             f"{job.recipe} makes one frame per clip, so there is no length to choose",
             hint="leave out --max-len",
         )
+    if not job.rebuild_shipped:
+        artifacts.refuse_packaged(folder)
     clips = select.choose(job.clips(), job.selection, seed=job.seed)
     split = split_clips(clips, job.split, job.seed)
-
-    from ser_cli.training import saving, session  # TensorFlow: after what can go wrong without it
-
-    work = _work(job, folder, say)
-    sounds = session.load(split, work, jobs=job.jobs, progress=progress)
-    for gap in parts.gaps(parts.checked(sounds.found.split)):
-        say(f"{gap}: UAR there is over the other emotions alone")
-    staging = artifacts.begin(folder, allow_packaged=job.rebuild_shipped)
-    checkpoint = session.checkpoint(sounds, work)
-    if checkpoint.is_file():
-        say("resuming an interrupted training")
-    trained = session.train_one(sounds, work, threads=job.threads, progress=progress)
-    if job.temperature is not None:
-        trained.pipeline.temperature = job.temperature
-    saving.save(staging, trained, work, sounds, _facts(job))
-    artifacts.succeed(folder)
-    if job.params:
-        own = folder / artifacts.HYPERPARAMETERS
-        write_text(own, job.params.read_text(encoding="utf-8"))
-    checkpoint.unlink(missing_ok=True)
-    return _result(folder, sounds, trained)
+    with locks.held(folder, hint="or choose another folder: --artifacts DIR"):
+        return _train(job, folder, split, progress, say)
 
 
 def split_clips(clips: tuple[Clip, ...], way: Way, seed: int) -> Split:
@@ -128,6 +112,32 @@ def as_record(result: TrainResult) -> dict[str, Any]:
         "dev_leaky": result.dev_leaky,
         "failed": rows.failures(result.failed),
     }
+
+
+def _train(
+    job: TrainJob, folder: Path, split: Split, progress: Progress | None, say: Say
+) -> TrainResult:
+    """Train and seal, in a folder that no other command writes into."""
+    from ser_cli.training import saving, session  # TensorFlow: after what can go wrong without it
+
+    work = _work(job, folder, say)
+    sounds = session.load(split, work, jobs=job.jobs, progress=progress)
+    for gap in parts.gaps(parts.checked(sounds.found.split)):
+        say(f"{gap}: UAR there is over the other emotions alone")
+    staging = artifacts.begin(folder)
+    checkpoint = session.checkpoint(sounds, work)
+    if checkpoint.is_file():
+        say("resuming an interrupted training")
+    trained = session.train_one(sounds, work, threads=job.threads, progress=progress)
+    if job.temperature is not None:
+        trained.pipeline.temperature = job.temperature
+    saving.save(staging, trained, work, sounds, _facts(job))
+    artifacts.succeed(folder)
+    if job.params:
+        own = folder / artifacts.HYPERPARAMETERS
+        write_text(own, job.params.read_text(encoding="utf-8"))
+    checkpoint.unlink(missing_ok=True)
+    return _result(folder, sounds, trained)
 
 
 def _work(job: TrainJob, folder: Path, say: Say) -> Work:

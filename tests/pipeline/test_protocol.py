@@ -16,6 +16,7 @@ from command import ser, succeed
 from corpus import by_actor, by_table, read_rows
 
 from ser_cli import process, recipes
+from ser_cli.data import locks
 from ser_cli.data.audit import Audit
 from ser_cli.data.corpora import ravdess
 from ser_cli.jobs.training import EvaluateJob
@@ -47,6 +48,10 @@ def test_a_protocol_writes_its_rows_once(home: Path, monkeypatch: pytest.MonkeyP
     data = by_actor(home / "actors")
     succeed("extract", "--data", data, "--jobs", 1)
     command = ("evaluate", "--protocol", "actors21-24", "--data", data, "--params", "tiny.json")
+    with monkeypatch.context() as patch, locks.held(home / "held", hint=""):
+        patch.setattr(protocol_stage.Run, "folder", home / "held")
+        done = ser(*command, "--epochs", 1, "--workers", 1)
+        assert done.code == 1 and f"{home / 'held'} is in use by process {os.getpid()}" in done.err
     done = succeed(*command, "--epochs", 1, "--workers", 1)
     assert "LEAKY" not in done.out
     rows = read_rows(Path("artifacts/results.csv"))

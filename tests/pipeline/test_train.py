@@ -159,8 +159,8 @@ def test_a_killed_training_goes_on_and_ends_the_same(
 def test_a_model_stays_in_use_until_its_successor_is_sealed(
     trained: Path, table: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    command = ("train", "--data", table, "--artifacts", trained, "--params", "tiny.json")
-    command = (*command, "--seed", 1, "--epochs", 2)
+    settings = ("--params", "tiny.json", "--seed", 1, "--epochs", 2)
+    command = ("train", "--data", table, "--artifacts", trained, *settings)
     scores, seen = trainer._dev_scores, []
 
     def interrupted(*arguments: Any) -> Any:

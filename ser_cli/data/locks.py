@@ -1,0 +1,123 @@
+"""One command at a time writes into a folder; the system's own locks end with their process.
+
+The file that is locked lies in that folder, and states for the others who holds it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from ser_cli.errors import SerError
+from ser_cli.remarks import remark
+
+LOCK = ".lock"
+
+_WAIT_S = 0.1  # from one try to the next
+_PLACE = 2**30  # the byte that is locked: Windows lets nobody read one that is
+
+
+class BusyError(SerError):
+    """Another command writes there."""
+
+
+@contextmanager
+def held(folder: Path, *, hint: str, name: str = LOCK, wait_s: float = 0.0) -> Iterator[None]:
+    """Hold a folder, so that no other command writes there; it is made if absent.
+
+    Where a lock cannot be had at all, as on some network file systems, that is said.
+
+    Args:
+        folder: What is written to.
+        hint: What else the user can do than wait.
+        name: Of the file that is locked, where not all of the folder is meant.
+        wait_s: Seconds to wait for another command.
+
+    Raises:
+        BusyError: Another command holds it.
+    """
+    made = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    file, until = folder / name, time.monotonic() + wait_s
+    while (stream := _locked(file)) is None:
+        if time.monotonic() >= until:
+            raise BusyError(
+                f"{folder} is in use by {_holder(file)}", hint=f"wait until that has ended; {hint}"
+            )
+        time.sleep(_WAIT_S)
+    try:
+        yield
+    finally:
+        _release(file, stream)
+        if made:
+            with suppress(OSError):  # it holds something
+                folder.rmdir()
+
+
+def _locked(file: Path) -> BinaryIO | None:
+    """Return the file, open and locked; None where another process has it."""
+    while True:
+        stream = file.open("a+b")
+        try:
+            _lock(stream)
+        except (BlockingIOError, PermissionError):
+            stream.close()
+            return None
+        except OSError as error:
+            remark(f"{file.parent} cannot be locked ({error.strerror}): run no other command on it")
+        if _is_same(file, stream):
+            break
+        stream.close()  # its holder has removed it meanwhile
+    stream.truncate(0)
+    stream.write(json.dumps(_this_process()).encode())
+    stream.flush()
+    return stream
+
+
+def _lock(stream: BinaryIO) -> None:
+    if sys.platform == "win32":
+        import msvcrt
+
+        stream.seek(_PLACE)
+        msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _is_same(file: Path, stream: BinaryIO) -> bool:
+    try:
+        return os.path.samestat(file.stat(), os.fstat(stream.fileno()))
+    except FileNotFoundError:
+        return False
+
+
+def _release(file: Path, stream: BinaryIO) -> None:
+    """Remove the file while nobody else can hold it; Windows removes none that is open."""
+    if sys.platform == "win32":
+        stream.close()
+    else:
+        file.unlink(missing_ok=True)
+        stream.close()
+
+
+def _this_process() -> dict[str, object]:
+    now = time.strftime("%Y-%m-%d %H:%M:%S")
+    return {"pid": os.getpid(), "host": platform.node(), "since": now}
+
+
+def _holder(file: Path) -> str:
+    """Describe who holds a lock, as far as that is known."""
+    try:
+        told = json.loads(file.read_bytes())
+        return f"process {told['pid']} on {told['host']} since {told['since']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "another command"
