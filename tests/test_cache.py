@@ -14,7 +14,8 @@ import pytest
 import soundfile
 from modules import imported
 
-from ser_cli.data import cache
+from ser_cli.data import cache, store
+from ser_cli.errors import DataError
 from ser_cli.sound import audio, augment
 from ser_cli.sound.frontend import columns
 from ser_cli.types import Clip
@@ -47,6 +48,43 @@ def test_features_are_those_of_the_front_end_in_the_order_of_the_clips(
     for clip, features in zip(clips, made.features, strict=True):
         waveform, _ = soundfile.read(clip.path, dtype="float32")
         np.testing.assert_array_equal(features, fake.extract(waveform))
+
+
+def damage(file: Path, how: str) -> None:
+    whole = file.read_bytes()
+    damaged = {"empty": b"", "in its head": whole[:20], "in its data": whole[:-1]}
+    file.write_bytes((damaged | {"longer": whole + b"x", "other": b"RIFF" + whole[4:]})[how])
+
+
+@pytest.mark.parametrize("how", ["empty", "in its head", "in its data", "longer", "other"])
+def test_damaged_features_are_made_again_and_that_is_said(
+    clips: tuple[Clip, ...], how: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = [
+        np.array(features) for features in cache.extract(clips, fake.FRONTEND, jobs=1).features
+    ]
+    blanks = np.array(cache.blanks(fake.FRONTEND, 2, seed=0, jobs=1)[1])
+    kept = sorted(store.cache_dir().rglob("*.npy"))
+    assert len(kept) == 5 and not caplog.messages
+    for file in kept:
+        damage(file, how)
+    made = cache.extract(clips, fake.FRONTEND, jobs=1)
+    assert made.computed == 3
+    for a, b in zip(made.features, first, strict=True):
+        np.testing.assert_array_equal(a, b)
+    np.testing.assert_array_equal(cache.blanks(fake.FRONTEND, 2, seed=0, jobs=1)[1], blanks)
+    assert [
+        f"({count} of them)" in said for said, count in zip(caplog.messages, (3, 2), strict=True)
+    ]
+
+
+def test_features_damaged_while_they_are_used_are_one_sentence(clips: tuple[Clip, ...]) -> None:
+    made = cache.extract(clips, fake.FRONTEND, jobs=1)
+    for file in store.cache_dir().rglob("*.npy"):
+        damage(file, "in its data")
+    with pytest.raises(DataError, match="cannot be read") as caught:
+        _ = made.features[0]
+    assert "run the same command again" in caught.value.hint
 
 
 def test_a_second_run_computes_nothing(clips: tuple[Clip, ...]) -> None:

@@ -112,7 +112,8 @@ def test_of_many_that_come_at_once_one_holds(tmp_path: Path) -> None:
 def test_a_lock_that_its_holder_has_removed_counts_for_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lock, tries = locks._lock, []
+    lock = locks._lock
+    tries: list[int] = []
 
     def late(stream: BinaryIO) -> None:
         if not tries:

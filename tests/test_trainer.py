@@ -176,7 +176,9 @@ def test_a_training_that_goes_on_counts_the_seconds_of_before(
     assert fit(checkpoint=checkpoint)[0].seconds == 20.0 + 30.0
 
 
-def test_a_damaged_checkpoint_is_begun_anew(tmp_path: Path) -> None:
+def test_a_damaged_checkpoint_is_begun_anew(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     checkpoint = tmp_path / "state.npz"
     expected, weights = fit(epochs=2, checkpoint=checkpoint)
     whole = checkpoint.read_bytes()
@@ -189,6 +191,7 @@ def test_a_damaged_checkpoint_is_begun_anew(tmp_path: Path) -> None:
         rows: list[trainer.Epoch] = []
         found, others = fit(epochs=2, checkpoint=checkpoint, on_epoch=rows.append)
         assert len(rows) == 2 and found == expected and same(weights, others)
+    assert [f"{checkpoint} is damaged" in message for message in caplog.messages] == [True] * 5
 
 
 def scripted(monkeypatch: pytest.MonkeyPatch, *scores: float) -> None:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, overload
 import numpy as np
 
 from ser_cli import workers
-from ser_cli.data import corpora
+from ser_cli.data import arrays, corpora
 from ser_cli.data.store import atomic_write, cache_dir
 from ser_cli.errors import AudioError, DataError
 from ser_cli.sound import audio, fingerprint, segments
@@ -138,10 +138,12 @@ def extract(
     folder = _folder(frontend, augment, copy, seed)
     contents = _contents([clip.path for clip in clips], jobs)
     keys = [_key(contents[clip.path], clip.segment) for clip in clips]
+    files = {key: _file(folder, key) for key in keys if key}
+    absent = arrays.lacking(files.values(), what="features")
     todo = {
         key: clip.segment
         for key, clip in zip(keys, clips, strict=True)
-        if key and not _file(folder, key).is_file()
+        if key and files[key] in absent
     }
     task = partial(_store, frontend, augment, copy, seed, folder, limits)
     errors = _compute(task, todo, jobs, progress)
@@ -153,7 +155,8 @@ def blanks(frontend: Frontend, count: int, *, seed: int, jobs: int = workers.COR
     made = fingerprint.of_code(nothing)[:8]
     folder = _home(frontend) / f"nothing-seed{seed}-{made}"
     files = [folder / f"{number}.npy" for number in range(count)]
-    todo = [number for number, file in enumerate(files) if not file.is_file()]
+    absent = arrays.lacking(files, what="features of sounds without speech")
+    todo = [number for number, file in enumerate(files) if file in absent]
     task = workers.one_by_one(partial(_store_blank, frontend, seed, folder))
     processes = jobs if len(todo) > FEW else 1
     for outcome in workers.run(task, todo, workers=processes, chunk=CHUNK):
@@ -299,5 +302,11 @@ def _file(folder: Path, key: str) -> Path:
 
 
 def _load(file: Path) -> Floats:
-    features: Floats = np.load(file, allow_pickle=False)
+    try:
+        features: Floats = np.load(file, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:  # gone or damaged since it was looked for
+        raise DataError(
+            f"the features in {file} cannot be read: {error}",
+            hint="run the same command again: it makes them anew",
+        ) from error
     return features

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ser_cli import workers
-from ser_cli.data import cache, corpora, labels
+from ser_cli.data import arrays, cache, corpora, labels
 from ser_cli.data.splits import Split
 from ser_cli.data.store import atomic_write, cache_dir
 from ser_cli.errors import DataError, UsageError
@@ -93,7 +93,8 @@ def evaluate(
         DataError: A training failed, or no two corpora have emotions in common.
     """
     runs = plan(job)
-    todo = [number for number, run in enumerate(runs) if not run.file.is_file()]
+    absent = arrays.lacking([run.file for run in runs], what="outcomes of trainings")
+    todo = [number for number, run in enumerate(runs) if run.file in absent]
     ended = workers.train(
         partial(_train, runs),
         todo,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ser_cli import workers
-from ser_cli.data import corpora, locks, parts, protocols, select
+from ser_cli.data import arrays, corpora, locks, parts, protocols, select
 from ser_cli.data.select import Selection
 from ser_cli.data.splits import Split
 from ser_cli.data.store import atomic_write, cache_dir
@@ -219,7 +219,8 @@ def _also(job: EvaluateJob, clips: Sequence[Clip]) -> tuple[Clip, ...]:
 
 def _train_folds(run: Run, side_by_side: int, progress: Progress | None) -> None:
     files = run.files()
-    todo = [number for number, file in enumerate(files) if not file.is_file()]
+    absent = arrays.lacking(files, what="outcomes of folds")
+    todo = [number for number, file in enumerate(files) if file in absent]
     alone = side_by_side == 1 or len(todo) < 2
     task = partial(_train_fold, run, 0 if alone else 1, progress if alone else None)
     ended = workers.train(

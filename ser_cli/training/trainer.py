@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from ser_cli.data.store import atomic_write
 from ser_cli.export.keras_network import KerasNetwork
+from ser_cli.remarks import remark
 from ser_cli.sound.augment import mask
 from ser_cli.training import evidence, fast_lstm, losses
 from ser_cli.training.dataset import Dataset, Part
@@ -246,7 +247,7 @@ class _State:
             np.savez(temporary, **arrays)
 
     def _read(self, checkpoint: Path) -> None:
-        """Resume from a checkpoint; with one that is damaged, begin anew."""
+        """Resume from a checkpoint; with one that is damaged, begin anew and say so."""
         variables, n_weights = _variables(self._model), len(self._model.get_weights())
         try:
             with np.load(checkpoint, allow_pickle=False) as saved:
@@ -255,6 +256,7 @@ class _State:
                 values = [saved[f"v{i}"] for i in range(len(variables))]
                 best = [saved[f"b{i}"] for i in range(n_weights)]
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            remark(f"{checkpoint} is damaged: the training begins at its first epoch")
             return
         set_back(self._model, values)
         self.history, self._best, self._earlier = history, best, earlier
