@@ -13,6 +13,7 @@ from platformdirs.macos import MacOS
 from platformdirs.unix import Unix
 from platformdirs.windows import Windows
 
+from ser_cli import process
 from ser_cli.data import store
 
 
@@ -34,6 +35,47 @@ def test_the_temporary_file_lies_beside_with_the_same_ending(tmp_path: Path) -> 
         temporary.write_bytes(b"x")
         assert not path.exists()
     assert path.read_bytes() == b"x"
+
+
+def left_by(writer: str, folder: Path) -> Path:
+    """Return a temporary file that another process has begun, and is gone or at work."""
+    code = (
+        "import os, sys; from pathlib import Path; from ser_cli.data import store\n"
+        f"with store.atomic_write(Path({str(folder)!r}) / 'model.onnx') as temporary:\n"
+        f"    print(temporary, flush=True); {writer}"
+    )
+    return Path(printed(code).strip())
+
+
+def test_temporary_files_of_the_dead_are_swept_and_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dead = left_by("os._exit(0)", tmp_path)
+    assert dead.is_file()
+    mark = f"-{process.machine()}-"
+    assert f"{mark}" in dead.name
+    others = [
+        dead.name.replace(mark, "-00000000-"),  # of another machine, whose processes are unknown
+        f".model{mark}{os.getpid()}-abcd1234.onnx",  # of a process at work
+        ".model-abcd1234.onnx",
+        "mine" + dead.name,
+    ]
+    for name in others:
+        (tmp_path / name).touch()
+    with store.atomic_write(tmp_path / "a.txt") as temporary:
+        present = {path.name for path in tmp_path.iterdir()}
+        assert present == {*others, temporary.name}
+    old = tmp_path / others[0]
+    os.utime(old, (0, 0))
+    store._sweep.cache_clear()  # a folder is looked through once in a process
+    store.write_text(tmp_path / "a.txt", "")
+    assert {path.name for path in tmp_path.iterdir()} == {*others[1:], "a.txt"}
+
+
+def test_a_name_as_long_as_can_be_is_written(tmp_path: Path) -> None:
+    path = tmp_path / ("ä" * 125 + ".txt")
+    store.write_text(path, "x")
+    assert path.read_text() == "x"
 
 
 @pytest.mark.parametrize("sync", [True, False])

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from urllib3 import BaseHTTPResponse
 
 from ser_cli.data.request import OTHER_WAY, BrokenError, request
-from ser_cli.data.store import need_space
+from ser_cli.data.store import need_space, sync_file, sync_folder
 from ser_cli.errors import FetchError
 from ser_cli.types import Progress
 
@@ -90,7 +90,9 @@ def fetch(
         for _ in range(2):
             _persist(job, attempts, sleep)
             if _is_right(job):
+                sync_file(part)
                 part.replace(dest)
+                sync_folder(dest.parent)
                 job.start_over()
                 return dest
             job.start_over()

@@ -6,13 +6,22 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
 import tempfile
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
+from ser_cli import process
 from ser_cli.errors import SerError
+
+LONGEST = 40  # letters of a file's name in that of its temporary file
+FORGOTTEN_S = 7 * 86_400  # no process of any machine writes one file for so long
+
+_TEMPORARY = re.compile(r"-(?P<machine>[0-9a-f]{8})-(?P<pid>\d+)-\w{8}(\.\w+)?$")
 
 
 def cache_dir() -> Path:
@@ -40,7 +49,8 @@ def atomic_write(path: Path, *, sync: bool = True) -> Iterator[Path]:
     """Yield a temporary path next to `path` that takes its place if the block succeeds.
 
     The suffix is kept, since many writers choose their format by it. A reader sees the old
-    file or the whole new one, never a part; a failed block leaves nothing behind.
+    file or the whole new one, never a part; a failed block leaves nothing behind. What a killed
+    process left is swept by the next that writes into the folder.
 
     Args:
         path: The file.
@@ -48,14 +58,16 @@ def atomic_write(path: Path, *, sync: bool = True) -> Iterator[Path]:
             thousands, and made again where it is damaged.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+    _sweep(path.parent)
+    prefix = f".{path.stem[:LONGEST]}-{_machine()}-{os.getpid()}-"
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=prefix, suffix=path.suffix)
     os.close(handle)
     temporary = Path(name)
     try:
         yield temporary
         temporary.chmod(0o666 & ~_umask())
         if sync:
-            _sync(temporary)
+            sync_file(temporary)
         temporary.replace(path)
         if sync:
             sync_folder(path.parent)
@@ -63,10 +75,21 @@ def atomic_write(path: Path, *, sync: bool = True) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def sync_file(path: Path) -> None:
+    """Have what was written outlast a power cut; not every file system can."""
+    # Windows syncs only what may be written to, and no system needs that of a folder.
+    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        with suppress(OSError):
+            os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def sync_folder(folder: Path) -> None:
     """Have the names of a folder's files outlast a power cut, where the system can."""
     if os.name == "posix":  # Windows opens no folders
-        _sync(folder)
+        sync_file(folder)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -108,15 +131,21 @@ def _facts() -> dict[str, str]:
         return {}
 
 
-def _sync(path: Path) -> None:
-    """Have what was written outlast a power cut; not every file system can."""
-    # Windows syncs only what may be written to, and no system needs that of a folder.
-    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
-    try:
-        with suppress(OSError):
-            os.fsync(handle)
-    finally:
-        os.close(handle)
+@cache
+def _sweep(folder: Path) -> None:
+    """Remove, once in a process, the temporary files of a folder whose writers are gone."""
+    for path in folder.glob(".*"):
+        if found := _TEMPORARY.search(path.name):
+            with suppress(OSError):  # another has just removed it
+                here = found["machine"] == _machine()
+                old = time.time() - path.stat().st_mtime > FORGOTTEN_S
+                if old or (here and not process.is_alive(int(found["pid"]))):
+                    path.unlink()
+
+
+@cache
+def _machine() -> str:
+    return process.machine()
 
 
 def _umask() -> int:
