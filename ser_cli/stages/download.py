@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Collection
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from ser_cli.data import corpora, locks
+from ser_cli.data import corpora, locks, verified
 from ser_cli.data.fetch import fetch
-from ser_cli.data.store import atomic_write, cache_dir, remember, remembered, write_text
+from ser_cli.data.store import atomic_write, cache_dir, remember, remembered
 from ser_cli.data.unpack import unpack
 from ser_cli.data.verification import Archive, Source, Verification, verify
 from ser_cli.errors import DataError, FetchError, UsageError
@@ -222,32 +220,7 @@ def _place(
 
 
 def _verify(task: _Task, folder: Path) -> Verification:
-    """Compare the folder with the index, reading only what changed since it was found right."""
-    record = cache_dir() / "verified" / f"{sha256(str(folder).encode()).hexdigest()[:16]}.json"
-    stamps = _stamps(task.source, folder)
-    known = _read(record)
-    trusted = {name for name, stamp in stamps.items() if known.get(name) == stamp}
-    found = verify(task.source, folder, task.progress, part=task.part, trusted=trusted)
-    right = trusted.union(task.source.digests(task.part)).difference(found.missing, found.wrong)
-    fresh = {name: stamps[name] for name in sorted(right)}
-    if fresh != known:
-        write_text(record, json.dumps(fresh))
-    return found
-
-
-def _stamps(source: Source, folder: Path) -> dict[str, list[str | int]]:
-    """Return clip name -> path, bytes and time of change, by which a changed file is noticed."""
-    return {
-        name: [str(path), path.stat().st_size, path.stat().st_mtime_ns]
-        for name, path in source.paths(folder).items()
-    }
-
-
-def _read(record: Path) -> dict[str, list[str | int]]:
-    try:
-        return dict(json.loads(record.read_text(encoding="utf-8")))
-    except (OSError, ValueError):
-        return {}
+    return verified.again(task.source, folder, task.progress, part=task.part)
 
 
 def _incomplete(
