@@ -30,6 +30,7 @@ COMMANDS = {
     "export": "export",
     "recipes": "recipes",
     "app": "app",
+    "doctor": "doctor",
 }
 
 

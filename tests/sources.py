@@ -27,6 +27,7 @@ LAYERS = (
     "recipes",
     "model",
     "ser_cli",
+    "health",
     "report",
     "export",
     "training",

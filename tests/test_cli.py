@@ -63,7 +63,8 @@ def start(
 
 def test_the_commands_of_the_design_are_there() -> None:
     expected = (
-        "app download download-ravdess eda evaluate export extract predict recipes train tune"
+        "app doctor download download-ravdess eda evaluate export extract predict recipes train "
+        "tune"
     )
     assert expected.split() == COMMANDS
 

@@ -92,6 +92,13 @@ class RecipesJob:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DoctorJob:
+    """`ser doctor`."""
+
+    as_json: AsJson = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AppJob:
     """`ser app`."""
 
