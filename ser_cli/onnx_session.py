@@ -1,17 +1,31 @@
-"""ONNX Runtime, loaded in one place: on the CPU, quiet, and with no more memory than it needs."""
+"""ONNX Runtime, loaded in one place: on the CPU, quiet, and with bounds of time and memory.
+
+A network may come from a stranger, and one of a few kilobytes can ask for hours and for more memory
+than there is: what it needs is bounded while it runs, and `onnx_graph` refuses what cannot be.
+"""
 
 from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from threading import Timer
+from typing import TYPE_CHECKING, Any
 
+from ser_cli import onnx_graph
 from ser_cli.errors import ArtifactsError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     import onnxruntime
 
     from ser_cli.types import Floats
+
+MOST_BYTES = 4 * 2**30  # of all networks of a process together; ours need a twentieth
+MOST_SECONDS = 120.0  # of a run: 64 clips, or 6 s of sound; ours need a thousandth
+# An operator cannot be interrupted, so that none may be run while a file is loaded.
+_RUN_WHEN_ASKED = ["ConstantFolding"]
+_TRAIN = "take another model, or train one: ser train"
 
 
 def open_session(path: Path, *, threads: int = 1) -> onnxruntime.InferenceSession:
@@ -22,22 +36,26 @@ def open_session(path: Path, *, threads: int = 1) -> onnxruntime.InferenceSessio
         threads: Cores that one run may use; 0 leaves it to ONNX Runtime.
 
     Raises:
-        ArtifactsError: It cannot be loaded.
+        ArtifactsError: It cannot be loaded, or is refused (see `onnx_graph`).
     """
     import onnxruntime
 
+    onnx_graph.check(path)
+    _bound_memory()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    # An arena keeps what the largest batch has needed; without it a run is no slower.
-    options.enable_cpu_mem_arena = False
     options.enable_mem_pattern = False
-    options.log_severity_level = 3  # errors; warnings about the graph help no user
+    options.log_severity_level = 4  # what is wrong is raised as well; the rest helps no user
+    options.add_session_config_entry("session.use_env_allocators", "1")
+    options.add_session_config_entry("session.load_model_format", "ONNX")
     try:
-        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(
+            path, options, providers=["CPUExecutionProvider"], disabled_optimizers=_RUN_WHEN_ASKED
+        )
     except Exception as error:  # onnxruntime raises a class of its own for each status
         raise ArtifactsError(
-            f"{path} cannot be loaded: {error}", hint="train again: ser train"
+            f"{path} cannot be loaded: {_reason(error)}", hint="train again: ser train"
         ) from error
 
 
@@ -48,10 +66,89 @@ def kept(path: Path) -> onnxruntime.InferenceSession:
 
 
 def run(path: Path, inputs: Floats) -> Floats:
-    """Return the first output of an ONNX file for its one input."""
+    """Return the first output of an ONNX file for its one input.
+
+    Raises:
+        ArtifactsError: It cannot be loaded or run.
+    """
     session = kept(path)
-    outputs: list[Floats] = session.run(None, {session.get_inputs()[0].name: inputs})
-    return outputs[0]
+    return execute(session, {session.get_inputs()[0].name: inputs}, name=str(path))[0]
+
+
+def execute(
+    session: onnxruntime.InferenceSession,
+    feeds: Mapping[str, Any],
+    outputs: Sequence[str] | None = None,
+    *,
+    name: str,
+) -> list[Floats]:
+    """Run a network within the bounds of time and memory.
+
+    Args:
+        session: Of `open_session`.
+        feeds: Name of an input -> array.
+        outputs: Names of those to return; None stands for all.
+        name: Of the file, for messages.
+
+    Raises:
+        ArtifactsError: It fails, takes too long, or needs too much memory.
+    """
+    import onnxruntime
+
+    options = onnxruntime.RunOptions()
+    options.log_severity_level = 4
+    # What the largest run has needed is given back.
+    options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+
+    def stop() -> None:
+        options.terminate = True
+
+    watch = Timer(MOST_SECONDS, stop)
+    watch.daemon = True
+    watch.start()
+    try:
+        found: list[Floats] = session.run(outputs, feeds, options)
+        return found
+    except Exception as error:  # onnxruntime raises a class of its own for each status
+        raise ArtifactsError(f"{name} cannot be run: {_reason(error)}", hint=_TRAIN) from error
+    finally:
+        watch.cancel()
+
+
+@lru_cache(maxsize=1)
+def _bound_memory() -> None:
+    """Let all networks of this process share one bounded memory, which grows by what is asked for.
+
+    A program that has given ONNX Runtime an allocator of its own keeps that.
+    """
+    import contextlib
+
+    from onnxruntime import (
+        OrtAllocatorType,
+        OrtArenaCfg,
+        OrtMemoryInfo,
+        OrtMemType,
+        create_and_register_allocator,
+    )
+
+    place = OrtMemoryInfo("Cpu", OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, OrtMemType.DEFAULT)
+    settings = {
+        "max_mem": MOST_BYTES,
+        "arena_extend_strategy": 1,
+        "initial_chunk_size_bytes": 2**16,
+    }
+    with contextlib.suppress(Exception):  # a class of its own again
+        create_and_register_allocator(place, OrtArenaCfg(settings))
+
+
+def _reason(error: Exception) -> str:
+    """Return what ONNX Runtime means, in the first line."""
+    text = str(error).strip() or type(error).__name__
+    if "terminate flag" in text:
+        return f"it takes longer than {MOST_SECONDS:g} s"
+    if "bad_alloc" in text or "bfc_arena" in text:
+        return f"it asks for more than {MOST_BYTES / 2**30:g} GB of memory"
+    return text.splitlines()[0]
 
 
 @lru_cache(maxsize=4)

@@ -21,6 +21,7 @@ LAYERS = (
     "remarks",
     "process",
     "workers",
+    "onnx_graph",
     "onnx_session",
     "sound",
     "data",

@@ -130,8 +130,41 @@ def test_wrong_kind_or_missing(tmp_path: Path) -> None:
         read_state(tmp_path / "b", "LabelEncoder")
     with pytest.raises(ArtifactsError, match="missing"):
         read_state(tmp_path / "c", "StandardScaler")
+
+
+def dumped(path: Path, dump: str, classes: Any) -> Path:
     encoder = LabelEncoder()
-    encoder.classes_ = np.array(CLASSES, dtype=object)  # harmless, but how would one know
-    joblib.dump(encoder, tmp_path / "d")
-    with pytest.raises(ArtifactsError, match="type 'O8' is refused"):
-        read_state(tmp_path / "d", "LabelEncoder")
+    encoder.classes_ = classes
+    if dump == "pickle":
+        path.write_bytes(pickle.dumps(encoder))
+    else:
+        joblib.dump(encoder, path)
+    return path
+
+
+@pytest.mark.parametrize("dump", ["pickle", "joblib"])
+def test_classes_of_a_column_of_pandas_are_read(tmp_path: Path, dump: str) -> None:
+    fit = LabelEncoder().fit(np.array(["sad", "angry", "sad"], dtype=object))
+    assert fit.classes_.dtype.hasobject
+    numpys = np.array([np.str_("angry"), "sad"], dtype=object)
+    for number, classes in enumerate((fit.classes_, numpys)):
+        found = read_state(dumped(tmp_path / f"{number}", dump, classes), "LabelEncoder")
+        assert found["classes_"].tolist() == ["angry", "sad"]
+        assert found["classes_"].dtype == "<U5"
+    empty = read_state(dumped(tmp_path / "e", dump, np.array([], dtype=object)), "LabelEncoder")
+    assert empty["classes_"].shape == (0,)
+
+
+@pytest.mark.parametrize("dump", ["pickle", "joblib"])
+@pytest.mark.parametrize("values", [[1, "sad"], [None, "sad"], [["a"], "sad"], [b"a", "sad"]])
+def test_objects_that_are_no_text_are_refused(tmp_path: Path, dump: str, values: Any) -> None:
+    classes = np.empty(2, dtype=object)
+    classes[:] = values
+    with pytest.raises(ArtifactsError, match="cannot be trusted"):
+        read_state(dumped(tmp_path / "a", dump, classes), "LabelEncoder")
+
+
+def test_texts_that_would_fill_the_memory_are_refused(tmp_path: Path) -> None:
+    classes = np.array(["x" * 100_000, *(["y"] * 1_000)], dtype=object)  # 400 MB as fixed width
+    with pytest.raises(ArtifactsError, match="too long"):
+        read_state(dumped(tmp_path / "a", "pickle", classes), "LabelEncoder")

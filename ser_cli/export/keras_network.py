@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,9 @@ from ser_cli.model.network import Network
 
 if TYPE_CHECKING:
     from ser_cli.types import Floats
+
+MOST_JSON_BYTES = 16 * 2**20  # unpacked; our largest description has 0.03 MB
+MOST_BYTES = 4 * 2**30  # of all of it
 
 
 class KerasNetwork(Network):
@@ -45,8 +49,9 @@ def load(path: Path) -> KerasNetwork:
     """Load a .keras file, and no code with it (`safe_mode`).
 
     Raises:
-        ArtifactsError: It cannot be loaded.
+        ArtifactsError: It cannot be loaded, or would take more memory than any network of ours.
     """
+    _check_size(path)
     try:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises what it likes
@@ -55,3 +60,20 @@ def load(path: Path) -> KerasNetwork:
             f"{path} cannot be loaded: {reason}", hint="train again: ser train"
         ) from error
     return KerasNetwork(model, str(path))
+
+
+def _check_size(path: Path) -> None:
+    """Refuse an archive that is small and unpacks to gigabytes; Keras reports what is none."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+    except (OSError, zipfile.BadZipFile):
+        return
+    size = sum(entry.file_size for entry in entries)
+    texts = sum(entry.file_size for entry in entries if entry.filename.endswith(".json"))
+    if texts > MOST_JSON_BYTES or size > MOST_BYTES:
+        raise ArtifactsError(
+            f"{path} is refused: unpacked it has {size / 1e6:,.0f} MB, of which {texts / 1e6:,.0f} "
+            "MB describe its layers",
+            hint="train one: ser train",
+        )

@@ -14,14 +14,18 @@ from ser_cli.sound import fingerprint
 FORMAT = 1
 TRAIN = "train one: ser train"
 
-# Of each fact its kind, and what an older manifest means that lacks it.
-_WANTED: tuple[tuple[str, Any, Any], ...] = (
-    ("format", int, None),
-    ("recipe", str, None),
-    ("files", dict, None),
-    ("temperature", (int, float), None),
-    ("frontend_files", list, []),
-)
+# What a manifest holds, and what stands for the facts that not every one has.
+_KINDS: dict[str, type | tuple[type, ...]] = {
+    "format": int,
+    "recipe": str,
+    "files": dict,
+    "temperature": (int, float),
+    "frontend_files": list,
+    "settings": dict,
+    "encoder": str,
+    "data": (str, list),
+}
+_ABSENT: dict[str, Any] = {"frontend_files": [], "settings": {}, "encoder": "", "data": ""}
 
 
 def write(path: Path, names: Collection[str], facts: Mapping[str, Any]) -> None:
@@ -47,23 +51,36 @@ def read(path: Path) -> dict[str, Any]:
     if not folder.is_dir():
         raise ArtifactsError(f"{folder}: no such artifacts folder", hint=TRAIN)
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ArtifactsError(
             f"{folder} holds no finished training: {path.name} is missing", hint=TRAIN
         ) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ArtifactsError(f"{path} cannot be read: {error}", hint=TRAIN) from error
-    if not isinstance(manifest, dict) or not all(
-        isinstance(manifest.get(key, usual), kind) for key, kind, usual in _WANTED
-    ):
-        raise ArtifactsError(f"{path} is not a manifest", hint=TRAIN)
+    if reason := wrong(manifest):
+        raise ArtifactsError(f"{path} is not a manifest: {reason}", hint=TRAIN)
     if manifest["format"] > FORMAT:
         raise ArtifactsError(
             f"{folder} was written by a newer version of ser (format {manifest['format']})",
             hint="update ser to the newest version",
         )
     return manifest
+
+
+def wrong(manifest: object) -> str:
+    """Return what no manifest of `seal` has, or "": a stranger can write one too."""
+    if not isinstance(manifest, dict):
+        return "it is no object"
+    for name, kind in _KINDS.items():
+        value = manifest.get(name, _ABSENT.get(name))
+        if not isinstance(value, kind) or isinstance(value, bool):
+            return f"{name!r} is {value!r}"
+    if not 0 < manifest["temperature"] < float("inf"):
+        return f"'temperature' is {manifest['temperature']}, no positive number"
+    described = all(isinstance(stated, dict) for stated in manifest["files"].values())
+    named = all(isinstance(name, str) for name in manifest.get("frontend_files", ()))
+    return "" if described and named else "its files are not described"
 
 
 def check(

@@ -2,8 +2,9 @@
 
 A pickle is a program. This reader runs it with nothing in reach: every name that a scaler's or
 a label encoder's pickle uses stands for an inert class of this file, and any other name is
-refused. Numbers and fixed-width text are rebuilt from raw bytes by checked dtype and shape;
-arrays of objects are refused, since joblib stores those as a pickle in the pickle.
+refused. Numbers and fixed-width text are rebuilt from raw bytes by checked dtype and shape. An
+array of objects, which joblib stores as a pickle in the pickle, is read in the same way, and may
+hold text alone: that is what a column of a pandas table becomes.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ LARGEST_BYTES = 64 * 2**20  # the largest real one, 40,392 cells, has 1 MB
 
 # What joblib's zlib, gzip, bz2, xz, lzma and lz4 files begin with.
 _COMPRESSED = (b"\x78", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x5d\x00", b"\x04\x22\x4d\x18")
-_PLAIN_DTYPE = re.compile(r"[biufU]\d{1,4}")
+_PLAIN_DTYPE = re.compile(r"[biufU]\d{1,4}|O8|O4|O")
 
 
 def read_state(path: Path, kind: str) -> dict[str, Any]:
@@ -43,7 +44,7 @@ def read_state(path: Path, kind: str) -> dict[str, Any]:
         ArtifactsError: The file is missing, damaged, or holds anything else.
     """
     try:
-        estimator = _Reader(_content(path)).load()
+        estimator = _Reader(io.BytesIO(_content(path))).load()
         if not isinstance(estimator, _Estimator) or estimator.kind != kind:
             raise pickle.UnpicklingError(f"it holds no {kind}")
         return {name: _plain(value) for name, value in estimator.state.items()}
@@ -123,15 +124,20 @@ class _Scalar(_Inert):
 class _JoblibArray(_Inert):
     """joblib's NumpyArrayWrapper: its bytes stand in the stream right behind it."""
 
-    content = b""
+    content: Any = b""
 
     def take(self, stream: io.BytesIO) -> None:
+        if _dtype(self.state["dtype"]).hasobject:
+            self.content = _Reader(stream).load()
+            return
         if self.state.get("numpy_array_alignment_bytes") is not None:
             stream.read(stream.read(1)[0])
         size = _dtype(self.state["dtype"]).itemsize * _count(self.state["shape"])
         self.content = stream.read(size)
 
     def value(self) -> NDArray[Any]:
+        if isinstance(self.content, _Array):
+            return self.content.value()
         state = self.state
         return _rebuild(self.content, state["dtype"], state["shape"], state["order"])
 
@@ -159,9 +165,9 @@ class _Reader(pickle._Unpickler):
     dispatch: ClassVar[dict[int, Any]] = dict(pickle._Unpickler.dispatch)
     stack: list[Any]
 
-    def __init__(self, content: bytes) -> None:
-        self.stream = io.BytesIO(content)
-        super().__init__(self.stream)
+    def __init__(self, stream: io.BytesIO) -> None:
+        self.stream = stream
+        super().__init__(stream)
 
     def find_class(self, module: str, name: str) -> type[_Inert]:
         """Return the stand-in of an admitted name."""
@@ -202,7 +208,21 @@ def _count(shape: Any) -> int:
 
 def _rebuild(content: Any, dtype: Any, shape: Any, order: Any) -> NDArray[Any]:
     kind = _dtype(dtype)
+    if kind.hasobject:
+        return _texts(content, shape)
     if len(content) != kind.itemsize * _count(shape) or order not in ("C", "F"):
         raise pickle.UnpicklingError("an array is not of the size it states")
     flat = np.frombuffer(bytes(content), kind)
     return flat.reshape(tuple(shape), order=order)
+
+
+def _texts(content: Any, shape: Any) -> NDArray[np.str_]:
+    """Return a list of texts as an array of fixed width."""
+    found = [_plain(value) for value in content] if isinstance(content, list) else [None]
+    values = [value for value in found if isinstance(value, str)]
+    if len(values) != len(found) or len(values) != _count(shape):
+        raise pickle.UnpicklingError("an array of objects that are no texts")
+    longest = max(map(len, values), default=0)
+    if longest * len(values) * np.dtype("U1").itemsize > LARGEST_BYTES:  # all become as wide
+        raise pickle.UnpicklingError("an array of texts that are too long")
+    return np.array(values, dtype=np.str_).reshape(tuple(shape))

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ser_cli import onnx_session
-from ser_cli.errors import UsageError
+from ser_cli.errors import ArtifactsError, UsageError
 from ser_cli.sound.features import at_least
 from ser_cli.sound.frontend import Frontend, columns
 from ser_cli.sound.speech import speech_part
@@ -93,23 +93,27 @@ def width(path: Path, card: Card) -> int:
     """Return the values of a frame in one layer; the encoder is run once on noise to be sure.
 
     Raises:
-        ArtifactsError: The file is no network.
+        ArtifactsError: The file is no network, cannot be run, or its states are not finite.
         UsageError: It is not one of waveforms, or lacks a layer, or layers are not alike.
     """
     noise = np.random.default_rng(0).standard_normal(2 * card.sample_rate, dtype=np.float32)
     layers = hidden(0.1 * noise, path, card)
     widths = {layer.shape[1] for layer in layers}
-    if len(widths) != 1 or not all(np.isfinite(layer).all() for layer in layers):
+    if len(widths) != 1:
         raise UsageError(
-            f"{path}: its layers have {sorted(widths)} values a frame, or some that are not "
-            "finite; they must be alike",
+            f"{path}: its layers have {sorted(widths)} values a frame; they must be alike",
             hint=_HINT,
         )
     return int(widths.pop())
 
 
 def hidden(waveform: Floats, path: Path, card: Card) -> list[Floats]:
-    """Return the hidden states of each layer, (t, width), of a waveform (n,)."""
+    """Return the hidden states of each layer, (t, width), of a waveform (n,).
+
+    Raises:
+        ArtifactsError: The file is no network, cannot be run, or its states are not finite.
+        UsageError: It is not one of waveforms, or lacks a layer.
+    """
     session = onnx_session.kept(path)
     _check(path, session, card)
     wave = at_least(waveform, card.shortest).astype(np.float32)[None]
@@ -120,11 +124,15 @@ def hidden(waveform: Floats, path: Path, card: Card) -> list[Floats]:
         else:
             kind = np.int64 if entry.type == _INTEGERS[0] else np.int32
             feeds[entry.name] = np.ones(wave.shape, kind)
-    outputs: list[Floats] = session.run(list(card.layers), feeds)
+    outputs = onnx_session.execute(session, feeds, card.layers, name=str(path))
     for name, layer in zip(card.layers, outputs, strict=True):
         if layer.ndim != 3 or layer.shape[0] != 1:
             raise UsageError(
                 f"{path}: its output {name} is {layer.shape}, not (1, frames, width)", hint=_HINT
+            )
+        if not np.isfinite(layer).all():
+            raise ArtifactsError(
+                f"{path}: its output {name} holds values that are not finite", hint=_HINT
             )
     return [layer[0] for layer in outputs]
 
