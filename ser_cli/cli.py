@@ -6,16 +6,19 @@ its body, so that no command waits for another.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
+from typer.exceptions import TyperException
 
 from ser_cli import process
 from ser_cli.commands import console
 from ser_cli.commands.parsing import Declared
+from ser_cli.errors import UsageError
 
 # Name of a command -> its file in commands/.
 COMMANDS = {
@@ -35,7 +38,29 @@ COMMANDS = {
 
 
 class _Commands(TyperGroup):
-    """All commands; each reports that it was interrupted, where Typer would end silently."""
+    """All commands, whose mistakes and interruptions are told as everything else is."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run the command that is typed.
+
+        Raises:
+            UsageError: Its words make no sense; where Typer would draw a box around that.
+            SystemExit: It has ended.
+        """
+        try:
+            code = super().main(*args, **{**extra, "standalone_mode": False})
+        except TyperException as error:
+            said = " ".join(error.format_message().split()).removesuffix(".")
+            command = [word for word in sys.argv[1:2] if word in COMMANDS]
+            raise UsageError(said, hint=" ".join(["ser", *command, "--help"])) from None
+        raise SystemExit(code)
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the words up to the name of a command; without any, show the help."""
+        if not args and not ctx.resilient_parsing:
+            typer.echo(ctx.get_help())
+            raise typer.Exit(2)
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -55,7 +80,6 @@ def build(words: Sequence[str] = ()) -> typer.Typer:
         help="Speech emotion recognition: from RAVDESS to a label on anybody's recording.",
         epilog="Exit codes: 0 ok, 1 error, 2 usage, 3 some inputs failed, 130 interrupted. "
         "Start with: ser predict recording.wav",
-        no_args_is_help=True,
         # These options would load pydantic, and cannot stand behind the name of a command.
         add_completion=not named,
         add_help_option=not named,

@@ -176,8 +176,9 @@ def test_mistakes_are_found_before_any_corpus_is_touched(
     monkeypatch.setattr(artifacts, "resolve", touched)
     done = ser(*words)
     assert done.code == 2 and done.out == ""
-    said = " ".join(done.err.replace("\u2502", " ").split())
-    assert says in said and said.startswith("Usage: ")
+    said, tries = done.err.splitlines()
+    assert says in said and said.startswith("ser: ")
+    assert tries == f"  try: ser {words[0]} --help"
 
 
 def test_every_command_has_a_job_of_its_own() -> None:
