@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ser_cli.data.cache import Features
+from ser_cli.data.features import Features
 from ser_cli.training.dataset import Dataset, Part
 from ser_cli.types import Clip, Preprocessor
 

@@ -127,10 +127,10 @@ def test_models_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
     damaged = Path("artifacts", "damaged", artifacts.LABELS)
     damaged.write_bytes(damaged.read_bytes()[:-1] + b"x")
     unfit = Path("artifacts", "unfit")
-    artifacts.unseal(unfit)
+    fake.unseal(unfit)
     fake.network(unfit / artifacts.ONNX, classes=3)
     artifacts.seal(unfit, facts={"recipe": "fake"})
-    artifacts.unseal(Path("artifacts", "unfinished"))
+    fake.unseal(Path("artifacts", "unfinished"))
     done = ser("doctor")
     assert done.code == 1 and "2 errors and 1 warning" in done.err
     assert line(done, f"model {Path('artifacts', 'whole')}").startswith("ok ")

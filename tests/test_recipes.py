@@ -29,7 +29,7 @@ from ser_cli.training import saving, session, settings
 from ser_cli.types import Clip, Copy, TrainSettings
 
 if TYPE_CHECKING:
-    from ser_cli.data.cache import Features
+    from ser_cli.data.features import Features
     from ser_cli.recipes import Recipe
     from ser_cli.types import Floats
 

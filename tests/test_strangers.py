@@ -246,7 +246,7 @@ def test_a_hostile_model_is_one_sentence_of_predict(
 ) -> None:
     fake.register(monkeypatch)
     folder = fake.folder(tmp_path / "model")
-    artifacts.unseal(folder)
+    fake.unseal(folder)
     write(folder / artifacts.ONNX, nodes_of("nan"))
     artifacts.seal(folder, facts={"recipe": "fake"})
     done = ser("predict", tone(tmp_path / "a.wav", 440, seed=0), "--artifacts", folder)

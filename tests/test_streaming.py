@@ -14,8 +14,8 @@ import pytest
 import soundfile
 from benchmarks import large_corpus
 
-from ser_cli.data import cache
-from ser_cli.data.cache import Features
+from ser_cli.data import features
+from ser_cli.data.features import Features
 from ser_cli.data.splits import Split
 from ser_cli.sound import augment
 from ser_cli.training import dataset, trainer
@@ -59,7 +59,7 @@ class Alive:
 @pytest.fixture
 def alive(monkeypatch: pytest.MonkeyPatch) -> Alive:
     counted = Alive()
-    monkeypatch.setattr(cache, "_load", counted.load)
+    monkeypatch.setattr(features, "_load", counted.load)
     return counted
 
 

@@ -21,7 +21,7 @@ from ser_cli.sound import audio
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ser_cli.data.cache import Features
+    from ser_cli.data.features import Features
     from ser_cli.jobs.clips import EdaJob
     from ser_cli.recipes import Recipe
     from ser_cli.sound.frontend import Column

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ser_cli import workers
 from ser_cli.data import cache, select
-from ser_cli.data.cache import HELD_BYTES, Features
+from ser_cli.data.features import HELD_BYTES, Features
 from ser_cli.data.splits import Split
 from ser_cli.errors import DataError
 from ser_cli.model import preprocess

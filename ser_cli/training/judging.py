@@ -11,7 +11,7 @@ from ser_cli.model.enrolment import ENROLLED, adapted, measured
 from ser_cli.model.pipeline import Pipeline
 
 if TYPE_CHECKING:
-    from ser_cli.data.cache import Features
+    from ser_cli.data.features import Features
     from ser_cli.types import Clip, Floats
 
 DRAWS = 5  # of these clips, over which scores are averaged

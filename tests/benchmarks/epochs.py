@@ -16,7 +16,7 @@ import numpy as np
 
 from benchmarks.sides import one_core
 from ser_cli import process, recipes
-from ser_cli.data.cache import Features
+from ser_cli.data.features import Features
 from ser_cli.data.labels import EMOTIONS
 from ser_cli.training import settings, trainer
 from ser_cli.training.dataset import Dataset, Part

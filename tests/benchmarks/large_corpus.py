@@ -83,7 +83,7 @@ def measure(files: Sequence[Path], distinct: int) -> Measured:
 
     Length and scaling are learned first, as in every training.
     """
-    from ser_cli.data.cache import Features
+    from ser_cli.data.features import Features
     from ser_cli.model import preprocess
     from ser_cli.training import trainer
     from ser_cli.training.dataset import Dataset, Part
