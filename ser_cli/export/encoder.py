@@ -10,10 +10,8 @@ is cut after the third.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sys
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,16 +21,20 @@ from onnx import AttributeProto, NodeProto, TensorProto, helper
 
 from ser_cli.data.store import atomic_write, write_text
 from ser_cli.errors import DataError
+from ser_cli.export.wheels import Published, take
 from ser_cli.sound import encoder
 
-MEMBER = "moonshine_voice/assets/tiny-en/encoder_model.ort"
-SHA256 = "94e90a4654fc45cdfedb77c4c08e1739f48862998e58fada384b25118134f221"
-LICENCE = "moonshine_voice-0.0.49.dist-info/licenses/LICENSE"
+MOONSHINE = Published(
+    package="moonshine-voice==0.0.49",
+    member="moonshine_voice/assets/tiny-en/encoder_model.ort",
+    sha256="94e90a4654fc45cdfedb77c4c08e1739f48862998e58fada384b25118134f221",
+    licence="moonshine_voice-0.0.49.dist-info/licenses/LICENSE",
+)
 INPUTS: dict[str, int] = {"input_values": TensorProto.FLOAT, "attention_mask": TensorProto.INT64}
 LAYERS = {f"layer{n}": f"/layers.{n - 1}/Add_1_output_0" for n in (1, 2, 3)}  # residual streams
 CARD = {
     "name": "Moonshine tiny, English: convolutions and the first three of six transformer layers",
-    "source": "moonshine-voice 0.0.49, " + MEMBER,
+    "source": "moonshine-voice 0.0.49, " + MOONSHINE.member,
     "licence": "MIT, Copyright (c) 2025 Moonshine AI",
     "sample_rate": 16_000,
     # Three convolutions: 127 samples every 64, 7 of these every 3, 3 of those every 2.
@@ -52,10 +54,7 @@ def convert(wheel: Path, path: Path) -> None:
     Raises:
         DataError: The wheel is another one.
     """
-    with zipfile.ZipFile(wheel) as zipped:
-        content, licence = zipped.read(MEMBER), zipped.read(LICENCE)
-    if hashlib.sha256(content).hexdigest() != SHA256:
-        raise DataError(f"{wheel} holds another encoder", hint="take moonshine-voice 0.0.49")
+    content, licence = take(MOONSHINE, wheel)
     with atomic_write(path) as temporary:
         onnx.save(cut(read(content, INPUTS), LAYERS), temporary)
     write_text(encoder.card_of(path), json.dumps(CARD, indent=2) + "\n")
