@@ -39,11 +39,22 @@ def reference(session: nox.Session) -> None:
 @nox.session
 def encoder(session: nox.Session) -> None:
     """Make the shipped speech encoder anew from the wheel that publishes it."""
+    shipped_network(session, "ser_cli.export.encoder", "moonshine-voice==0.0.49")
+
+
+@nox.session
+def detector(session: nox.Session) -> None:
+    """Take the shipped speech detector anew from the wheel that publishes it."""
+    shipped_network(session, "ser_cli.export.detector", "silero-vad==6.2.3")
+
+
+def shipped_network(session: nox.Session, tool: str, package: str) -> None:
+    """Hand the wheel of a package to the tool that makes a shipped network of it."""
     session.install("-e", ".")
     room = session.create_tmp()
-    session.run("pip", "download", "-q", "--no-deps", "-d", room, "moonshine-voice==0.0.49")
-    (wheel,) = Path(room).glob("moonshine_voice-*.whl")
-    session.run("python", "-m", "ser_cli.export.encoder", str(wheel))
+    session.run("pip", "download", "-q", "--no-deps", "-d", room, package)
+    (wheel,) = Path(room).glob(package.replace("-", "_").replace("==", "-") + "-*.whl")
+    session.run("python", "-m", tool, str(wheel))
 
 
 @nox.session

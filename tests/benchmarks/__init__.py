@@ -19,6 +19,8 @@
     claims.py      what their documents claim, beside results.csv
     published.py   results.csv as the README shows it
 
+    detectors.py   another program: detectors of speech, compared
+
 This process imports nothing large: Linux counts the memory of a process that starts another
 into the peak of the other.
 """
