@@ -8,7 +8,6 @@ import gc
 import os
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 # Read when the library is loaded, or when its server starts: later is too late.
 SILENT = {
@@ -83,7 +82,7 @@ def machine() -> str:
 
     space = ""
     with contextlib.suppress(OSError):  # only Linux has such
-        space = str(Path("/proc/self/ns/pid").readlink())
+        space = os.readlink("/proc/self/ns/pid")  # noqa: PTH115 - pathlib is slow to load
     return f"{zlib.crc32((platform.node() + space).encode()):08x}"
 
 

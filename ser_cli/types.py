@@ -181,10 +181,35 @@ class Preprocessor:
 
 
 @dataclass(frozen=True, slots=True)
+class Joining:
+    """How windows are joined.
+
+    Attributes:
+        smoothing_s: Seconds over which probabilities are averaged once more; 0 for none.
+        shortest_s: Seconds that a row lasts at least, unless nothing was said around it.
+        pause_s: Seconds of silence that do not part two rows of one emotion.
+    """
+
+    smoothing_s: float = 0.0
+    shortest_s: float = 1.0
+    pause_s: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Seconds of a recording in which one person speaks."""
+
+    start: float
+    end: float
+    speaker: str
+
+
+@dataclass(frozen=True, slots=True)
 class Prediction:
     """One row of `ser predict`: a file, or a window of it, and its emotion.
 
-    `start` and `end` are seconds; `probabilities` is (C,) or None where status is "error".
+    `start` and `end` are seconds; `probabilities` is (C,) or None where status is "error";
+    `speaker` is who speaks, or the channel, where that was asked for.
     """
 
     file: str
@@ -196,3 +221,4 @@ class Prediction:
     status: Literal["ok", "warning", "error"] = "ok"
     flags: tuple[str, ...] = field(default=())
     error: str = ""
+    speaker: str = ""

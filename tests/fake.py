@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from ser_cli import recipes
-from ser_cli.model import artifacts
+from ser_cli.model import artifacts, windows
 from ser_cli.recipes import Recipe
 from ser_cli.report import results
 from ser_cli.sound.frontend import Column, Frontend
@@ -123,7 +123,8 @@ def unseal(where: Path) -> None:
 
 
 def register(monkeypatch: pytest.MonkeyPatch, chosen: Recipe | None = None) -> None:
-    """Make the registry know the fake recipe, and load no other."""
+    """Make the registry know the fake recipe, and load no other; noise stands for speech."""
+    monkeypatch.setattr(windows, "has_speech", lambda shares: True)
     modules = [*iter_modules(recipes.__path__), SimpleNamespace(name="fake")]
     monkeypatch.setattr(recipes, "iter_modules", lambda path: modules)
     known = {"fake": chosen or recipe()}

@@ -19,7 +19,7 @@ ODD = Prediction(
     "ä.wav", 0.0, 0.1, "calm", 0.9, np.array([0.9, 0.1], "f4"), "warning", ("short", "clipped")
 )
 BAD = Prediction("c.wav", math.nan, math.nan, "", math.nan, None, "error", error="no sound, sorry")
-HEADER = "file,start,end,emotion,confidence,calm,sad,status,flags,error"
+HEADER = "file,start,end,emotion,confidence,calm,sad,status,flags,error,speaker"
 
 
 class Terminal(io.StringIO):
@@ -39,9 +39,9 @@ def test_a_pipe_gets_csv(monkeypatch: pytest.MonkeyPatch) -> None:
     text = shown(monkeypatch, io.StringIO())
     assert text.splitlines() == [
         HEADER,
-        '"a, b.wav",0.0,1.25,sad,0.75,0.25,0.75,ok,,',
+        '"a, b.wav",0.0,1.25,sad,0.75,0.25,0.75,ok,,,',
         "ä.wav,0.0,0.1,calm,0.9,0.9,0.1,warning,short;clipped,",
-        'c.wav,,,,,,,error,,"no sound, sorry"',
+        'c.wav,,,,,,,error,,"no sound, sorry",',
     ]
 
 

@@ -348,7 +348,7 @@ def test_records(tmp_path: Path, predict: Callable[..., list[Prediction]]) -> No
     assert tuple(good) == tuple(bad) == model_rows.columns(fake.CLASSES)
     assert model_rows.columns(fake.CLASSES) == (
         "file", "start", "end", "emotion", "confidence", "quiet", "loud",
-        "status", "flags", "error",
+        "status", "flags", "error", "speaker",
     )  # fmt: skip
     assert good["flags"] == "short"
     assert good["loud"] == round(float(fake.shares(rows[0])[1]), 6)

@@ -42,7 +42,7 @@ def sound(*parts: tuple[float, float], rate: int = fake.RATE) -> Waveform:
 
 
 def plan(frontend: Frontend, max_len: int, **rows: Any) -> windows.Plan:
-    return windows.Plan(frontend, frontend.context(max_len), **rows)
+    return windows.Plan(frontend, frontend.context(max_len), hear_all=True, **rows)
 
 
 def heard(item: Waveform, plan: windows.Plan) -> list[tuple[windows.Stretch, int]]:
@@ -114,9 +114,9 @@ def test_rows_are_the_means_of_their_windows(model: Model) -> None:
 
 def test_one_recording_does_not_vote_in_another(model: Model) -> None:
     """Even where the first ends before its row does."""
-    both = [sound((LOUD, 1.0)), sound((QUIET, 1.0))]
-    events: list[windows.Event] = [next(windows.hear(both[0], model.plan()))]
-    events += [windows.Done("a", "it ended"), *windows.hear(both[1], model.plan())]
+    both, whole = [sound((LOUD, 1.0)), sound((QUIET, 1.0))], plan(fake.FRONTEND, 100)
+    events: list[windows.Event] = [next(windows.hear(both[0], whole))]
+    events += [windows.Done("a", "it ended"), *windows.hear(both[1], whole)]
     counter = votes.Votes(model.classes, np.full(2, 0.5, "f4"))
     rows = [row for row in model._counted(events, counter) if isinstance(row, Prediction)]
     assert [row.status for row in rows] == ["error", "ok"] and rows[0].error == "it ended"

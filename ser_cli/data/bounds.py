@@ -66,7 +66,7 @@ def read(
     found, wrong = [], []
     for path, (number, row) in zip(paths, rows, strict=True):
         try:
-            found.append(_checked(_stated(row), path, lengths))
+            found.append(_checked(stated(row), path, lengths))
         except ValueError as error:
             wrong.append(f"line {number}: {error}")
     if wrong:
@@ -79,34 +79,35 @@ def read(
     return found
 
 
-def _stated(row: Mapping[str, str]) -> Bounds:
+def stated(row: Mapping[str, str]) -> Bounds:
+    """Return where the clip of a row begins and ends; ValueError where that is no time."""
     start, end, length = (row.get(name, "") for name in ("start", "end", "duration"))
     if not start and (end or length):
         raise ValueError("it has no start")
-    begins = _seconds(start) if start else 0.0
+    begins = seconds(start) if start else 0.0
     if length:
-        return begins, round(begins + _seconds(length), 6)
-    return begins, _seconds(end) if end else None
+        return begins, round(begins + seconds(length), 6)
+    return begins, seconds(end) if end else None
 
 
-def _seconds(text: str) -> float:
+def seconds(text: str) -> float:
     """Return a time in seconds, to the microsecond.
 
-    >>> _seconds("1,5"), _seconds("0 days 00:00:01.500000"), _seconds("1:02.5")
+    >>> seconds("1,5"), seconds("0 days 00:00:01.500000"), seconds("1:02.5")
     (1.5, 1.5, 62.5)
     """
     plain = text.replace(",", ".")
     try:
-        seconds = float(plain)
+        found = float(plain)
     except ValueError:
         clock = _CLOCK.fullmatch(plain)
         if clock is None:
             raise ValueError(f"{text!r} is no time") from None
         days, hours, minutes, rest = (float(part or 0) for part in clock.groups())
-        seconds = ((days * 24 + hours) * 60 + minutes) * 60 + rest
-    if not math.isfinite(seconds) or seconds < 0:
+        found = ((days * 24 + hours) * 60 + minutes) * 60 + rest
+    if not math.isfinite(found) or found < 0:
         raise ValueError(f"{text!r} is no time in a file")
-    return round(seconds, 6)
+    return round(found, 6)
 
 
 def _checked(bounds: Bounds, path: Path, lengths: dict[Path, float]) -> Bounds:

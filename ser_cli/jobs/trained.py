@@ -9,6 +9,9 @@ from typing import Annotated
 from ser_cli import recipes
 from ser_cli.jobs import NAMES, AsJson, DecoderMemory, DecoderSeconds, MaxHours, Option, Trained
 from ser_cli.sound.limits import USUAL
+from ser_cli.types import Joining
+
+_JOINING = Joining()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +29,8 @@ class PredictJob:
         tuple[Path, ...],
         Option(
             "Write this file as well; its ending is the format: .csv, .jsonl, .rttm, .srt, .vtt, "
-            ".TextGrid, .txt (Audacity). % in its name makes one per recording: labels/%.srt. "
+            ".TextGrid, .txt (Audacity), .png (over time). % in its name makes one per "
+            "recording: labels/%.srt. "
             "Where windows overlap, a label holds until the next begins. Repeatable.",
             metavar="FILE",
         ),
@@ -49,6 +53,46 @@ class PredictJob:
     ] = None
     window: Annotated[float | None, Option("Seconds per row; default: one row per file.")] = None
     step: Annotated[float | None, Option("Seconds from one row to the next.")] = None
+    timeline: Annotated[
+        bool,
+        Option(
+            "Rows of who sounds like what and when: windows where somebody speaks, joined where "
+            "they sound alike.",
+            flag="--timeline",
+        ),
+    ] = False
+    smooth: Annotated[
+        float, Option("Seconds over which a timeline is averaged.", low=0.0, metavar="SECONDS")
+    ] = _JOINING.smoothing_s
+    shortest: Annotated[
+        float, Option("Seconds that a row of a timeline lasts at least.", low=0.0)
+    ] = _JOINING.shortest_s
+    pause: Annotated[
+        float, Option("Seconds of silence that part two rows of a timeline.", low=0.1)
+    ] = _JOINING.pause_s
+    channel: Annotated[
+        str | None,
+        Option(
+            "Hear left, right, or the channel of that number (from 1) alone; each: a row for "
+            "each of two, as calls have them.",
+            metavar="CHANNEL",
+        ),
+    ] = None
+    speakers: Annotated[
+        Path | None,
+        Option(
+            "Who speaks when (.rttm, or a table with start, end, speaker and, for several "
+            "recordings, file): a row for each turn.",
+            metavar="FILE",
+        ),
+    ] = None
+    hear_all: Annotated[
+        bool,
+        Option(
+            "Label windows without speech, too: laughter, sobs, whispers that are taken for noise.",
+            flag="--hear-all",
+        ),
+    ] = False
     enrol: Annotated[
         tuple[str, ...],
         Option(

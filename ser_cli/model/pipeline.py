@@ -18,6 +18,7 @@ from ser_cli.model.frontends import frontend_of
 from ser_cli.model.network import Network, OnnxNetwork
 from ser_cli.model.rows import Rows
 from ser_cli.model.sources import Waveform, recordings
+from ser_cli.model.timeline import timelines
 from ser_cli.model.votes import Votes, failed, priors
 from ser_cli.types import Prediction
 
@@ -239,10 +240,15 @@ class Model:
         for events in _together(_heard(items, plan)):
             for event in self._counted(events, votes):
                 if isinstance(event, windows.Done):
-                    yield rows
+                    yield self._joined(rows, plan)
                     rows = []
                 else:
                     rows.append(event)
+
+    def _joined(self, rows: list[Prediction], plan: windows.Plan) -> list[Prediction]:
+        if plan.joining is None:
+            return rows
+        return timelines(rows, self.classes, plan.joining, self.hearing.min_confidence)
 
     def _counted(
         self, events: Sequence[Event], votes: Votes

@@ -44,7 +44,10 @@ class Rows(list[Prediction]):
 
 def columns(classes: Sequence[str]) -> tuple[str, ...]:
     """Return the names of the columns of `as_record`; a class that is called like one gets p_."""
-    first, last = ("file", "start", "end", "emotion", "confidence"), ("status", "flags", "error")
+    first, last = (
+        ("file", "start", "end", "emotion", "confidence"),
+        ("status", "flags", "error", "speaker"),
+    )
     taken = {*first, *last, *classes}
 
     def free(name: str) -> str:
@@ -73,6 +76,7 @@ def as_record(prediction: Prediction, classes: Sequence[str]) -> Record:
         prediction.status,
         ";".join(prediction.flags),
         prediction.error,
+        prediction.speaker,
     )
     return dict(zip(columns(classes), values, strict=True))
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ser_cli.types import Floats
 
 UNCERTAIN = "uncertain"  # in place of an emotion
+HARMLESS = frozenset({"long", "narrow-band"})  # flags that are no reason for a warning
 UNHEARD = 0.3  # confidence of a stretch in which nothing was heard, at most
 
 
@@ -47,21 +48,26 @@ class Votes:
     def close(self, stretch: Stretch) -> Prediction:
         """Return the row of the stretch whose windows were counted."""
         mean = (self._sum / self._count).astype(np.float32) if self._count else self._priors
-        best, flags = int(mean.argmax()), stretch.flags
-        confidence = float(mean[best]) if self._count else min(UNHEARD, float(mean[best]))
-        sure = self._count and confidence >= self._least
+        flags, confidence = stretch.flags, float(mean.max())
         row = Prediction(
             file=stretch.file,
             start=stretch.start,
             end=stretch.end,
-            emotion=self._classes[best] if sure else UNCERTAIN,
-            confidence=confidence,
+            emotion=emotion_of(mean, self._classes, self._least) if self._count else UNCERTAIN,
+            confidence=confidence if self._count else min(UNHEARD, confidence),
             probabilities=mean,
-            status="warning" if flags else "ok",
+            status="warning" if set(flags) - HARMLESS else "ok",
             flags=(*flags, "long") if self._count > 1 else flags,
+            speaker=stretch.speaker,
         )
         self.clear()
         return row
+
+
+def emotion_of(probabilities: Floats, classes: Sequence[str], min_confidence: float) -> str:
+    """Return the likeliest of the classes, or UNCERTAIN where it is less likely than that."""
+    best = int(probabilities.argmax())
+    return classes[best] if probabilities[best] >= min_confidence else UNCERTAIN
 
 
 def priors(trained: Artifacts, classes: Sequence[str]) -> Floats:

@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from array import array
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
 
 from ser_cli.errors import AudioError, SerError, UsageError
 from ser_cli.model.sources import Waveform
 from ser_cli.sound import audio, source
+from ser_cli.sound.band import is_narrow
+from ser_cli.sound.detector import Detector, has_speech
+from ser_cli.sound.detector import part as frames_of
 from ser_cli.sound.files import Found
 from ser_cli.sound.limits import USUAL, Limits
 from ser_cli.sound.mixer import SHORT_S, is_silent
+from ser_cli.sound.passages import passages
 from ser_cli.sound.reading import Reading
 
 if TYPE_CHECKING:
     from ser_cli.sound.frontend import Frontend
-    from ser_cli.types import Floats
+    from ser_cli.types import Floats, Joining, Turn
 
 OVERLAP = 0.5  # of the windows that a long recording is cut into
+WINDOW_S, STEP_S = 4.0, 1.0  # of a timeline: seconds
 SHORTEST_S = 0.05  # of window and step: less is no sound, and a hundred times the work
 
 
@@ -33,7 +42,10 @@ class Plan:
         window: Seconds of a row; None makes one row per file.
         step: Seconds from row to row; None is the window.
         limits: What is heard of a recording at most.
-        channel: The one to hear, from 0; None mixes all.
+        voices: Who is heard: names, and the channel of each, from 0; None mixes all.
+        turns: When who speaks, by the stem of the recording ("" for any): rows of that.
+        joining: How windows are joined to a timeline; None leaves them as they are.
+        hear_all: Whether windows without speech have a vote, too.
     """
 
     frontend: Frontend
@@ -41,7 +53,10 @@ class Plan:
     window: float | None = None
     step: float | None = None
     limits: Limits = USUAL
-    channel: int | None = None
+    voices: tuple[tuple[str, int | None], ...] = (("", None),)
+    turns: Mapping[str, tuple[Turn, ...]] = field(default_factory=dict)
+    joining: Joining | None = None
+    hear_all: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,12 +79,14 @@ class Stretch:
         start: Seconds.
         end: Seconds.
         flags: What was odd about it.
+        speaker: Who speaks, if that is known.
     """
 
     file: str
     start: float
     end: float
     flags: tuple[str, ...] = ()
+    speaker: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +118,8 @@ def hear(item: Found | BinaryIO | Waveform, plan: Plan) -> Iterator[Event]:
     name = item.file if isinstance(item, Found) else str(getattr(item, "name", "audio stream"))
     error = ""
     try:
-        yield from _stretches(_reading(item, plan), plan)
+        for voice, channel in plan.voices:
+            yield from _stretches(_reading(item, plan, channel), plan, voice)
     except AudioError as refused:
         if isinstance(item, Waveform):
             raise
@@ -113,7 +131,7 @@ def hear(item: Found | BinaryIO | Waveform, plan: Plan) -> Iterator[Event]:
     yield Done(name, error)
 
 
-def _reading(item: Found | BinaryIO | Waveform, plan: Plan) -> Reading:
+def _reading(item: Found | BinaryIO | Waveform, plan: Plan, channel: int | None) -> Reading:
     if isinstance(item, Waveform):
         found = source.from_array(item.samples, item.sample_rate, item.name)
     elif isinstance(item, Found):
@@ -123,40 +141,111 @@ def _reading(item: Found | BinaryIO | Waveform, plan: Plan) -> Reading:
     else:
         found = source.opened(item, plan.limits)
     rate = plan.frontend.sample_rate
-    return Reading(found, rate, limits=plan.limits, channel=plan.channel)
+    return Reading(found, rate, limits=plan.limits, channel=channel)
 
 
-def _stretches(reading: Reading, plan: Plan) -> Iterator[Event]:
-    rate, ear = reading.sample_rate, _Ear(reading, plan)
-    if plan.window is None:
-        yield from ear.pieces(reading)
+def _stretches(reading: Reading, plan: Plan, voice: str) -> Iterator[Event]:
+    ear = _Ear(reading, plan, voice)
+    if turns := plan.turns.get(Path(reading.name).stem, plan.turns.get("", ())):
+        yield from _turns(reading, turns, ear)
+    elif plan.joining:
+        yield from _passages(reading, plan, ear)
+    elif plan.window is None:
+        yield from ear.pieces(ear.listening())
         yield ear.stretch(0.0, reading.seconds)
-        return
-    size, hop = audio.window_samples(plan.window, plan.step or plan.window, rate)
-    for at, wave in audio.sliding(reading, size, hop):
-        yield from ear.pieces([wave])
-        yield ear.stretch(at / rate, (at + len(wave)) / rate)
+    else:
+        cut = audio.window_samples(plan.window, plan.step or plan.window, reading.sample_rate)
+        for at, wave in audio.sliding(ear.listening(), *cut):
+            yield from ear.whole(at, wave)
+
+
+def _passages(reading: Reading, plan: Plan, ear: _Ear) -> Iterator[Event]:
+    """Hear windows of the passages in which somebody speaks."""
+    assert plan.joining and plan.window and plan.step
+    rate = reading.sample_rate
+    cut = audio.window_samples(plan.window, plan.step, rate)
+    for first, wave in passages(reading, sample_rate=rate, pause_s=plan.joining.pause_s):
+        for at, window in audio.sliding([wave], *cut):
+            yield from ear.whole(first + at, window)
+
+
+def _turns(reading: Reading, turns: tuple[Turn, ...], ear: _Ear) -> Iterator[Event]:
+    """Hear each turn of a speaker."""
+    rate = reading.sample_rate
+    spans = [(round(turn.start * rate), round(turn.end * rate)) for turn in turns]
+    for turn, wave in zip(turns, audio.spans(ear.listening(), spans), strict=True):
+        if not len(wave):
+            raise AudioError(f"{reading.name}: ends before the turn at {turn.start:g} s")
+        yield from ear.whole(round(turn.start * rate), wave, turn.speaker)
 
 
 class _Ear:
-    """Cuts stretches of a recording into what the network takes at once, where there is sound."""
+    """Cuts stretches of a recording into what the network takes at once, where somebody speaks."""
 
-    def __init__(self, reading: Reading, plan: Plan) -> None:
-        self._reading, self._plan = reading, plan
+    def __init__(self, reading: Reading, plan: Plan, voice: str) -> None:
+        self._reading, self._plan, self._voice = reading, plan, voice
         step = plan.context * (1 - OVERLAP)
         self._cut = audio.window_samples(plan.context, step, reading.sample_rate)
-        self._heard = 0
+        self._speech: _Speech | None = None
+        self._loud = self._heard = self._wide = 0  # pieces of the present stretch
 
-    def pieces(self, parts: Iterable[Floats]) -> Iterator[Piece]:
-        """Yield the pieces of a stretch that have a vote in it."""
-        for _, wave in audio.sliding(parts, *self._cut):
-            if not is_silent(wave):
+    def listening(self) -> Iterator[Floats]:
+        """Yield the parts of the recording, and listen for speech in them."""
+        if self._plan.hear_all:
+            yield from self._reading
+            return
+        self._speech = _Speech(self._reading.sample_rate)
+        for part in self._reading:
+            self._speech.hear(part)
+            yield part
+        self._speech.finish()
+
+    def pieces(self, parts: Iterable[Floats], start: float = 0.0) -> Iterator[Piece]:
+        """Yield the pieces of a stretch, which starts at this second, that have a vote in it."""
+        rate = self._reading.sample_rate
+        for at, wave in audio.sliding(parts, *self._cut):
+            first, seconds = start + at / rate, len(wave) / rate
+            if is_silent(wave):
+                continue
+            self._loud += 1
+            if self._speech is None or self._speech.between(first, first + seconds):
                 self._heard += 1
+                self._wide += not is_narrow(wave, rate)
                 yield Piece(self._plan.frontend.features(wave))
 
-    def stretch(self, start: float, end: float) -> Stretch:
+    def whole(self, at: int, wave: Floats, speaker: str = "") -> Iterator[Event]:
+        """Yield the pieces of a stretch that begins with this sample, and then the stretch."""
+        start = at / self._reading.sample_rate
+        yield from self.pieces([wave], start)
+        yield self.stretch(start, start + len(wave) / self._reading.sample_rate, speaker)
+
+    def stretch(self, start: float, end: float, speaker: str = "") -> Stretch:
         """Return the stretch whose pieces these were."""
-        odd = {"short": end - start < SHORT_S, "silent": not self._heard}
+        odd = {
+            "short": end - start < SHORT_S,
+            "silent": not self._loud,
+            "no speech": bool(self._loud and not self._heard),
+            "narrow-band": bool(self._heard and not self._wide),
+        }
         flags = tuple(name for name, found in odd.items() if found)
-        self._heard = 0
-        return Stretch(self._reading.name, start, end, flags + self._reading.flags(start, end))
+        self._loud = self._heard = self._wide = 0
+        flags += self._reading.flags(start, end)
+        return Stretch(self._reading.name, start, end, flags, speaker or self._voice)
+
+
+class _Speech:
+    """Whether somebody speaks, and when, in as much of a recording as was heard."""
+
+    def __init__(self, sample_rate: int) -> None:
+        self._detector = Detector(sample_rate=sample_rate)
+        self._shares = array("f")
+
+    def hear(self, part: Floats) -> None:
+        self._shares.frombytes(self._detector.hear(part).tobytes())
+
+    def finish(self) -> None:
+        self._shares.frombytes(self._detector.finish().tobytes())
+
+    def between(self, start: float, end: float) -> bool:
+        """Tell whether somebody speaks between two seconds."""
+        return has_speech(np.array(self._shares[frames_of(start, end)], np.float32))

@@ -26,15 +26,23 @@ class Format:
         recording: Rows of one recording, classes -> its text, in pieces as the rows come.
         head: Classes -> what a file begins with.
         joint: Whether a file may hold several recordings.
+        whole: Rows of one recording, classes -> a file that is no text; nothing else is used then.
     """
 
     recording: Callable[[Iterable[Prediction], Classes], Iterator[str]]
     head: Callable[[Classes], str] = lambda classes: ""
     joint: bool = False
+    whole: Callable[[Sequence[Prediction], Classes], bytes] | None = None
 
 
 def _each(line: Callable[[Prediction, Classes], str]) -> Callable[..., Iterator[str]]:
     return lambda rows, classes: (line(row, classes) for row in rows)
+
+
+def _picture(rows: Sequence[Prediction], classes: Classes) -> bytes:
+    from ser_cli.report.over_time import picture
+
+    return picture(rows, classes)
 
 
 FORMATS = {
@@ -46,6 +54,7 @@ FORMATS = {
     ".vtt": Format(vtt, lambda classes: VTT_HEAD),
     ".TextGrid": Format(textgrid),
     ".txt": Format(audacity),
+    ".png": Format(audacity, whole=_picture),
 }
 
 

@@ -138,6 +138,8 @@ class Each:
 
     def _content(self, rows: Rows) -> bytes:
         made = self.target.format
+        if made.whole:
+            return made.whole(rows, self._classes)
         text = made.head(self._classes) + "".join(made.recording(rows, self._classes))
         return text.encode("utf-8", ERRORS)
 

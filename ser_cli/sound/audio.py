@@ -6,7 +6,7 @@ file needs the memory of its result, whatever its channels, rate or header.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -143,3 +143,28 @@ def window_samples(length: float, step: float, sample_rate: int) -> tuple[int, i
     """Return size and hop in samples of windows whose length and step are seconds."""
     size = max(1, round(length * sample_rate))
     return size, max(1, min(size, round(step * sample_rate)))
+
+
+def spans(parts: Iterable[Floats], wanted: Sequence[tuple[int, int]]) -> Iterator[Floats]:
+    """Cut stretches out of a waveform that comes in parts.
+
+    Args:
+        parts: Of the waveform, (n,) each.
+        wanted: Where each starts and ends, in samples, sorted by their starts.
+
+    Yields:
+        The samples of each; fewer where the waveform ends before, and none where it does not
+        reach it.
+    """
+    coming, held, offset = iter(parts), np.zeros(0, np.float32), 0
+    for start, end in wanted:
+        kept, reached = [held], offset + len(held)
+        while reached < end and (part := next(coming, None)) is not None:
+            kept.append(part)
+            reached += len(part)
+            while kept and offset + len(kept[0]) <= start:
+                offset += len(kept.pop(0))
+        held = np.concatenate([held[:0], *kept])
+        first = min(max(0, start - offset), len(held))
+        held, offset = held[first:], offset + first
+        yield held[: max(0, end - offset)]

@@ -149,9 +149,14 @@ class Detector:
 
 
 class Spans:
-    """Finds stretches of speech in shares that come in pieces."""
+    """Finds stretches of speech in shares that come in pieces.
 
-    def __init__(self) -> None:
+    Args:
+        pause_s: Seconds without speech that end a stretch.
+    """
+
+    def __init__(self, *, pause_s: float = PAUSE * HOP_S) -> None:
+        self._pause = max(1, round(pause_s / HOP_S))
         self._at = 0  # frames seen
         self._first: int | None = None  # frame that the present stretch began with
         self._behind = 0  # the frame after its last
@@ -164,13 +169,28 @@ class Spans:
                 self._first = self._at if self._first is None else self._first
                 self._behind = self._at + 1
             self._at += 1
-            if self._at - self._behind >= PAUSE:
+            if self._at - self._behind >= self._pause:
                 over += self._close()
         return over
 
     def finish(self, *, seconds: float) -> list[tuple[float, float]]:
         """Return the last stretch, if speech goes on to the end of a recording of this length."""
         return [(start, min(end, seconds)) for start, end in self._close()]
+
+    @property
+    def since_s(self) -> float:
+        """Where the present stretch began, or the next may begin."""
+        return _seconds(max(0, (self._at if self._first is None else self._first) - MARGIN))
+
+    @property
+    def lasts_s(self) -> float:
+        """How long the present stretch has lasted; 0 without one."""
+        return 0.0 if self._first is None else _seconds(self._behind - self._first)
+
+    def split(self) -> list[tuple[float, float]]:
+        """End the present stretch here, where another begins."""
+        first, self._first = self._first, self._behind
+        return [] if first is None else [(_seconds(max(0, first - MARGIN)), _seconds(self._behind))]
 
     def _close(self) -> list[tuple[float, float]]:
         first, self._first = self._first, None

@@ -15,16 +15,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ser_cli import workers
+from ser_cli.data import turns
 from ser_cli.data.labels import normalise_label
+from ser_cli.errors import UsageError
 from ser_cli.jobs import limits
 from ser_cli.model import artifacts
 from ser_cli.model.pipeline import Hearing, Model
 from ser_cli.model.rows import columns
 from ser_cli.model.sources import opened
 from ser_cli.model.votes import failed
-from ser_cli.model.windows import hear
+from ser_cli.model.windows import STEP_S, WINDOW_S, hear
 from ser_cli.sound.files import STDIN, Passed, find, tell
 from ser_cli.sound.fingerprint import of_file
+from ser_cli.types import Joining
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -38,6 +41,8 @@ if TYPE_CHECKING:
 
     Rows = list[Prediction]
 
+SIDES = {"left": 0, "right": 1}
+EACH = "each"
 MANY = 128  # files, from which on starting more processes pays on two cores
 CHUNK = 8  # files that travel to a worker together
 # Fields of the job on which no row depends, or only by what `identity` states besides.
@@ -86,10 +91,53 @@ def ready(job: PredictJob, trained: Artifacts, *, executor: Executor | None = No
         ArtifactsError: The model does not fit this version of its recipe, or cannot be loaded.
     """
     model = Model(trained, Hearing(labels_of(job.labels), job.min_confidence))
-    model.plan(window=job.window, step=job.step)
+    plan_of(job, model)
     if job.enrol or job.same_speaker or job.same_recording_conditions:
         return _enrolled(job, model, executor)
     return model
+
+
+def plan_of(job: PredictJob, model: Model) -> Plan:
+    """Return how the job's recordings are read, cut and joined.
+
+    Raises:
+        UsageError: A length makes no sense, or there is no such channel.
+        DataError: The turns of speakers cannot be read.
+    """
+    if job.timeline and job.speakers:
+        raise UsageError(
+            "--timeline and --speakers exclude each other", hint="leave one of them out"
+        )
+    usual = (WINDOW_S, STEP_S) if job.timeline else (None, None)
+    asked = (job.window, job.step)
+    window, step = (b if a is None else a for a, b in zip(asked, usual, strict=True))
+    return replace(
+        model.plan(window=window, step=step),
+        limits=limits(job),
+        voices=_voices(job.channel),
+        turns=turns.read(job.speakers) if job.speakers else {},
+        hear_all=job.hear_all,
+        joining=Joining(job.smooth, job.shortest, job.pause) if job.timeline else None,
+    )
+
+
+def _voices(channel: str | None) -> tuple[tuple[str, int | None], ...]:
+    """Return who is heard: names of channels, and their numbers from 0.
+
+    Raises:
+        UsageError: It is no channel.
+    """
+    if channel is None:
+        return (("", None),)
+    if channel == EACH:
+        return tuple(SIDES.items())
+    if channel in SIDES:
+        return ((channel, SIDES[channel]),)
+    if channel.isdecimal() and int(channel):
+        return ((channel, int(channel) - 1),)
+    raise UsageError(
+        f"{channel!r} is no channel", hint="--channel left, right, each, or a number from 1"
+    )
 
 
 def by_file(
@@ -110,7 +158,7 @@ def by_file(
         executor: As for `predict`.
         progress: As for `predict`.
     """
-    plan = replace(model.plan(window=job.window, step=job.step), limits=limits(job))
+    plan = plan_of(job, model)
     passed = Passed()
     total = _count(job.paths, passed)
     tell(job.paths, passed)
@@ -133,6 +181,7 @@ def identity(job: PredictJob, model: Model) -> dict[str, Any]:
         "model": of_file(model.artifacts.folder / artifacts.MANIFEST),
         "enrolled speaker": [hashlib.sha256(array.tobytes()).hexdigest() for array in arrays],
         "folder to start from": str(Path.cwd()) if relative else "",
+        "turns": of_file(job.speakers) if job.speakers else "",
         "emotions": columns(model.classes),
         **{name: value for name, value in asked.items() if name not in ELSEWHERE},
     }

@@ -43,6 +43,8 @@ forgotten soon after you close the page.
 FLAGS = {
     "short": "It is shorter than half a second.",
     "silent": "It is silent.",
+    "no speech": "Nobody speaks in it.",
+    "narrow-band": "It has the band of a telephone.",
     "clipped": "It is overloaded.",
     "antiphase": "Its channels cancel each other: only the loudest one was used.",
     "non-finite": "It holds samples that are not finite numbers.",
