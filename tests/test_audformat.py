@@ -190,6 +190,15 @@ def test_a_header_that_does_not_serve_is_named(tmp_path: Path, header: str, mess
     assert raised.value.hint
 
 
+def test_the_name_of_a_table_leads_out_of_no_folder(tmp_path: Path) -> None:
+    header = "tables: {x/../../outside: {columns: {emotion: {}}}}"
+    data = database(tmp_path / "db", header)
+    (tmp_path / "db" / "db.x").mkdir()
+    (tmp_path / "outside.csv").write_text(f"file,emotion\n{tmp_path}/db/a/1.wav,sad\n")
+    with pytest.raises(DataError, match=r"has no db.x/"):
+        corpora.load(data)
+
+
 @pytest.mark.parametrize(
     ("rows", "message"),
     [

@@ -185,7 +185,8 @@ def test_too_few_recordings_are_not_split(recordings: int) -> None:
 def test_two_labels_of_one_part_in_two_tables_are_refused(tmp_path: Path) -> None:
     sound(tmp_path / "a.wav")
     for name, label in (("one", "sad"), ("two", "happy")):
-        text = f"file,start,end,emotion\na.wav,0,1,{label}\na.wav,1,2,sad\n"
+        text = f"file,start,end,emotion\na.wav,0,1,{label}\na.wav,1,2,calm\n"
         (tmp_path / f"{name}.csv").write_text(text, encoding="utf-8")
+    assert len(corpora.load(str(tmp_path / "one.csv"), str(tmp_path / "one.csv"))) == 2
     with pytest.raises(DataError, match=r"a.wav#t=0,1 is sad in one.csv and happy in two.csv"):
         corpora.load(str(tmp_path / "one.csv"), str(tmp_path / "two.csv"))

@@ -192,3 +192,17 @@ def test_an_actor_of_ravdess(ravdess: Path, tmp_path: Path) -> None:
     facts = summary(tmp_path / "eda")
     assert facts["files_at_48000_hz"] == "104" and facts["speakers"] == "1"
     assert 2.5 < float(facts["duration_min"]) < float(facts["duration_max"]) < 7
+
+
+def test_parts_of_files_are_measured_and_files_counted_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake.register(monkeypatch)
+    for name in ("a", "b"):
+        tone(tmp_path / f"{name}.wav", 250, seed=0, seconds=2.0)
+    rows = "a.wav,0,0.5,sad\na.wav,0.5,1.25,happy\nb.wav,1.5,,happy\n"
+    (tmp_path / "clips.csv").write_text(f"file,start,end,emotion\n{rows}", encoding="utf-8")
+    found = eda.survey(EdaJob(data=(str(tmp_path / "clips.csv"),), recipe="fake", jobs=1))
+    assert found.seconds.tolist() == [0.5, 0.75, 0.5] and found.frames.tolist() == [50, 75, 50]
+    told = {measure: value for measure, value, _ in eda.summary(found)}
+    assert (told["files"], told["segments"], told["files_at_16000_hz"]) == (2, 3, 2)
