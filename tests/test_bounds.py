@@ -176,6 +176,30 @@ def test_dev_of_a_table_with_parts_shares_no_recording_with_training() -> None:
     assert split.dev
 
 
+def dialogues(*pairs: str) -> tuple[Clip, ...]:
+    """Return clips of recordings in which each of a pair says each of two emotions five times."""
+    return tuple(
+        Clip(Path(f"{n}.wav"), ("sad", "happy")[k % 2], pair[k // 10], start=float(k), end=k + 1.0)
+        for n, pair in enumerate(pairs)
+        for k in range(20)
+    )
+
+
+def test_parties_of_a_dialogue_stay_together() -> None:
+    split = splits.by_speaker(dialogues("ab", "cd", "be", "fg", "hi", "jk", "lm"), seed=0)
+    sides = [{clip.speaker for clip in part} for part in (split.train, split.dev, split.test)]
+    assert len(set.union(*sides)) == sum(map(len, sides)) == 13
+    assert all(len(side & set(pair)) in (0, len(pair)) for side in sides for pair in ("abe", "cd"))
+    files = [{clip.path for clip in part} for part in (split.train, split.dev, split.test)]
+    assert len(set.union(*files)) == sum(map(len, files)) == 7
+
+
+def test_who_speaks_with_everybody_is_dealt_alone() -> None:
+    split = splits.by_speaker(dialogues("ab", "ac", "ad", "ae"), seed=0)
+    sides = [{clip.speaker for clip in part} for part in (split.train, split.dev, split.test)]
+    assert [len(side) for side in sides] == [3, 1, 1] and len(set.union(*sides)) == 5
+
+
 @pytest.mark.parametrize("recordings", [1, 2])
 def test_too_few_recordings_are_not_split(recordings: int) -> None:
     with pytest.raises(DataError, match="parts of one recording"):

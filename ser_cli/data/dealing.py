@@ -10,6 +10,7 @@ S speakers, E emotions, P parts; counts (S, E) of clips; a part's number for eac
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -50,6 +51,25 @@ def deal(clips: Sequence[Clip], sizes: Sequence[int], *, seed: int) -> tuple[lis
         [who for who, own in zip(speakers, parts.tolist(), strict=True) if own == part]
         for part in range(len(sizes))
     )
+
+
+def companies(clips: Sequence[Clip]) -> dict[str, str]:
+    """Return whom each speaker belongs to: one of all those who share recordings, however far.
+
+    Parties of a talk hear each other: they share a room, a line and what is spoken of.
+    """
+    first: dict[Path, str] = {}
+    of = {clip.speaker: clip.speaker for clip in clips}
+
+    def whose(who: str) -> str:
+        while of[who] != who:
+            of[who] = who = of[of[who]]
+        return who
+
+    for clip in clips:
+        one, other = whose(first.setdefault(clip.path, clip.speaker)), whose(clip.speaker)
+        of[max(one, other)] = min(one, other)
+    return {who: whose(who) for who in of}
 
 
 def _counted(clips: Sequence[Clip]) -> tuple[list[str], Ints]:

@@ -52,6 +52,8 @@ class Split:
 def by_speaker(clips: Clips, seed: int) -> Split:
     """Put a sixth of the speakers into test and a sixth into dev; one each at least.
 
+    Speakers of one recording, as of a dialogue, stay together, where that leaves three parties.
+
     Every emotion is in every part, in its share as nearly as whole speakers allow; where a sixth
     of them cannot do that, there are more.
 
@@ -64,9 +66,7 @@ def by_speaker(clips: Clips, seed: int) -> Split:
             f"a split by speaker needs every clip's speaker, at least 3; {len(speakers)} are known",
             hint="name them in a CSV with the columns file,emotion,speaker, or use --split random",
         )
-    share = _sixth(speakers)
-    sizes = (share, share, len(speakers) - 2 * share)
-    test, dev, _ = dealing.deal(clips, sizes, seed=seed)
+    test, dev, _ = _dealt(clips, 2, seed)
     return parts.checked(speaker_split(clips, dev=dev, test=test), MORE_SPEAKERS)
 
 
@@ -239,9 +239,20 @@ def _speakers(clips: Sequence[Clip]) -> list[str]:
     return sorted({clip.speaker for clip in clips}) if has_speakers(clips) else []
 
 
-def _sixth(speakers: Sequence[str]) -> int:
-    """Return how many speakers a part takes that is held out."""
-    return max(1, round(len(speakers) / 6))
+def _dealt(clips: Clips, held_out: int, seed: int) -> tuple[list[str], ...]:
+    """Return the speakers of parts that are held out, a sixth each, and those of the rest.
+
+    Who share recordings stay together, where that leaves enough to deal.
+    """
+    company = dealing.companies(clips)
+    if len({*company.values()}) <= held_out:
+        company = {who: who for who in company}
+    named = [replace(clip, speaker=company[clip.speaker]) for clip in clips]
+    count = len({*company.values()})
+    share = max(1, round(count / 6))
+    sizes = (*[share] * held_out, count - held_out * share)
+    dealt = dealing.deal(named, sizes, seed=seed)
+    return tuple([who for who in company if company[who] in part] for part in dealt)
 
 
 def _in_turn(speakers: Sequence[str], n_folds: int) -> tuple[list[str], ...]:
@@ -254,8 +265,7 @@ def _dev_of(clips: Clips) -> tuple[Clips, Clips]:
     if len(speakers) < 2:
         split = Split(*stratified(clips, 0.15, 0), (), leaky=True)
     else:
-        share = _sixth(speakers)
-        dev, _ = dealing.deal(clips, (share, len(speakers) - share), seed=0)
+        dev, _ = _dealt(clips, 1, 0)
         split = speaker_split(clips, dev=dev, test=())
     parts.checked(split, MARK_DEV)
     return split.train, split.dev
