@@ -92,6 +92,12 @@ def test_parts_may_overlap_and_the_same_one_counts_once(tmp_path: Path) -> None:
         load(tmp_path, "file,start,end,emotion\na.wav,0,1,sad\na.wav,0,1,happy\n")
 
 
+def test_a_file_is_one_however_it_is_spelled(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    load(tmp_path, "file,start,end,emotion\na.wav,0,1,sad\ndeep/../a.wav,1,2,sad\n")
+    assert len({clip.path for clip in table.load(str(tmp_path / "clips.csv"))}) == 1
+
+
 @pytest.mark.parametrize(
     ("row", "reason"),
     [

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from ser_cli.data import bounds, tables
@@ -60,9 +59,8 @@ def clips(read: tables.Table) -> tuple[Clip, ...]:
     """Return a table's clips, ordered by file name, then path; a row that repeats one once.
 
     Raises:
-        DataError: It lacks a column, names files or parts of them
-            that are not there, or one again with another label, leaves an emotion empty, or holds
-            an unknown split or no rows.
+        DataError: It lacks a column, names files or parts of them that are not there, or one again
+            with another label, leaves an emotion empty, or holds an unknown split or no rows.
     """
     table, rows = read.file, _named(read)
     if not rows:
@@ -118,7 +116,7 @@ def _column(ours: str, header: Sequence[str]) -> str | None:
 
 
 def _found(table: Path, rows: Sequence[Row]) -> list[Path]:
-    """Return where each row's file lies.
+    """Return where each row's file lies, one that is spelled in several ways as in the first.
 
     Raises:
         DataError: Some are not there; it lists them with their lines.
@@ -134,7 +132,8 @@ def _found(table: Path, rows: Sequence[Row]) -> list[Path]:
             f"{table}: {len(lost)} of {len(rows)} files are not there: {listed(lost, most=NAMED)}",
             hint=f"file names are absolute, or relative to {table.parent.resolve()}",
         )
-    return [path for path in paths if path]
+    first: dict[Path, Path] = {}
+    return [first.setdefault(path.resolve(), path) for path in paths if path]
 
 
 def _file(folder: Path, name: str) -> Path | None:
@@ -193,9 +192,8 @@ def _clip(where: str, path: Path, row: Mapping[str, str], own: Bounds) -> Clip:
 def _each_once(table: Path, numbered: list[tuple[int, Clip]]) -> list[Clip]:
     first: dict[Segment, tuple[int, Clip]] = {}
     for number, clip in numbered:
-        own = clip.segment._replace(path=clip.path.resolve())
-        line, other = first.setdefault(own, (number, clip))
-        if replace(clip, path=other.path) != other:
+        line, other = first.setdefault(clip.segment, (number, clip))
+        if clip != other:
             raise DataError(
                 f"{table}, lines {line} and {number}: two different rows for {clip.path.name}",
                 hint="keep the right one",
