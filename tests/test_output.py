@@ -40,7 +40,7 @@ def test_a_pipe_gets_csv(monkeypatch: pytest.MonkeyPatch) -> None:
     assert text.splitlines() == [
         HEADER,
         '"a, b.wav",0.0,1.25,sad,0.75,0.25,0.75,ok,,,',
-        "ä.wav,0.0,0.1,calm,0.9,0.9,0.1,warning,short;clipped,",
+        "ä.wav,0.0,0.1,calm,0.9,0.9,0.1,warning,short;clipped,,",
         'c.wav,,,,,,,error,,"no sound, sorry",',
     ]
 
