@@ -188,6 +188,8 @@ def test_a_kill_costs_nothing_wherever_it_comes(project: Project, tmp_path: Path
         project.run()
         assert project.csv.read_bytes() == whole
         assert project.predicted == list("abcdef")[len("abcdef") - len(project.predicted) :]
+        project.run()
+        assert project.predicted == [] and project.csv.read_bytes() == whole
 
 
 def test_a_power_cut_may_leave_garbage_behind_what_was_synced(project: Project) -> None:
@@ -297,11 +299,13 @@ def test_several_outputs_at_once(project: Project) -> None:
     assert len(lines) == 11 == len(project.rows())
     assert len((project.folder / "all.rttm").read_text(encoding="utf-8").splitlines()) == 10
     before = {path: path.read_bytes() for path in project.folder.rglob("*.*") if path.is_file()}
+    written = (labels / "d.srt").stat().st_mtime_ns
     (labels / "e.srt").unlink()
     (project.folder / "all.rttm").unlink()
     project.out += (project.folder / "later.csv",)
     project.run()
     assert project.predicted == ["c"]  # the others are made of the journal
+    assert (labels / "d.srt").stat().st_mtime_ns == written  # not even touched
     for path, content in before.items():
         assert path.name == project.journal.name or path.read_bytes() == content
     assert (project.folder / "later.csv").read_bytes() == project.csv.read_bytes()
@@ -425,6 +429,35 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip("a small disk needs root and Linux")
     yield place
     subprocess.run(["umount", str(place)], check=True)
+
+
+def test_of_what_does_not_fit_nothing_stays(small_disk: Path) -> None:
+    path = small_disk / "x"
+    file = Appending(path)
+    file.write(b"whole\n")
+    with pytest.raises(OSError, match="No space left"):
+        file.write(bytes(2**20))
+    assert path.read_bytes() == b"whole\n"
+    file.write(b"next\n")
+    file.close()
+    assert path.read_bytes() == b"whole\nnext\n"
+
+
+def test_of_rows_that_cannot_be_told_the_journal_has_none(tmp_path: Path) -> None:
+    path = tmp_path / "x.journal"
+    written = journal.Journal(path, Appending(path), journal.Past())
+    written.begin(RUN)
+    before = path.read_bytes()
+    row = Prediction("a", 0, 1, "sad", 0.5, None)
+
+    def rows() -> Iterator[Prediction]:
+        yield row
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        written.add("a", None, rows())
+    assert path.read_bytes() == before
+    written.close()
 
 
 def test_a_full_disk_costs_nothing(project: Project, small_disk: Path) -> None:

@@ -216,6 +216,59 @@ def test_files_that_are_heard_together_keep_their_rows(
             np.testing.assert_allclose(fake.shares(one), fake.shares(other), atol=1e-6)
 
 
+# --- files that are skipped
+
+
+@pytest.mark.parametrize("threads", [0, 2])
+@pytest.mark.parametrize("skipped", ["", "ace", "bdf", "abcdef", "abc", "def"])
+def test_files_that_are_skipped_keep_their_places(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, skipped: str, threads: int
+) -> None:
+    fake.register(monkeypatch)
+    trained = artifacts.load(fake.folder(tmp_path / "artifacts"))
+    clips = [write(tmp_path / f"{name}.wav", noise(LOUD, 1)) for name in "abcdef"]
+    asked: list[str] = []
+
+    def skip(item: Found) -> bool:
+        asked.append(Path(item.file).stem)
+        return asked[-1] in skipped
+
+    monkeypatch.setattr(stage, "_label", label_or_die)
+    chosen, told = job(*clips), list[int]()
+    with ThreadPoolExecutor(max(1, threads)) as pool:
+        groups = stage.by_file(
+            chosen,
+            stage.ready(chosen, trained),
+            skip=skip,
+            executor=pool if threads else None,
+            progress=lambda done, total, file: told.append(done),
+        )
+        found = [(Path(item.file).stem, rows and rows[0].file) for item, rows in groups]
+    assert asked == list("abcdef") and told == [1, 2, 3, 4, 5, 6]
+    assert found == [(p.stem, None if p.stem in skipped else str(p)) for p in clips]
+
+
+def test_what_rows_depend_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake.register(monkeypatch)
+    trained = artifacts.load(fake.folder(tmp_path / "artifacts"))
+
+    def identity(*paths: str, **options: Any) -> dict[str, Any]:
+        chosen = job(*paths or ("/a",), **options)
+        return stage.identity(chosen, stage.ready(chosen, trained))
+
+    same = identity()
+    for alike in ({"jobs": 3, "csv": Path("x"), "as_json": True}, {"report": False, "force": True}):
+        assert identity(**alike) == same
+    assert identity("/b") == same
+    other = artifacts.load(fake.folder(tmp_path / "other", seed=1))
+    assert stage.identity(job("/a"), stage.ready(job("/a"), other)) != same
+    for change in ({"window": 1.0}, {"window": 1.0, "step": 0.5}, {"min_confidence": 0.5}):
+        assert identity(**change) != same
+    assert identity(labels="loud")["emotions"] != same["emotions"]
+    assert identity("a") != same  # names that another folder gives another meaning
+    json.dumps(same)
+
+
 # --- standard input
 
 
@@ -268,6 +321,7 @@ def test_standard_input_is_never_done_before(
     fake.register(monkeypatch)
     folder = fake.folder(tmp_path / "artifacts")
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "-").write_text("a file of this name is another", encoding="utf-8")
     for level, emotion in ((LOUD, "loud"), (QUIET, "quiet")):
         piped(write(tmp_path / "a.wav", noise(level, 1)).read_bytes())
         assert ser("predict", "-", "--artifacts", folder, "--csv", "out.csv").code == 0

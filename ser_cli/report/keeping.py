@@ -257,6 +257,8 @@ def _writing(path: Path) -> Iterator[None]:
     """Turn what the system says of a file into what a user can do about it."""
     try:
         yield
+    except BrokenPipeError:  # whoever reads has seen enough
+        raise
     except OSError as error:
         reason = error.strerror or error
         raise SerError(f"{path} cannot be written: {reason}", hint=WRITABLE) from error

@@ -66,7 +66,7 @@ def targets(csv: Path | None, out: Iterable[Path]) -> list[Target]:
     for path in out:
         made = format_of(path)
         found.append(Target(path, made, each=EACH in path.name or not made.joint))
-    paths = [target.path for target in found]
+    paths = [target.path.absolute() for target in found]
     for path in paths:
         if path.suffix.lower() in ENDINGS:
             raise UsageError(f"{path} is named like a recording", hint="--csv out.csv")

@@ -18,6 +18,7 @@ from benchmarks.rows import Result
 UAR_POINTS = 2.0  # what pruning may cost
 SAME_LOSS = 1e-3  # after a few steps to some tens
 STUDIES = ("study", "replay")
+ANEW = ("--restart", "--force")  # or a second run has nothing to do
 # What pip writes for a command; the empty program is started in the same way.
 ENTRY = (
     "import sys\nfrom {module} import {name}\nif __name__ == '__main__':\n    sys.exit({name}())\n"
@@ -142,7 +143,7 @@ def many_clips(bench: Bench) -> list[Result]:
     def predict(folder: Path) -> Run:
         bench.tell(folder.name)
         table = bench.work / f"{folder.name}.csv"
-        return bench.run(ser(), "predict", folder, "--jobs", "1", "--csv", table)
+        return bench.run(ser(), "predict", folder, "--jobs", "1", "--csv", table, *ANEW)
 
     runs = [predict(bench.made(kind)) for kind in ("short-200", "short-20000")]
     notes = dict(zip(("seconds A", "seconds B"), _seconds(runs), strict=True))
@@ -189,7 +190,7 @@ def _predictions(
     Without `csv` the rows of `ser` go to its stdout.
     """
     script = bench.script("usual.py")
-    options = ("--csv", csv) if csv else ()
+    options = ("--csv", csv, *ANEW) if csv else ()
 
     def predict() -> Run:
         done = bench.run(ser(), "predict", path, *options)
