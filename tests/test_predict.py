@@ -216,6 +216,22 @@ def test_files_that_are_heard_together_keep_their_rows(
             np.testing.assert_allclose(fake.shares(one), fake.shares(other), atol=1e-6)
 
 
+@pytest.mark.parametrize("csv_too", [False, True])
+def test_what_has_no_label_is_told_where_no_output_tells_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, csv_too: bool
+) -> None:
+    fake.register(monkeypatch)
+    folder = fake.folder(tmp_path / "artifacts")
+    (tmp_path / "clips").mkdir()
+    write(tmp_path / "clips" / "a.wav", noise(LOUD, 1))
+    (tmp_path / "clips" / "b.wav").write_text("no sound " * 9, encoding="utf-8")
+    outputs = ["--out", tmp_path / "%.srt", *(["--csv", tmp_path / "x.csv"] if csv_too else [])]
+    done = ser("predict", tmp_path / "clips", "--artifacts", folder, *outputs)
+    assert done.code == 3 and [path.name for path in tmp_path.glob("*.srt")] == ["a.srt"]
+    assert ("b.wav: is a text" in done.err) == (not csv_too)
+    assert ("see the error column" in done.err) == csv_too
+
+
 # --- files that are skipped
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import typer
@@ -28,17 +28,20 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class _Tally:
-    """How much was done: recordings, rows, and rows that are errors."""
+    """How much was done: recordings, rows, rows that are errors, and why the first of these are."""
 
     files: int = 0
     rows: int = 0
     failed: int = 0
+    reasons: list[str] = field(default_factory=list)
 
     def add(self, rows: Sequence[Prediction]) -> None:
         """Count the rows of a recording."""
         self.files += 1
         self.rows += len(rows)
-        self.failed += sum(row.status == "error" for row in rows)
+        reasons = [row.error for row in rows if row.status == "error"]
+        self.failed += len(reasons)
+        self.reasons = [*self.reasons, *reasons][: console.SHOWN_FAILURES]
 
 
 @command(
@@ -126,5 +129,9 @@ def _summarise(wanted: Sequence[Target], labels: FilenameLabels | None, tally: _
     if labels and (text := labels.report()):
         shown = sys.stdout if sys.stdout.isatty() else sys.stderr
         print(visible(text, keep="\n"), file=shown)
-    if tally.failed:
+    if tally.failed and (not wanted or any(target.format.tells for target in wanted)):
         console.say(f"{tally.failed} of {tally.rows} rows are errors: see the error column")
+    elif tally.failed:  # no output says why
+        console.say(f"{tally.failed} of {tally.files} files have no label:")
+        for reason in tally.reasons:
+            console.say(visible(reason))

@@ -26,12 +26,14 @@ class Format:
         recording: Rows of one recording, classes -> its text, in pieces as the rows come.
         head: Classes -> what a file begins with.
         joint: Whether a file may hold several recordings.
+        tells: Whether it says why a recording has no label.
         whole: Rows of one recording, classes -> a file that is no text; nothing else is used then.
     """
 
     recording: Callable[[Iterable[Prediction], Classes], Iterator[str]]
     head: Callable[[Classes], str] = lambda classes: ""
     joint: bool = False
+    tells: bool = False
     whole: Callable[[Sequence[Prediction], Classes], bytes] | None = None
 
 
@@ -46,9 +48,9 @@ def _picture(rows: Sequence[Prediction], classes: Classes) -> bytes:
 
 
 FORMATS = {
-    ".csv": Format(_each(csv_line), csv_head, joint=True),
-    ".jsonl": Format(_each(json_line), joint=True),
-    ".ndjson": Format(_each(json_line), joint=True),
+    ".csv": Format(_each(csv_line), csv_head, joint=True, tells=True),
+    ".jsonl": Format(_each(json_line), joint=True, tells=True),
+    ".ndjson": Format(_each(json_line), joint=True, tells=True),
     ".rttm": Format(rttm, joint=True),
     ".srt": Format(srt),
     ".vtt": Format(vtt, lambda classes: VTT_HEAD),
