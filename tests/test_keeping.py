@@ -333,6 +333,21 @@ def test_labels_that_a_person_changed_are_left(
         project.run(csv=False)
 
 
+@pytest.mark.parametrize("restart", [False, True])
+def test_labels_are_known_where_all_is_predicted_again(project: Project, restart: bool) -> None:
+    project.out = (project.folder / "labels" / "%.jsonl",)
+    project.run()
+    mine = project.folder / "labels" / "b.jsonl"
+    mine.write_text("mine", encoding="utf-8")
+    project.clip("d", 2)
+    if not restart:
+        project.csv.unlink()
+    project.run(restart=restart)
+    assert project.predicted == list("abcdef") and project.rows() == project.whole()
+    assert mine.read_text(encoding="utf-8") == "mine"
+    assert '"calm": 0.06' in (mine.with_name("d.jsonl")).read_text(encoding="utf-8")
+
+
 def test_outputs_that_cannot_be(project: Project) -> None:
     folder = project.folder
     project.out = (folder / "one.srt",)
@@ -428,7 +443,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     if sys.platform != "linux" or os.geteuid() or subprocess.run(mount).returncode:
         pytest.skip("a small disk needs root and Linux")
     yield place
-    subprocess.run(["umount", str(place)], check=True)
+    subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
 def test_of_what_does_not_fit_nothing_stays(small_disk: Path) -> None:

@@ -77,7 +77,9 @@ class Kept:
             for target in lasting if not force else ():
                 self._refuse_foreign(target)
             stands = bool(lasting) and (lasting[0].each or exists(lasting[0].path))
-            if restart or not stands or self._past.run != self._run:
+            # Without the first output, nothing is done; what is known of the others stays.
+            self._anew = restart or not stands
+            if self._past.run != self._run:
                 self._past = Past()
             for target in targets:
                 with _writing(target.path):
@@ -129,8 +131,9 @@ class Kept:
         for output in self._outputs:
             with _writing(output.target.path):
                 output.write(found, rows, self._formers(found.file))
-        if time.monotonic() - self._synced > SYNC_S:
-            self._note()
+        if self._journal and time.monotonic() - self._synced > SYNC_S:
+            with _writing(self._journal.path):
+                self._note()
         return rows
 
     def __enter__(self) -> Kept:
@@ -156,7 +159,7 @@ class Kept:
         return [output for output in self._outputs if isinstance(output, Joint)]
 
     def _has(self, file: str, stamp: journal.Stamp) -> bool:
-        done = self._past.done.get(file)
+        done = None if self._anew else self._past.done.get(file)
         return bool(done and done.whole and stamp and done.stamp == stamp)
 
     def _recall(self, found: Found) -> Rows:
