@@ -1,9 +1,9 @@
 """Kill `ser predict --csv` again and again, let it end, and count what was lost.
 
 `python tests/kills_predict.py --rounds 20` prints a table. In each round a run over made-up clips
-is killed (SIGKILL) one to four times, at moments that a seed chooses between its start and the time
-that an undisturbed run takes; recordings change, vanish and come in between; then it runs to its
-end. Its rows are compared with those of a run over the same files that was never disturbed.
+is killed (SIGKILL) up to four times, at moments that a seed chooses between its start and the time
+that what is left would take undisturbed; recordings change, vanish and come in between; then it
+runs to its end. Its rows are compared with those of an undisturbed run over the same files.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -34,7 +35,7 @@ class Round:
     """What became of a run that was killed."""
 
     jobs: int
-    kills: int
+    kills: int  # that came before its end
     kept: int  # recordings that the last run found done
     lost: int  # rows that are missing, or not those of the recording as it is now
     doubled: int  # places where another row stands than in the undisturbed run
@@ -66,20 +67,31 @@ def run(words: list[str]) -> str:
     return done.stderr
 
 
-def kill_after(words: list[str], seconds: float) -> int:
-    """Run a command, kill it after a time, and return how many of its processes stay."""
+def kill_after(words: list[str], seconds: float) -> tuple[bool, int]:
+    """Run a command and kill it after a time.
+
+    Returns:
+        Whether it had not ended by then, and how many of its processes stay.
+    """
     started = subprocess.Popen(
         words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
-    try:
+    with suppress(subprocess.TimeoutExpired):
         started.wait(seconds)
-    except subprocess.TimeoutExpired:
-        started.kill()
-        started.wait()
+    killed = started.poll() is None
+    started.kill()
+    started.wait()
     until = time.monotonic() + GONE_S
     while (left := sum(1 for _ in of_session(started.pid))) and time.monotonic() < until:
         time.sleep(0.05)
-    return left
+    return killed, left
+
+
+def timed(words: list[str]) -> float:
+    """Return the seconds that a command takes."""
+    begun = time.monotonic()
+    run(words)
+    return time.monotonic() - begun
 
 
 def of_session(session: int) -> Iterator[int]:
@@ -121,13 +133,13 @@ def play(folder: Path, *, files: int, jobs: int, rng: random.Random, most: int =
     clips, out, whole = folder / "clips", folder / "out.csv", folder / "undisturbed.csv"
     for number in range(files):
         clip(clips / f"{number % 3}" / f"{number:04}.wav", rng)
-    begun = time.monotonic()
-    run(command(clips, whole, 1))
-    takes = time.monotonic() - begun
-    kills, halves, orphans = rng.randint(1, most), 0, 0
-    for _ in range(kills):
-        orphans += kill_after(command(clips, out, jobs), rng.uniform(0.2 * takes, takes))
-        halves += rows_of(out)[1]
+    takes, starts = (timed(command(clips, whole, jobs)) for _ in range(2))  # the second has no work
+    kills = halves = orphans = 0
+    for _ in range(rng.randint(1, most)):
+        left = 1 - len(rows_of(out)[0]) / files
+        seconds = rng.uniform(0.5, 1) * starts + rng.random() * left * (takes - starts)
+        killed, stay = kill_after(command(clips, out, jobs), seconds)
+        kills, orphans, halves = kills + killed, orphans + stay, halves + rows_of(out)[1]
         disturb(clips, rng)
     said = run(command(clips, out, jobs))
     run([*command(clips, whole, 1), "--restart"])
