@@ -39,6 +39,8 @@ from ser_cli.model.rows import as_record
 from ser_cli.sound.sniff import ENDINGS
 from ser_cli.stages.predict import predict as predict_files
 from ser_cli.types import Prediction
+from ser_cli.web import limits
+from ser_cli.web import server as server_of_page
 from ser_cli.web import session as stage
 
 assert ser_cli.__file__
@@ -203,7 +205,7 @@ def test_uploads_stay_in_memory(trained: Path, monkeypatch: pytest.MonkeyPatch) 
     on_disk = []
     monkeypatch.setattr(tempfile.SpooledTemporaryFile, "rollover", lambda _: on_disk.append(1))
     head = b'--x\r\nContent-Disposition: form-data; name="f"; filename="a.wav"\r\n\r\n'
-    body = head + bytes(stage.UPLOAD_MB * 2**20) + b"\r\n--x--\r\n"
+    body = head + bytes(limits.UPLOAD_MB * 2**20) + b"\r\n--x--\r\n"
 
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": body, "more_body": False}
@@ -219,7 +221,7 @@ def test_uploads_stay_in_memory(trained: Path, monkeypatch: pytest.MonkeyPatch) 
     assert on_disk
     on_disk.clear()
     page()
-    assert asyncio.run(arrive()) == stage.UPLOAD_MB * 2**20
+    assert asyncio.run(arrive()) == limits.UPLOAD_MB * 2**20
     assert not on_disk
 
 
@@ -307,41 +309,57 @@ def test_names_are_shown_as_they_are(name: str) -> None:
 
 
 @pytest.fixture
-def served(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What `ser app` hands to Streamlit's own command line."""
-    from streamlit.web import cli
-
-    given: list[str] = []
-    monkeypatch.setattr(cli, "main", lambda words, **_: given.extend(words))
+def served(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What `ser app` hands to the server."""
+    given: list[Any] = []
+    monkeypatch.setattr(
+        server_of_page, "serve", lambda *words, **more: given.extend([*words, more])
+    )
     return given
 
 
 def test_the_page_is_for_this_machine_alone(
-    served: list[str], monkeypatch: pytest.MonkeyPatch
+    served: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv(stage.FOLDERS, raising=False)
     port = free_port()
-    done = ser("app", "--port", port)
+    done = ser("app", "--port", port, "--allow-host", "a.example", "--allow-host", "b.example")
     assert (done.code, done.out) == (0, ""), done.err
-    assert f"page: http://127.0.0.1:{port} " in done.err
-    assert served[:2] == ["run", str(PAGE)]
-    assert {
-        "--server.address=127.0.0.1",
-        f"--server.port={port}",
-        f"--server.maxUploadSize={stage.UPLOAD_MB}",
-    } <= {*served}
+    address = f"http://127.0.0.1:{port}"
+    assert f"page: {address} " in done.err
+    more = {"allowed": ("a.example", "b.example"), "frames": ()}
+    assert served == ["127.0.0.1", port, address, more]
+    assert ser("app", "--port", free_port(), "--allow-frame", "https://a.example").code == 0
+    assert served[-1] == {"allowed": (), "frames": ("https://a.example",)}
 
 
-def test_streamlit_knows_every_option(served: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("flag", "wrong"),
+    [
+        ("--allow-frame", "a.example"),
+        ("--allow-frame", "https://a.example/x"),
+        ("--allow-frame", "https://a.example; script-src *"),
+        ("--allow-host", "https://a.example"),
+        ("--allow-host", "a.example:443"),
+        ("--allow-host", "*"),
+    ],
+)
+def test_names_of_another_form_are_told(flag: str, wrong: str, served: list[Any]) -> None:
+    done = ser("app", "--port", free_port(), flag, wrong)
+    assert done.code == 2 and f"try: {flag} " in done.err and not served
+
+
+def test_streamlit_knows_every_option() -> None:
     from streamlit import config
 
-    assert ser("app", "--port", free_port()).code == 0
-    names = [word[2:].split("=")[0] for word in served[2:]]
-    assert names and all(name in config.get_config_options() for name in names)
+    options = server_of_page.settings("127.0.0.1", 8501)
+    assert all(name in config.get_config_options() for name in options)
+    assert options["server.address"] == "127.0.0.1" and options["server.port"] == 8501
+    assert options["server.maxUploadSize"] == limits.UPLOAD_MB
 
 
 def test_the_folders_named_are_offered(
-    served: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    served: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(stage.FOLDERS, "")
     folder = fake.folder(tmp_path / "mine")
@@ -363,7 +381,7 @@ def test_without_streamlit_the_command_says_how_to_get_it(monkeypatch: pytest.Mo
     assert "needs Streamlit" in done.err and 'pip install ".[app]"' in done.err
 
 
-def test_a_port_that_is_taken_is_no_traceback(served: list[str]) -> None:
+def test_a_port_that_is_taken_is_no_traceback(served: list[Any]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         done = ser("app", "--port", port)

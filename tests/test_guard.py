@@ -1,129 +1,388 @@
-"""Decoders that crash, hang or ask for too much: a file's loss, and nobody else's."""
+"""Who may ask the page, for what, and how much; and that it forgets what it was given."""
 
 from __future__ import annotations
 
-import io
+import asyncio
 import os
-import signal
+import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterator
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import hostile
 import numpy as np
 import pytest
 import soundfile
-from modules import printed
+from command import tone
+from server import answers, free_port, within
+from visitor import Visitor, gone
+from websockets import Origin
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
-from ser_cli.errors import AudioError
-from ser_cli.sound import audio, decode, guard
-from ser_cli.sound.decode import UndecodableError, by_soundfile
-from ser_cli.sound.limits import Limits
+from ser_cli.errors import SerError
+from ser_cli.model.windows import Cut
+from ser_cli.web import limits
+from ser_cli.web import session as stage
+from ser_cli.web.guard import Guard
 
-LIMITS = Limits(stall_s=1.0, memory_mb=512)
-
-
-@pytest.fixture(autouse=True)
-def no_child_is_left() -> Iterator[None]:
-    yield
-    guard._end()
-
-
-def file(tmp_path: Path, content: bytes = b"abc") -> Path:
-    (tmp_path / "a.bin").write_bytes(content)
-    return tmp_path / "a.bin"
+MB = 2**20
 
 
-def heard(decoder: guard.Decoder, what: Path | io.BytesIO, limits: Limits = LIMITS) -> int:
-    with guard.guarded(decoder, what, limits) as stream:
-        return sum(map(len, stream.blocks))
+class Asked:
+    """The application behind a guard: notes what it is asked, and answers."""
+
+    def __init__(self) -> None:
+        self.scopes: list[Any] = []
+        self.wait: asyncio.Event | None = None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.scopes.append(scope)
+        if self.wait:
+            await self.wait.wait()
+        if scope["type"] == "http":
+            headers = [(b"cache-control", b"public"), (b"x-own", b"1")]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body", "body": b"page"})
+
+
+def guard(asked: Asked, **changes: Any) -> Guard:
+    settings: dict[str, Any] = {"host": "127.0.0.1", "allowed": (), "held": lambda _: (0, 0, 0)}
+    return Guard(asked, **settings | changes)
+
+
+async def sent(guard: Guard, scope: dict[str, Any]) -> list[Any]:
+    messages: list[Any] = []
+
+    async def send(message: Any) -> None:
+        messages.append(message)
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "websocket.connect"}
+
+    await guard(scope, receive, send)
+    return messages
+
+
+def asks(
+    kind: str = "http", path: str = "/", method: str = "GET", **headers: str
+) -> dict[str, Any]:
+    given = {"host": "localhost:8501", **headers}
+    pairs = [(k.replace("_", "-").encode(), v.encode("latin-1")) for k, v in given.items()]
+    return {"type": kind, "path": path, "method": method, "headers": pairs}
+
+
+def status(guard: Guard, **request: Any) -> int:
+    return int(asyncio.run(sent(guard, asks(**request)))[0]["status"])
 
 
 @pytest.mark.parametrize(
-    ("decoder", "reason"),
+    ("listens", "host", "expected"),
     [
-        (hostile.crashing, "crashed on it"),
-        (hostile.hanging, "did not answer for 1 s"),
-        pytest.param(
-            hostile.greedy,
-            "more memory than it may have",
-            marks=pytest.mark.skipif(sys.platform != "linux", reason="bounded on Linux alone"),
-        ),
+        ("127.0.0.1", "127.0.0.1:8501", 200),
+        ("127.0.0.1", "localhost", 200),
+        ("127.0.0.1", "LOCALHOST.:8501", 200),
+        ("127.0.0.1", "[::1]:8501", 200),
+        ("127.0.0.1", "evil.test", 403),
+        ("127.0.0.1", "localhost.evil.test:8501", 403),
+        ("127.0.0.1", "evil.test@localhost", 403),
+        ("127.0.0.1", "localhost/evil.test", 403),
+        ("127.0.0.1", "192.0.2.7:8501", 403),
+        ("127.0.0.1", "", 403),
+        ("127.0.0.1", "[::1", 403),
+        ("127.0.0.1", "ser.example:443", 200),  # allowed by name
+        ("192.0.2.7", "192.0.2.7:8501", 200),
+        ("0.0.0.0", "192.0.2.7:8501", 200),  # an address cannot be rebound
+        ("0.0.0.0", "[2001:db8::1]", 200),
+        ("0.0.0.0", "evil.test", 403),
+        ("::", "evil.test", 403),
     ],
 )
-def test_what_a_decoder_does_is_told_and_the_next_file_is_read(
-    decoder: guard.Decoder, reason: str, tmp_path: Path
+def test_only_names_of_this_server_are_answered(listens: str, host: str, expected: int) -> None:
+    asked = Asked()
+    stands = guard(asked, host=listens, allowed=("Ser.example",))
+    assert status(stands, host=host) == expected
+    (closed,) = asyncio.run(sent(stands, asks("websocket", host=host))) or [None]
+    assert (closed is None) == (expected == 200)
+    assert len(asked.scopes) == (2 if expected == 200 else 0)
+
+
+def test_a_server_for_everybody_knows_its_own_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("socket.gethostname", lambda: "Workstation")
+    for name in ("workstation", "workstation.local:8501"):
+        assert status(guard(Asked(), host="0.0.0.0"), host=name) == 200
+        assert status(guard(Asked()), host=name) == 403
+
+
+def test_two_hosts_are_none() -> None:
+    scope = asks()
+    scope["headers"].append((b"host", b"evil.test"))
+    (start, _) = asyncio.run(sent(guard(Asked()), scope))
+    assert start["status"] == 403
+
+
+@pytest.mark.parametrize(
+    ("origin", "expected"),
+    [
+        ("http://localhost:8501", 200),
+        ("http://localhost:9999", 403),  # another program of this machine
+        ("http://evil.test", 403),
+        ("null", 403),
+        ("https://ser.example", 200),  # a proxy that asks by another name
+    ],
+)
+def test_only_pages_of_this_server_ask(origin: str, expected: int) -> None:
+    asked = Asked()
+    stands = guard(asked, allowed=("ser.example",))
+    assert status(stands, origin=origin) == expected
+    asyncio.run(sent(stands, asks("websocket", origin=origin)))
+    assert len(asked.scopes) == (2 if expected == 200 else 0)
+    # Streamlit would ask a server in the internet what to think of an origin.
+    assert all(name != b"origin" for scope in asked.scopes for name, _ in scope["headers"])
+
+
+def headers(frames: tuple[str, ...] = (), **request: Any) -> dict[str, str]:
+    start = asyncio.run(sent(guard(Asked(), frames=frames), asks(**request)))[0]
+    return {name.decode(): value.decode() for name, value in start["headers"]}
+
+
+def test_browsers_are_told_what_the_page_may_do() -> None:
+    for path in ("/", "/_stcore/metrics"):
+        told = headers(path=path)
+        assert told["x-frame-options"] == "DENY" and told["x-content-type-options"] == "nosniff"
+        assert told["referrer-policy"] == "no-referrer"
+        policy = told["content-security-policy"]
+        assert "default-src 'self';" in policy and "frame-ancestors 'none'" in policy
+        assert "ws://localhost:8501 " in policy and "http:" not in policy
+    framed = headers(frames=("https://huggingface.co",))
+    assert "frame-ancestors https://huggingface.co" in framed["content-security-policy"]
+    assert "x-frame-options" not in framed
+    assert headers()["x-own"] == "1" and headers()["cache-control"] == "public"
+    assert headers(path="/media/a.wav")["cache-control"] == "no-store"
+    assert "evil" not in headers(host="evil.test")["content-security-policy"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/_stcore/metrics", "/_stcore/agent/mcp", "/_stcore/script-health-check"]
+)
+def test_what_is_no_part_of_the_page_is_closed(path: str) -> None:
+    asked = Asked()
+    assert status(guard(asked), path=path) == 404 and not asked.scopes
+
+
+UPLOAD = {"path": "/_stcore/upload_file/me/1", "method": "PUT"}
+
+
+@pytest.mark.parametrize(
+    ("held", "length", "expected"),
+    [
+        ((0, 0, 0), "1", 200),
+        ((0, 0, 0), "", 411),
+        ((0, 0, 0), "-1", 411),
+        ((limits.VISITOR_FILES - 1, 0, 0), "1", 200),
+        ((limits.VISITOR_FILES, 0, 0), "1", 413),
+        ((1, limits.VISITOR_MB * MB - 5, 0), "5", 200),
+        ((1, limits.VISITOR_MB * MB - 5, 0), "6", 413),
+        ((1, 0, limits.SERVER_MB * MB), "1", 413),
+    ],
+)
+def test_a_visitor_has_room_for_so_much(
+    held: tuple[int, int, int], length: str, expected: int
 ) -> None:
-    with pytest.raises(UndecodableError, match=reason):
-        heard(decoder, file(tmp_path))
-    assert heard(hostile.talkative, file(tmp_path)) == 3
+    stands = guard(Asked(), held=lambda _: held)
+    stated = {"content_length": length} if length else {}
+    assert status(stands, **UPLOAD, **stated) == expected
 
 
-def test_a_stream_is_the_same_in_a_child(tmp_path: Path) -> None:
-    for what in (file(tmp_path), io.BytesIO(b"abc")):
-        with guard.guarded(hostile.talkative, what, LIMITS) as stream:
-            blocks = list(stream.blocks)
-        assert np.array_equal(blocks[0][:, 0], [97, 98, 99])
-        assert (stream.rate, stream.channels, stream.stated_s, stream.damaged) == (16_000, 1, 1, 2)
+def test_uploads_under_way_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "VISITOR_MB", 10)
+
+    async def several() -> list[int]:
+        asked = Asked()
+        asked.wait = asyncio.Event()
+        stands = guard(asked)
+        one = asks(**UPLOAD, content_length=str(6 * MB))
+        first = asyncio.create_task(sent(stands, one))
+        await asyncio.sleep(0)
+        second = await sent(stands, one)
+        other = asyncio.create_task(sent(stands, {**one, "path": "/_stcore/upload_file/you/1"}))
+        await asyncio.sleep(0)
+        asked.wait.set()
+        found = [await first, second, await other, await sent(stands, one)]
+        assert not stands._coming
+        return [messages[0]["status"] for messages in found]
+
+    assert asyncio.run(several()) == [200, 413, 200, 200]
 
 
-def test_one_child_reads_many_files(tmp_path: Path) -> None:
-    assert heard(hostile.talkative, file(tmp_path)) == 3
-    (child,) = guard._idle
-    for number in range(1, 5):
-        assert heard(hostile.talkative, io.BytesIO(bytes(number))) == number
-    assert guard._idle == [child]
-    assert heard(hostile.talkative, file(tmp_path), Limits()) == 3  # other limits, another child
-    assert guard._idle != [child] and not child.is_alive()
+def test_no_more_visitors_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "VISITORS", 1)
+
+    async def two() -> list[Any]:
+        asked = Asked()
+        asked.wait = asyncio.Event()
+        stands = guard(asked)
+        first = asyncio.create_task(sent(stands, asks("websocket")))
+        await asyncio.sleep(0)
+        second = await sent(stands, asks("websocket"))
+        asked.wait.set()
+        await first
+        return [second, await sent(stands, asks("websocket"))]
+
+    assert asyncio.run(two()) == [[{"type": "websocket.close", "code": 1008}], []]
 
 
-def test_the_end_of_a_file_may_be_left_unheard(tmp_path: Path) -> None:
-    soundfile.write(tmp_path / "a.wav", np.zeros(50_000), 16_000)
-    with guard.guarded(by_soundfile, tmp_path / "a.wav", LIMITS) as stream:
-        next(stream.blocks)
-    (child,) = guard._idle
-    assert heard(by_soundfile, tmp_path / "a.wav") == 50_000
-    assert guard._idle == [child]
+def test_visitors_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "_turns", threading.BoundedSemaphore(1))
+    monkeypatch.setattr(limits, "PATIENCE_S", 0.05)
+    with limits.turn(), pytest.raises(SerError, match="busy") as caught, limits.turn():
+        pass
+    assert "reload" in caught.value.hint
+    with limits.turn():  # the first has left
+        pass
 
 
-def test_a_crash_is_the_reason_of_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    soundfile.write(tmp_path / "a.ogg", np.zeros(16_000), 16_000)
-    monkeypatch.setattr(decode, "by_ffmpeg", hostile.crashing)
-    monkeypatch.setattr(decode, "by_soundfile", hostile.crashing)
-    with pytest.raises(AudioError, match=r"a.ogg: .*its decoder crashed on it"):
-        audio.load(tmp_path / "a.ogg", sample_rate=16_000)
-    soundfile.write(tmp_path / "b.wav", np.zeros(16_000), 16_000)
-    monkeypatch.undo()
-    assert audio.load(tmp_path / "b.wav", sample_rate=16_000).duration == 1.0
+class Slow:
+    """A model that only cuts."""
+
+    can_enrol = False
+
+    def plan(self) -> None:
+        return None
+
+    def rows(self, cuts: Any) -> Any:
+        return [[cut] for cut in cuts]
 
 
-def test_sound_beyond_the_hours_is_cut(tmp_path: Path) -> None:
-    soundfile.write(tmp_path / "a.flac", 0.1 * np.ones(48_000), 16_000)
-    limits = Limits(hours=2 / 3600)
-    loaded = audio.load(tmp_path / "a.flac", sample_rate=8_000, limits=limits)
-    assert (loaded.duration, loaded.flags) == (2.0, ("cut",))
-    assert audio.load(tmp_path / "a.flac", sample_rate=8_000).flags == ()
+def test_a_visitor_takes_so_much_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = [tone(tmp_path / f"{n}.wav", 440, seed=n).open("rb") for n in range(3)]
+    monkeypatch.setattr(stage, "cut_file", lambda file, plan: Cut(file.name))
+    clock = iter([0.0, 0.0, 1.0, limits.WORK_S + 1])
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    rows: list[Any] = stage.label(files, Slow())  # type: ignore[arg-type]
+    assert [bool(row.error) for row in rows] == [False, False, True]
+    assert "upload fewer" in rows[2].error
 
 
-@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
-def test_a_child_does_not_outlive_its_parent(tmp_path: Path) -> None:
-    code = (
-        "import os, signal, hostile, io; from ser_cli.sound import guard, limits;"
-        "opened = guard.guarded(hostile.talkative, io.BytesIO(b'abc'), limits.Limits());"
-        "opened.__enter__(); opened.__exit__(None, None, None);"
-        "print(guard._idle[0]._process.pid, flush=True); os.kill(os.getpid(), signal.SIGKILL)"
-    )
-    child = int(printed(code, ends=-signal.SIGKILL))
-    gone(lambda: os.kill(child, 0))
+def test_a_recording_lasts_so_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "long.flac"
+    soundfile.write(path, np.zeros(8_000 * 20 * 60, np.int16), 8_000)
+    assert path.stat().st_size < limits.UPLOAD_MB * MB
+    monkeypatch.setattr(stage, "cut_file", lambda file, plan: Cut(file.name))
+    with path.open("rb") as file:
+        (row,) = stage.label([file], Slow())  # type: ignore[arg-type]
+    assert "lasts 20 minutes, and 15 are the most here: ser predict" in row.error
 
 
-def gone(call: Callable[[], object]) -> None:
-    until = time.monotonic() + 5
-    while time.monotonic() < until:
-        try:
-            call()
-        except ProcessLookupError:
-            return
-        time.sleep(0.05)
-    raise AssertionError("it lives on")
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("a.wav", "a.wav"),
+        ("ä 中文.wav", "ä 中文.wav"),
+        ("a\x1b[2J\x07.wav", "a [2J .wav"),
+        ("photo\u202egpj.wav", "photo gpj.wav"),
+        ("a\nb\tc\u2028d.wav", "a b c d.wav"),
+        ("../../etc/passwd", "passwd"),
+        ("a\ud800.wav", "a .wav"),
+        ("\u200b\u2066", "recording"),
+        ("", "recording"),
+        ("<b>x</b>.wav", "b>.wav"),
+    ],
+)
+def test_names_are_cleaned(name: str, shown: str) -> None:
+    assert stage.clean(name) == shown
+
+
+def test_long_names_are_cut() -> None:
+    shown = stage.clean("x" * 5_000 + ".flac")
+    assert len(shown) == stage.NAME_LETTERS and shown.endswith("….flac")
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, int]]:
+    """Port and process of a server that forgets at once."""
+    place = free_port()
+    code = f"""
+import sys
+from ser_cli.web import limits
+limits.FORGET_S = 1.0
+from ser_cli.__main__ import main
+sys.argv = ["ser", "app", "--port", "{place}"]
+main()
+"""
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+        "STREAMLIT_SERVER_HEADLESS": "true",
+    }
+    home = tmp_path_factory.mktemp("served")
+    run = subprocess.Popen([sys.executable, "-c", code], env=environment, cwd=home)
+    try:
+        within(
+            60, lambda: run.poll() is None and answers(f"http://127.0.0.1:{place}/_stcore/health")
+        )
+        yield place, run.pid
+    finally:
+        run.terminate()
+        assert run.wait(timeout=20) == 0
+
+
+@pytest.fixture
+def port(served: tuple[int, int]) -> int:
+    return served[0]
+
+
+def test_the_real_server_refuses_other_names(port: int) -> None:
+    address = f"127.0.0.1:{port}"
+    with urllib.request.urlopen(f"http://{address}/", timeout=20) as reply:
+        assert reply.headers["X-Frame-Options"] == "DENY"
+        assert reply.headers["Content-Security-Policy"]
+    for wrong in ({"Host": "evil.test"}, {"Origin": "http://evil.test"}):
+        request = urllib.request.Request(f"http://{address}/", headers=wrong)
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(request, timeout=20)
+        assert refused.value.code == 403
+    foreign = Origin("http://evil.test")
+    with pytest.raises(InvalidStatus), connect(f"ws://{address}/_stcore/stream", origin=foreign):
+        pass
+
+
+def test_two_visitors_are_apart_and_are_forgotten(port: int, tmp_path: Path) -> None:
+    one, other = Visitor(port), Visitor(port)
+    assert one.session and one.session != other.session
+    content = tone(tmp_path / "a.wav", 440, seed=0).read_bytes()
+    assert one.upload("<i>secret</i>\u202e.wav", content) == 204
+    assert one.look().count(b"within a minute after you close") == 1
+    assert b"i\\>" in one.heard and "\u202e".encode() not in one.heard  # shown, cleaned, as text
+    kept = {*one.media()}
+    assert {Path(name).suffix for name in kept} == {".wav", ".csv"}
+    assert all(one.get(name) == 200 for name in kept)
+    # The other sees none of it, and cannot claim a file that is not its own.
+    assert b"i\\>" not in other.look() and not other.media()
+    other.files = one.files
+    assert b"i\\>" not in other.look() and not other.media()
+    one.close()
+    assert all(gone(other, name) for name in kept)
+    other.close()
+
+
+def test_memory_comes_back_once_a_visitor_leaves(served: tuple[int, int]) -> None:
+    status = Path(f"/proc/{served[1]}/statm")
+    if not status.is_file():
+        pytest.skip("this system does not tell how much memory is in use")
+
+    def resident_mb() -> float:
+        return int(status.read_text().split()[1]) * 4096 / 1e6
+
+    visitor, noise = Visitor(served[0]), os.urandom(19 * MB // 2)
+    before = resident_mb()
+    sizes = [visitor.upload(f"{n}.wav", noise) for n in range(12)]
+    assert sizes == [204] * 10 + [413] * 2
+    full = resident_mb()
+    assert full - before > 80
+    visitor.close()
+    within(30, lambda: resident_mb() - before < 30)

@@ -19,7 +19,8 @@ from pathlib import Path
 import pytest
 from command import EMOTIONS, tone
 from server import PAGE, answers, free_port, within
-from websockets import Subprotocol
+from websockets import Origin, Subprotocol
+from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from ser_cli import process
@@ -123,6 +124,9 @@ def test_the_page_tells_nobody(way: str, home: Path, tmp_path: Path) -> None:
         within(60, lambda: alive() and answers(f"http://127.0.0.1:{port}/_stcore/health"))
         assert answers(f"http://127.0.0.1:{port}/")
         visit(port)
+        if way == "ser":  # Streamlit asks the internet for its own address, to compare it with this
+            with pytest.raises(InvalidStatus):
+                visit(port, origin=Origin("http://page.example"))
     check(home, record)
 
 
@@ -143,14 +147,14 @@ def served(words: list[str], home: Path) -> Iterator[Callable[[], bool]]:
         server.wait(timeout=20)
 
 
-def visit(port: int) -> None:
+def visit(port: int, origin: Origin | None = None) -> None:
     """Do what a browser does after the start page: ask for the page to be run."""
     from streamlit.proto.BackMsg_pb2 import BackMsg
 
     asked = BackMsg()
     asked.rerun_script.query_string = ""
     address = f"ws://127.0.0.1:{port}/_stcore/stream"
-    with connect(address, subprotocols=[Subprotocol("streamlit")]) as socket:
+    with connect(address, subprotocols=[Subprotocol("streamlit")], origin=origin) as socket:
         socket.send(asked.SerializeToString())
         heard = b""
         while TITLE not in heard:  # the page itself has run

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 from collections.abc import Sequence
 from pathlib import Path
 
-import ser_cli
 from ser_cli.commands import console
 from ser_cli.commands.parsing import command
-from ser_cli.errors import SerError
+from ser_cli.errors import SerError, UsageError
 from ser_cli.jobs.trained import AppJob
 
 
@@ -19,17 +19,21 @@ from ser_cli.jobs.trained import AppJob
     "ser app",
     "ser app --port 8600 --artifacts artifacts/cnn-bilstm",
     "ser app --host 0.0.0.0 (for everybody on the network)",
+    "ser app --allow-host ser.example.org (behind a reverse proxy of that name)",
 )
 def app(job: AppJob) -> None:
     """Open the web page: upload or record, listen, see the emotions, download the CSV."""
+    from ser_cli.web.server import serve
     from ser_cli.web.session import FOLDERS
 
+    _check_names(job)
     _check(job.host, job.port, job.folders)
     if job.folders:
         os.environ[FOLDERS] = os.pathsep.join(str(folder.resolve()) for folder in job.folders)
     named = f"[{job.host}]" if ":" in job.host else job.host
-    console.say(f"page: http://{named}:{job.port} (Ctrl-C stops it)")
-    _serve(job.host, job.port)
+    address = f"http://{named}:{job.port}"
+    console.say(f"page: {address} (Ctrl-C stops it)")
+    serve(job.host, job.port, address, allowed=job.allow_host, frames=job.allow_frame)
 
 
 def _check(host: str, port: int, folders: Sequence[Path]) -> None:
@@ -56,20 +60,10 @@ def _check(host: str, port: int, folders: Sequence[Path]) -> None:
         ) from error
 
 
-def _serve(host: str, port: int) -> None:
-    """Run the page as `streamlit run` does, in this process, until it is interrupted."""
-    from streamlit.web import cli
-
-    from ser_cli.web.session import UPLOAD_MB
-
-    assert ser_cli.__file__
-    options = {
-        "server.address": host,
-        "server.port": port,
-        "server.maxUploadSize": UPLOAD_MB,
-        "server.fileWatcherType": "none",  # nobody edits an installed package
-        "client.toolbarMode": "minimal",
-    }
-    flags = [f"--{name}={value}" for name, value in options.items()]
-    page = Path(ser_cli.__file__).parent / "web" / "page.py"
-    cli.main(["run", str(page), *flags], prog_name="streamlit", standalone_mode=False)
+def _check_names(job: AppJob) -> None:
+    for flag, given, pattern in (
+        ("--allow-host ser.example.org", job.allow_host, r"[\w.-]+|[0-9a-fA-F:]+"),
+        ("--allow-frame https://example.org", job.allow_frame, r"https?://[\w.-]+(:\d+)?"),
+    ):
+        if wrong := [name for name in given if not re.fullmatch(pattern, name)]:
+            raise UsageError(f"{wrong[0]!r} is not of the form that it needs", hint=flag)

@@ -150,6 +150,21 @@ class AppJob:
         "127.0.0.1"
     )
     port: Annotated[int, Option("Port to listen on.", low=1, high=65535)] = 8501
+    allow_host: Annotated[
+        tuple[str, ...],
+        Option(
+            "Name by which browsers ask for the page, if it is none of this machine's own, as "
+            "behind a reverse proxy; may be repeated.",
+            metavar="NAME",
+        ),
+    ] = ()
+    allow_frame: Annotated[
+        tuple[str, ...],
+        Option(
+            "Page that may show this one inside it: https://NAME; may be repeated.",
+            metavar="ADDRESS",
+        ),
+    ] = ()
     folders: Annotated[
         tuple[Path, ...],
         Option("Folder of a trained model to offer; may be repeated.", flag="--artifacts"),

@@ -93,7 +93,7 @@ def whole(reading: Reading) -> Audio:
     return Audio(waveform, reading.sample_rate, flags + reading.flags())
 
 
-def measure(source: Path | str) -> tuple[int, float]:
+def measure(source: Path | str | BinaryIO) -> tuple[int, float]:
     """Return the sample rate in Hz and the length in seconds that a file's header states.
 
     Nothing is decoded, except where no length is stated.

@@ -11,6 +11,7 @@ import io
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 import ser_cli
 from ser_cli import process
@@ -18,7 +19,7 @@ from ser_cli.errors import SerError
 from ser_cli.model.rows import as_record
 from ser_cli.report.rows import csv_writer
 from ser_cli.sound.sniff import ENDINGS
-from ser_cli.web import charts
+from ser_cli.web import charts, limits, server
 from ser_cli.web import session as stage
 
 if TYPE_CHECKING:
@@ -38,8 +39,9 @@ Art. 50(3)). A label is a guess about how a voice sounds, not about what a perso
 is often wrong. Upload only voices of people who know about it.
 
 **Recordings stay in this server's memory.** They are written to no disk, sent to nobody, and
-forgotten soon after you close the page.
+forgotten {when}.
 """
+SOON, SOME_TIME = "within a minute after you close the page", "some time after you close the page"
 FLAGS = {
     "short": "It is shorter than half a second.",
     "silent": "It is silent.",
@@ -61,7 +63,8 @@ def main() -> None:
     _keep_uploads_off_the_disk()
     process.return_memory()
     st.title(TITLE)
-    st.info(NOTICE, icon=":material/info:")
+    when = SOON if _is_forgotten() else SOME_TIME
+    st.info(NOTICE.format(when=when), icon=":material/info:")
     folder = _chosen_model()
     uploads = _uploads()
     try:
@@ -81,6 +84,12 @@ def _keep_uploads_off_the_disk() -> None:
     from starlette.formparsers import MultiPartParser
 
     MultiPartParser.spool_max_size = 2 * st.get_option("server.maxUploadSize") * 2**20
+
+
+def _is_forgotten() -> bool:
+    """Tell the server whose page this is; return whether it forgets it once the page is closed."""
+    context = get_script_run_ctx()
+    return bool(context and server.seen(context.session_id))
 
 
 @st.cache_resource(max_entries=2, show_spinner="Loading the model …")
@@ -103,10 +112,13 @@ def _uploads() -> list[UploadedFile]:
         "Recordings",
         type=[*stage.PLAYED, *sorted(ENDINGS - stage.PLAYED.keys())],  # the usual ones first
         accept_multiple_files=True,
-        max_upload_size=stage.UPLOAD_MB,
+        max_upload_size=limits.UPLOAD_MB,
     )
     spoken = st.audio_input("Or record your voice")
-    return [*files, *([spoken] if spoken else [])]
+    uploads = [*files, *([spoken] if spoken else [])][: limits.VISITOR_FILES]
+    for upload in uploads:
+        upload.name = stage.clean(upload.name)
+    return uploads
 
 
 def _same_speaker() -> bool:

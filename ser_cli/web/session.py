@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from ser_cli.errors import ArtifactsError
+from ser_cli.errors import ArtifactsError, SerError
 from ser_cli.model import artifacts
+from ser_cli.model.windows import hear
 from ser_cli.sound import audio
+from ser_cli.sound.files import Found
+from ser_cli.web import limits
 from ser_cli.web.preview import sketch
 
 if TYPE_CHECKING:
     from ser_cli.model.pipeline import Model
+    from ser_cli.model.windows import Event
     from ser_cli.types import Floats, Prediction
     from ser_cli.web.preview import Sketch
 
 FOLDERS = "SER_APP_ARTIFACTS"  # environment: artifacts folders the page offers first
 PACKAGED = "packaged with ser"
-UPLOAD_MB = 10  # a file; ten of them, opened, fit into the 1 GB of the free hosts
+NAME_LETTERS = 100  # of a file's name that are shown
 PLAYED_MB = 2  # more is played as it was decoded, where that is less
 
 # What browsers play as it is; anything else they get as it was decoded.
@@ -71,9 +76,42 @@ def label(
         uploads: The files.
         model: Labels them.
         same_speaker: Hear each against all of them, which are of one speaker.
+
+    Raises:
+        SerError: Other visitors are served, and that takes too long.
     """
-    heard = model.enrol(uploads) if same_speaker else model
-    return heard.predict(uploads)
+    with limits.turn():
+        heard = model.enrolled(model.measure(_events(uploads, model))) if same_speaker else model
+        return [row for rows in heard.label(_allowed(uploads), heard.plan()) for row in rows]
+
+
+def _events(uploads: Sequence[BinaryIO], model: Model) -> Iterator[Event]:
+    return (event for item in _allowed(uploads) for event in hear(item, model.plan()))
+
+
+def _allowed(uploads: Sequence[BinaryIO]) -> Iterator[BinaryIO | Found]:
+    """Yield the uploads, as long as that takes no longer than a visitor may, else why not."""
+    end = time.monotonic() + limits.WORK_S
+    for upload in uploads:
+        if time.monotonic() > end:
+            reason = f"left out: the others took {limits.WORK_S:g} s; upload fewer at a time"
+        else:
+            reason = _too_long(upload)
+        yield Found(upload.name, error=reason) if reason else upload
+
+
+def _too_long(upload: BinaryIO) -> str:
+    """Return why a recording is not heard here, told by its header alone; or ""."""
+    try:
+        _, seconds = audio.measure(upload)
+    except SerError:
+        return ""  # whoever reads it tells what is wrong
+    if seconds <= limits.LENGTH_S:
+        return ""
+    return (
+        f"{upload.name}: lasts {seconds / 60:,.0f} minutes, and {limits.LENGTH_S / 60:g} are the "
+        "most here: ser predict FILE takes any length"
+    )
 
 
 def decoded(upload: BinaryIO, sample_rate: int) -> Floats:
@@ -90,8 +128,10 @@ def draw(upload: BinaryIO, sample_rate: int) -> Sketch:
 
     Raises:
         AudioError: It cannot be decoded.
+        SerError: Other visitors are served, and that takes too long.
     """
-    return sketch(decoded(upload, sample_rate), sample_rate)
+    with limits.turn():
+        return sketch(decoded(upload, sample_rate), sample_rate)
 
 
 def counts(rows: Sequence[Prediction], classes: Sequence[str]) -> dict[str, int]:
@@ -119,6 +159,20 @@ def played_as(name: str, size: int, decoded_size: int) -> str | None:
     if size > max(PLAYED_MB * 2**20, decoded_size):
         return None
     return PLAYED.get(Path(name).suffix.lower())
+
+
+def clean(name: str) -> str:
+    """Return a file's name as it may be shown: one line of letters in their order, not too long.
+
+    It comes from a stranger, who may put signs into it that no one sees: those of a terminal, and
+    those that turn the direction of writing and let "gpj.exe" appear as "exe.jpg".
+    """
+    seen = "".join(sign if sign.isprintable() else " " for sign in Path(name).name)
+    seen = " ".join(seen.split())
+    if len(seen) > NAME_LETTERS:
+        ending = Path(seen).suffix[:8]
+        seen = seen[: NAME_LETTERS - len(ending) - 1] + "\N{HORIZONTAL ELLIPSIS}" + ending
+    return seen or "recording"
 
 
 def plain(text: str) -> str:
