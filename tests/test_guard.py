@@ -262,20 +262,27 @@ def test_a_visitor_takes_so_much_time(tmp_path: Path, monkeypatch: pytest.Monkey
     files = [tone(tmp_path / f"{n}.wav", 440, seed=n).open("rb") for n in range(3)]
     monkeypatch.setattr(stage, "cut_file", lambda file, plan: Cut(file.name))
     clock = iter([0.0, 0.0, 1.0, limits.WORK_S + 1])
+    monkeypatch.setattr(stage, "_seconds", lambda upload: 1.0)
     monkeypatch.setattr(time, "monotonic", lambda: next(clock))
     rows: list[Any] = stage.label(files, Slow())  # type: ignore[arg-type]
     assert [bool(row.error) for row in rows] == [False, False, True]
     assert "upload fewer" in rows[2].error
 
 
-def test_a_recording_lasts_so_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "long.flac"
-    soundfile.write(path, np.zeros(8_000 * 20 * 60, np.int16), 8_000)
-    assert path.stat().st_size < limits.UPLOAD_MB * MB
+def test_recordings_last_so_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    minutes = (20, 14, 14, 14, 14, 14, 1)
+    files: list[Any] = []
+    for number, length in enumerate(minutes):
+        path = tmp_path / f"{number}.flac"
+        soundfile.write(path, np.zeros(8_000 * 60 * length, np.int16), 8_000)
+        assert path.stat().st_size < limits.UPLOAD_MB * MB
+        files.append(path.open("rb"))
+    files.append((tmp_path / "broken.wav").open("wb+"))
     monkeypatch.setattr(stage, "cut_file", lambda file, plan: Cut(file.name))
-    with path.open("rb") as file:
-        (row,) = stage.label([file], Slow())  # type: ignore[arg-type]
-    assert "lasts 20 minutes, and 15 are the most here: ser predict" in row.error
+    rows: list[Any] = stage.label(files, Slow())  # type: ignore[arg-type]
+    assert [bool(row.error) for row in rows] == [True, *[False] * 4, True, False, False]
+    assert "0.flac: lasts 20 minutes, and 15 are the most here; `ser predict`" in rows[0].error
+    assert "would make 70 minutes, and 60 are the most" in rows[5].error
 
 
 @pytest.mark.parametrize(

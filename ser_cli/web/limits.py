@@ -15,6 +15,7 @@ SERVER_MB = 400  # of all visitors together
 VISITORS = 100  # open pages
 MESSAGE_MB = 20  # between page and server
 LENGTH_S = 15 * 60.0  # of sound in a file
+VISITOR_S = 60 * 60.0  # of sound in all files of a visitor: what is played takes 2 MB a minute
 WORK_S = 120.0  # for all files of a visitor; a minute of speech takes about a second
 TOGETHER = 2  # visitors whose files are heard at a time
 PATIENCE_S = 60.0  # that the others wait for their turn

@@ -184,7 +184,7 @@ def _player(upload: UploadedFile, drawn: Sketch) -> None:
     if media:
         st.audio(upload, format=media)
     else:
-        waveform = stage.decoded(upload, drawn.sample_rate)
+        waveform = stage.played(upload, drawn.sample_rate)
         st.audio(waveform, sample_rate=drawn.sample_rate)
 
 

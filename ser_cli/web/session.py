@@ -90,37 +90,50 @@ def _events(uploads: Sequence[BinaryIO], model: Model) -> Iterator[Event]:
 
 
 def _allowed(uploads: Sequence[BinaryIO]) -> Iterator[BinaryIO | Found]:
-    """Yield the uploads, as long as that takes no longer than a visitor may, else why not."""
-    end = time.monotonic() + limits.WORK_S
+    """Yield the uploads, as far as a visitor may take the server's time, else why not."""
+    end, heard = time.monotonic() + limits.WORK_S, 0.0
     for upload in uploads:
-        if time.monotonic() > end:
-            reason = f"left out: the others took {limits.WORK_S:g} s; upload fewer at a time"
+        seconds = _seconds(upload)
+        if reason := _left_out(seconds, heard, late=time.monotonic() > end):
+            yield Found(upload.name, error=f"{upload.name}: {reason}")
         else:
-            reason = _too_long(upload)
-        yield Found(upload.name, error=reason) if reason else upload
+            heard += seconds
+            yield upload
 
 
-def _too_long(upload: BinaryIO) -> str:
-    """Return why a recording is not heard here, told by its header alone; or ""."""
+def _seconds(upload: BinaryIO) -> float:
+    """Return the length that a header states; 0 of what cannot be read, which its reader tells."""
     try:
-        _, seconds = audio.measure(upload)
+        return audio.measure(upload)[1]
     except SerError:
-        return ""  # whoever reads it tells what is wrong
-    if seconds <= limits.LENGTH_S:
-        return ""
-    return (
-        f"{upload.name}: lasts {seconds / 60:,.0f} minutes, and {limits.LENGTH_S / 60:g} are the "
-        "most here: ser predict FILE takes any length"
-    )
+        return 0.0
 
 
-def decoded(upload: BinaryIO, sample_rate: int) -> Floats:
-    """Return a recording as a mono waveform (n,).
+def _left_out(seconds: float, heard: float, *, late: bool) -> str:
+    """Return why a recording of some seconds is not heard after the others, or ""."""
+    if late:
+        return f"is left out: the others took {limits.WORK_S:g} s; upload fewer at a time"
+    for what, limit, length in (
+        ("lasts", limits.LENGTH_S, seconds),
+        ("would make", limits.VISITOR_S, heard + seconds),
+    ):
+        if length > limit:
+            return (
+                f"{what} {length / 60:,.0f} minutes, and {limit / 60:g} are the most here; "
+                "`ser predict` takes any length"
+            )
+    return ""
+
+
+def played(upload: BinaryIO, sample_rate: int) -> Floats:
+    """Return a recording as a mono waveform (n,), for browsers that cannot decode it.
 
     Raises:
         AudioError: It cannot be decoded.
+        SerError: Other visitors are served, and that takes too long.
     """
-    return audio.load(upload, sample_rate=sample_rate).waveform
+    with limits.turn():
+        return _decoded(upload, sample_rate)
 
 
 def draw(upload: BinaryIO, sample_rate: int) -> Sketch:
@@ -131,7 +144,11 @@ def draw(upload: BinaryIO, sample_rate: int) -> Sketch:
         SerError: Other visitors are served, and that takes too long.
     """
     with limits.turn():
-        return sketch(decoded(upload, sample_rate), sample_rate)
+        return sketch(_decoded(upload, sample_rate), sample_rate)
+
+
+def _decoded(upload: BinaryIO, sample_rate: int) -> Floats:
+    return audio.load(upload, sample_rate=sample_rate).waveform
 
 
 def counts(rows: Sequence[Prediction], classes: Sequence[str]) -> dict[str, int]:
