@@ -21,8 +21,10 @@ from onnx import TensorProto, helper, load, save
 from ser_cli import onnx_graph, onnx_session, recipes
 from ser_cli.errors import ArtifactsError, SerError
 from ser_cli.model import artifacts, sklearn_files
+from ser_cli.model.frontends import frontend_of
 from ser_cli.model.network import OnnxNetwork
 from ser_cli.model.pipeline import Pipeline
+from ser_cli.sound import fingerprint
 from ser_cli.sound.encoder import MOONSHINE, card_of
 from ser_cli.types import Preprocessor
 
@@ -279,6 +281,33 @@ def test_manifests_that_nobody_sealed(facts: dict[str, Any], reason: str, tmp_pa
     with pytest.raises(ArtifactsError, match=reason) as caught:
         artifacts.load(folder)
     assert caught.value.hint and not artifacts.is_complete(folder)
+
+
+@pytest.mark.parametrize("key", ["frontend_files", "encoder"])
+def test_names_in_a_manifest_lead_out_of_no_folder(
+    key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = fake.folder(tmp_path / "model")
+    outside = tmp_path / "outside.onnx"
+    outside.write_bytes(b"secret")
+    name = f"../{outside.name}"
+    manifest = json.loads((folder / artifacts.MANIFEST).read_text())
+    manifest["files"][name] = {"bytes": 6, "sha256": fingerprint.of_file(outside)}
+    manifest[key] = [name] if key == "frontend_files" else name
+    (folder / artifacts.MANIFEST).write_text(json.dumps(manifest))
+    asked: list[Path] = []
+
+    def get(name: str, encoder: Path | None = None) -> Any:
+        asked.append(encoder or folder)
+        return fake.recipe()
+
+    monkeypatch.setattr(recipes, "get", get)
+    if key == "frontend_files":
+        with pytest.raises(ArtifactsError, match=r"model.outside\.onnx is missing"):
+            artifacts.load(folder)
+    else:
+        frontend_of(artifacts.load(folder))
+        assert asked == [folder / outside.name]
 
 
 def test_classes_of_a_column_of_pandas(tmp_path: Path) -> None:
