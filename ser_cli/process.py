@@ -8,6 +8,10 @@ import gc
 import os
 import sys
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import ctypes
 
 # Read when the library is loaded, or when its server starts: later is too late.
 SILENT = {
@@ -106,11 +110,8 @@ def is_alive(pid: int) -> bool:
 
 def give_back() -> None:
     """Hand free memory back to the system, where its allocator would keep it."""
-    import ctypes
-    import platform
-
-    if platform.libc_ver()[0] == "glibc":
-        ctypes.CDLL(None).malloc_trim(0)
+    if library := _glibc():
+        library.malloc_trim(0)
 
 
 @contextlib.contextmanager
@@ -128,10 +129,14 @@ def silent_stderr() -> Iterator[None]:
 
 def _tell_allocator(options: tuple[tuple[int, int], ...]) -> bool:
     """Set options of glibc's malloc; other systems' allocators are left as they are."""
+    library = _glibc()
+    return library is not None and all(
+        [library.mallopt(option, value) for option, value in options]
+    )
+
+
+def _glibc() -> ctypes.CDLL | None:
     import ctypes
     import platform
 
-    if platform.libc_ver()[0] != "glibc":
-        return False
-    mallopt = ctypes.CDLL(None).mallopt
-    return all([mallopt(option, value) for option, value in options])
+    return ctypes.CDLL(None) if platform.libc_ver()[0] == "glibc" else None
