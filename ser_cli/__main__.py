@@ -16,7 +16,7 @@ def main() -> None:
 
     process.collect_seldom()
     process.one_thread_per_product()  # before NumPy is loaded
-    with clean_exit():
+    with clean_exit(), process.ending_when_asked():
         from ser_cli.cli import build
 
         # A shell that asks for completions asks for those of all commands.

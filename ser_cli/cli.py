@@ -78,8 +78,8 @@ def build(words: Sequence[str] = ()) -> typer.Typer:
         cls=_Commands,
         callback=_root,
         help="Speech emotion recognition: from RAVDESS to a label on anybody's recording.",
-        epilog="Exit codes: 0 ok, 1 error, 2 usage, 3 some inputs failed, 130 interrupted. "
-        "Start with: ser predict recording.wav",
+        epilog="Exit codes: 0 ok, 1 error, 2 usage, 3 some inputs failed, 130 interrupted, 143 "
+        "terminated. Start with: ser predict recording.wav",
         # These options would load pydantic, and cannot stand behind the name of a command.
         add_completion=not named,
         add_help_option=not named,

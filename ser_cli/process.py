@@ -6,6 +6,7 @@ import atexit
 import contextlib
 import gc
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -31,6 +32,7 @@ _KEEP = ((-1, -1), (-4, 0), (-8, 1))
 _RETURN = ((-3, 2**20),)  # M_MMAP_THRESHOLD, bytes
 _SELDOM = 10_000  # objects made since the last look for unreachable cycles; Python's: 700
 _USUAL = gc.get_threshold()
+_asked: list[int] = []  # the signal by which this process was asked to end
 
 
 def no_telemetry() -> None:
@@ -77,6 +79,39 @@ def return_memory() -> bool:
     the page's server needed 910 MB instead of 690.
     """
     return _tell_allocator(_RETURN)
+
+
+@contextlib.contextmanager
+def ending_when_asked() -> Iterator[None]:
+    """Let SIGTERM end a command as Ctrl-C does: what is begun is undone, no worker is left."""
+    _asked.clear()
+    with contextlib.suppress(ValueError):  # only the main thread may
+        signal.signal(signal.SIGTERM, _end)
+        if signal.getsignal(signal.SIGINT) == signal.default_int_handler:  # not in the background
+            signal.signal(signal.SIGINT, _end)
+    try:
+        yield
+    except Exception:
+        end_if_asked()
+        raise
+
+
+def end_if_asked() -> None:
+    """Raise what a signal has raised before, and a library has turned into an error of its own."""
+    if _asked:
+        raise KeyboardInterrupt if _asked[0] == signal.SIGINT else SystemExit(128 + _asked[0])
+
+
+def _end(number: int, _: object) -> None:
+    if number == signal.SIGTERM and not _asked:
+        os.write(2, b"ser: terminated\n")  # whatever the program was just printing
+    _asked[:] = [number]
+    end_if_asked()
+
+
+def ignore_interrupts() -> None:
+    """Leave Ctrl-C, which goes to all processes of a terminal, to the one that started this."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def machine() -> str:

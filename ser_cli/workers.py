@@ -131,6 +131,7 @@ def _settled(pool: _Pool, task: Task[T, R], items: list[T], future: Any) -> Iter
     except SerError:
         raise
     except Exception as error:
+        process.end_if_asked()
         if len(items) == 1 and not _died(error):  # it would only fail again
             yield Outcome(items[0], error=_reason(error))
             return
@@ -145,6 +146,7 @@ def _alone(pool: _Pool, task: Task[T, R], item: T) -> Outcome[T, R]:
     except SerError:
         raise
     except Exception as error:  # one item must not end a run over thousands
+        process.end_if_asked()
         return Outcome(item, error=_reason(error))
     return Outcome(item, result)
 
@@ -253,7 +255,7 @@ def _begin(prepare: Callable[[], None] | None) -> None:
     from multiprocessing import parent_process
     from threading import Thread
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    process.ignore_interrupts()
     if prepare:
         prepare()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import warnings
 from collections.abc import Iterator
@@ -76,6 +77,8 @@ def create(name: str, url: str, *, seed: int) -> optuna.Study:
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
+    # It logs the traceback of an interrupt, which is no mistake.
+    logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
     # The heartbeat tells trials that a dead process left running from those at work.
     with warnings.catch_warnings(), usable(url, opening=True):
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
