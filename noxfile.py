@@ -23,6 +23,13 @@ def slow(session: nox.Session) -> None:
 
 
 @nox.session
+def kills(session: nox.Session) -> None:
+    """Kill the commands that write, 20 times each; `-- --rounds 3 --only tune` does less."""
+    session.install("-e", ".[test]")
+    session.run("python", "tests/kills.py", *session.posargs)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Measure `ser` against the usual script; arguments as tests/benchmarks takes them."""
     session.install(".", "torch", "transformers")  # not editable: byte-compiled, as users have it
