@@ -88,12 +88,13 @@ def test_one_may_wait(tmp_path: Path, other: Other) -> None:
 
 
 def test_of_many_that_come_at_once_one_holds(tmp_path: Path) -> None:
+    folder = tmp_path / "made"  # and removed again, each time that nobody has it
     holding, most, done = 0, 0, []
 
     def work() -> None:
         nonlocal holding, most
         for _ in range(20):
-            with locks.held(tmp_path, hint="", wait_s=60):
+            with locks.held(folder, hint="", wait_s=60):
                 holding += 1
                 most = max(most, holding)
                 time.sleep(0.0001)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -33,6 +35,19 @@ def test_without_one_it_is_a_file_of_its_own(
     monkeypatch.setenv("SER_CACHE_DIR", str(tmp_path))
     studies.create("study", studies.storage("study"), seed=0)
     assert (tmp_path / "studies" / "study.db").is_file()
+
+
+def test_two_that_begin_a_study_at_once_both_do(tmp_path: Path) -> None:
+    both = Barrier(2)
+
+    def begin(url: str) -> str:
+        both.wait()
+        return studies.create("study", url, seed=0).study_name
+
+    for number in range(5):
+        url = studies.storage("study", str(tmp_path / f"{number}.db"))
+        with ThreadPoolExecutor(2) as threads:
+            assert [*threads.map(begin, [url, url])] == ["study", "study"]
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,6 @@ def held(folder: Path, *, hint: str, name: str = LOCK, wait_s: float = 0.0) -> I
         BusyError: Another command holds it.
     """
     made = not folder.exists()
-    folder.mkdir(parents=True, exist_ok=True)
     file, until = folder / name, time.monotonic() + wait_s
     while (stream := _locked(file)) is None:
         if time.monotonic() >= until:
@@ -64,7 +63,11 @@ def held(folder: Path, *, hint: str, name: str = LOCK, wait_s: float = 0.0) -> I
 def _locked(file: Path) -> BinaryIO | None:
     """Return the file, open and locked; None where another process has it."""
     while True:
-        stream = file.open("a+b")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            stream = file.open("a+b")
+        except FileNotFoundError:  # the folder is gone again, with another that had made it
+            continue
         try:
             _lock(stream)
         except (BlockingIOError, PermissionError):

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import re
 import warnings
+import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from ser_cli.data import locks
 from ser_cli.data.store import cache_dir
 from ser_cli.errors import DataError
 
@@ -24,6 +26,7 @@ STARTUP_TRIALS = 10  # drawn at random, before the sampler has something to lear
 # 1 there, and 2.9 in a real study of that size.
 FIRST_RUNG, KEPT = 3, 3
 HEARTBEAT_S = 30
+OPENING_S = 60.0  # for another command that opens the same storage
 
 _EXAMPLES = "--storage study.db, or sqlite:////data/study.db, or postgresql+psycopg://host/name"
 # What a database says, in lower case -> what to do about it.
@@ -73,6 +76,7 @@ def create(name: str, url: str, *, seed: int) -> optuna.Study:
 
     Raises:
         DataError: Its storage cannot be used.
+        BusyError: Another command takes long to open it.
     """
     import optuna
 
@@ -80,7 +84,7 @@ def create(name: str, url: str, *, seed: int) -> optuna.Study:
     # It logs the traceback of an interrupt, which is no mistake.
     logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
     # The heartbeat tells trials that a dead process left running from those at work.
-    with warnings.catch_warnings(), usable(url, opening=True):
+    with _alone(url), warnings.catch_warnings(), usable(url, opening=True):
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         storage = optuna.storages.RDBStorage(url, heartbeat_interval=HEARTBEAT_S)
         return optuna.create_study(
@@ -95,6 +99,13 @@ def create(name: str, url: str, *, seed: int) -> optuna.Study:
                 min_resource=FIRST_RUNG, reduction_factor=KEPT
             ),
         )
+
+
+def _alone(url: str) -> AbstractContextManager[None]:
+    """Let one command of this machine after the other make the tables of a storage."""
+    name = f".{zlib.crc32(url.encode()):08x}.lock"
+    hint = "the same command goes on with the study"
+    return locks.held(cache_dir() / "studies", name=name, wait_s=OPENING_S, hint=hint)
 
 
 @contextmanager
