@@ -14,6 +14,7 @@ import pytest
 from killing import AT_WORK_S, Case, Entries, left_after, rounds, start, survivors
 
 from ser_cli import process, workers
+from ser_cli.model import artifacts
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
 
@@ -32,6 +33,18 @@ out.mkdir(exist_ok=True)
 def test_nothing_is_lost(name: str, tmp_path: Path) -> None:
     told = kills.run(name, 2, seed=1, work=tmp_path)
     assert told.kills == 2 and told.is_clean(), told
+
+
+@pytest.mark.slow
+def test_of_two_trainings_on_one_folder_one_is_refused(tmp_path: Path) -> None:
+    kills.corpus(tmp_path)
+    both = [start((*kills.SER, *kills.TRAIN, "--seed", str(n)), tmp_path) for n in range(2)]
+    codes = [one.wait() for one in both]
+    assert sorted(codes) == [0, 1]
+    winner = codes.index(0)
+    said = (tmp_path / "log.txt").read_text()
+    assert f"own is in use by process {both[winner].pid} on " in said
+    assert artifacts.load(tmp_path / "own", verify=artifacts.FILES).manifest["seed"] == winner
 
 
 def entries(home: Path) -> Entries:
