@@ -25,7 +25,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from ser_cli.errors import SerError
-from ser_cli.model.windows import Cut
+from ser_cli.model.windows import Done
 from ser_cli.web import limits
 from ser_cli.web import session as stage
 from ser_cli.web.guard import Guard
@@ -254,13 +254,12 @@ class Slow:
     def plan(self) -> None:
         return None
 
-    def rows(self, cuts: Any) -> Any:
-        return [[cut] for cut in cuts]
+    def label(self, items: Any, plan: Any) -> Any:
+        return [[Done("", getattr(item, "error", ""))] for item in items]
 
 
 def test_a_visitor_takes_so_much_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = [tone(tmp_path / f"{n}.wav", 440, seed=n).open("rb") for n in range(3)]
-    monkeypatch.setattr(stage, "cut_file", lambda file, plan: Cut(file.name))
     clock = iter([0.0, 0.0, 1.0, limits.WORK_S + 1])
     monkeypatch.setattr(stage, "_seconds", lambda upload: 1.0)
     monkeypatch.setattr(time, "monotonic", lambda: next(clock))
@@ -278,7 +277,6 @@ def test_recordings_last_so_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         assert path.stat().st_size < limits.UPLOAD_MB * MB
         files.append(path.open("rb"))
     files.append((tmp_path / "broken.wav").open("wb+"))
-    monkeypatch.setattr(stage, "cut_file", lambda file, plan: Cut(file.name))
     rows: list[Any] = stage.label(files, Slow())  # type: ignore[arg-type]
     assert [bool(row.error) for row in rows] == [True, *[False] * 4, True, False, False]
     assert "0.flac: lasts 20 minutes, and 15 are the most here; `ser predict`" in rows[0].error

@@ -132,7 +132,9 @@ class Detector:
         """Return the shares (t,) of t frames, given with the context of the first."""
         frames = np.lib.stride_tricks.sliding_window_view(sound, _CONTEXT + HOP)[::HOP]
         inputs: dict[str, Any] = {"input": frames * self._gains(frames), **self._memory}
-        found, self._memory["h"], self._memory["c"] = onnx_session.kept(SILERO).run(None, inputs)
+        session = onnx_session.kept(SILERO)
+        outputs = onnx_session.execute(session, inputs, name=SILERO.name)
+        found, self._memory["h"], self._memory["c"] = outputs
         return np.asarray(found, np.float32)
 
     def _gains(self, frames: Floats) -> Floats:
