@@ -51,6 +51,7 @@ class _Commands(TyperGroup):
             code = super().main(*args, **{**extra, "standalone_mode": False})
         except TyperException as error:
             said = " ".join(error.format_message().split()).removesuffix(".")
+            said = said.replace(": Value error, ", ": ")  # which only pydantic needs to know
             command = [word for word in sys.argv[1:2] if word in COMMANDS]
             raise UsageError(said, hint=" ".join(["ser", *command, "--help"])) from None
         raise SystemExit(code)

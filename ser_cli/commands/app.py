@@ -40,6 +40,7 @@ def _check(host: str, port: int, folders: Sequence[Path]) -> None:
     from importlib.util import find_spec
 
     from ser_cli.model import artifacts
+    from ser_cli.model.frontends import frontend_of
 
     if find_spec("streamlit") is None:
         raise SerError(
@@ -47,7 +48,9 @@ def _check(host: str, port: int, folders: Sequence[Path]) -> None:
             hint='pip install streamlit (in a checkout of ser: pip install ".[app]")',
         )
     for folder in folders:
-        artifacts.load(folder)
+        frontend_of(artifacts.load(folder))
+    if not host.strip():
+        raise UsageError("--host names no address", hint="ser app --host 127.0.0.1")
     try:
         with socket.create_server(
             (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET

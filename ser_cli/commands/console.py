@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ser_cli import disarm
 from ser_cli.disarm import visible
-from ser_cli.errors import SerError
+from ser_cli.errors import SerError, of_system, without_password
 
 if TYPE_CHECKING:
     from ser_cli.data.parts import Count
@@ -66,10 +66,7 @@ def clean_exit() -> Iterator[None]:
     try:
         yield
     except SerError as error:
-        say(f"ser: {error}")
-        if error.hint:
-            say(f"  try: {error.hint}")
-        raise SystemExit(error.exit_code) from None
+        raise SystemExit(_told(error)) from None
     except KeyboardInterrupt:
         say("ser: interrupted")
         raise SystemExit(130) from None
@@ -78,9 +75,16 @@ def clean_exit() -> Iterator[None]:
         # when it flushes stdout at its end.
         sys.stderr.close()
         raise SystemExit(0) from None
-    except OSError as error:  # a full disk, a read-only folder: in the system's own words
-        say(f"ser: {error}")
-        raise SystemExit(1) from None
+    except (OSError, MemoryError) as error:  # a full disk, a read-only folder
+        raise SystemExit(_told(of_system(error))) from None
+
+
+def _told(error: SerError) -> int:
+    """Say what is wrong and what to do next; return the exit code."""
+    say(without_password(f"ser: {error}"))
+    if error.hint:
+        say(without_password(f"  try: {error.hint}"))
+    return error.exit_code
 
 
 def failures(failed: Failures) -> None:

@@ -11,6 +11,7 @@ import typer
 
 from ser_cli.commands import console
 from ser_cli.commands.parsing import command
+from ser_cli.data.store import need_folder
 from ser_cli.errors import UsageError
 from ser_cli.jobs.training import EvaluateJob
 
@@ -59,6 +60,8 @@ def evaluate(job: EvaluateJob) -> None:
 
 
 def _check(job: EvaluateJob) -> None:
+    if job.out:
+        need_folder(job.out)
     files = (job.model, job.scaler, job.encoder)
     if any((*files, job.max_len)):
         if not all(files):
@@ -83,6 +86,12 @@ def _check(job: EvaluateJob) -> None:
         )
     if job.compare and (job.protocol or job.model or job.matrix or job.robustness or job.folder):
         raise UsageError("--compare takes --data alone", hint="ser evaluate --compare A B")
+    retrained = [name for name, value in job.overrides.items() if value is not None]
+    if (retrained or job.params) and not (job.protocol or job.matrix):
+        raise UsageError(
+            "--epochs, --copies and --params are of a training, and this one is done",
+            hint="add --protocol, or give them to ser train, then ser evaluate",
+        )
     if job.also and not job.protocol:
         raise UsageError("--also adds to the folds of a protocol", hint="add --protocol NAME")
     if job.selection.describe() and not job.protocol:

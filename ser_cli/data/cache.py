@@ -21,7 +21,7 @@ import numpy as np
 from ser_cli import workers
 from ser_cli.data import arrays, corpora
 from ser_cli.data.features import Features
-from ser_cli.data.store import atomic_write, cache_dir
+from ser_cli.data.store import atomic_write, cache_dir, need_folder
 from ser_cli.errors import AudioError, DataError
 from ser_cli.sound import audio, fingerprint, segments
 from ser_cli.sound.limits import CLIP, Limits
@@ -81,10 +81,12 @@ def extract(
 
     Raises:
         ValueError: A copy is asked for, and nothing to make it.
+        SerError: There can be no cache folder where one is wanted.
     """
     if copy and augment is None:
         raise ValueError("a copy needs an augmentation")
     folder = _folder(frontend, augment, copy, seed)
+    need_folder(folder)
     contents = _contents([clip.path for clip in clips], jobs)
     keys = [_key(contents[clip.path], clip.segment) for clip in clips]
     files = {key: _file(folder, key) for key in keys if key}
@@ -110,7 +112,10 @@ def blanks(frontend: Frontend, count: int, *, seed: int, jobs: int = workers.COR
     processes = jobs if len(todo) > FEW else 1
     for outcome in workers.run(task, todo, workers=processes, chunk=CHUNK):
         if outcome.error:
-            raise DataError(f"sounds without speech cannot be made: {outcome.error}")
+            raise DataError(
+                f"sounds without speech cannot be made: {outcome.error}",
+                hint="make room on the disk, or close other programs; then run it again",
+            )
     return Features(files)
 
 

@@ -87,7 +87,9 @@ class Known:
                 found = cls(kept["bits"], kept["at"], kept["starts"])
             found.check()
         except (OSError, ValueError, KeyError, EOFError, MemoryError, zipfile.BadZipFile) as error:
-            raise ArtifactsError(f"{file} does not hold fingerprints: {error}") from error
+            raise ArtifactsError(
+                f"{file} does not hold fingerprints: {error}", hint="train again: ser train"
+            ) from error
         return found
 
     def check(self) -> None:

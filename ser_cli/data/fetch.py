@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from urllib3 import BaseHTTPResponse
 
@@ -80,8 +80,7 @@ def fetch(
         FetchError: The address cannot be fetched, or what came is not what was promised.
         SerError: The disk has too little space.
     """
-    if urlsplit(url).scheme not in ("http", "https"):
-        raise FetchError(f"{url} is not an http or https address", hint="check the address")
+    parsed(url)
     part = dest.with_name(dest.name + ".part")
     told = progress or (lambda done, total, note: None)
     job = _Job(url, part, part.with_suffix(".part-version"), size, md5, timeout, told)
@@ -99,6 +98,21 @@ def fetch(
     except OSError as error:
         raise FetchError(f"{dest} cannot be written: {error}", hint="choose --dest") from error
     raise FetchError(f"{url} is not what was published: its MD5 differs", hint=OTHER_WAY)
+
+
+def parsed(url: str) -> SplitResult:
+    """Return the parts of an address.
+
+    Raises:
+        FetchError: It is not one of http or https.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # as an unclosed bracket
+        parts = urlsplit("")
+    if parts.scheme not in ("http", "https"):
+        raise FetchError(f"{url} is not an http or https address", hint="check the address")
+    return parts
 
 
 def _is_right(job: _Job) -> bool:

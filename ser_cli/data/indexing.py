@@ -31,7 +31,9 @@ def index(name: str, folder: Path, *, sounds: bool) -> None:
     paths = dict(sorted(source.paths(folder).items()))
     digests = {clip: source.digest(path) for clip, path in paths.items()}
     if unreadable := [clip for clip, digest in digests.items() if not digest]:
-        raise DataError(f"{len(unreadable)} clips cannot be read, as {unreadable[0]}")
+        raise DataError(
+            f"{len(unreadable)} clips cannot be read, as {unreadable[0]}", hint="fetch them again"
+        )
     if sounds:
         clips = [Clip(path) for path in paths.values()]
         prints = duplicates.prints(clips)

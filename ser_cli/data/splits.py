@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ser_cli.data import corpora, dealing, parts
 from ser_cli.data.corpora import has_speakers
 from ser_cli.errors import DataError
+from ser_cli.remarks import listed
 
 if TYPE_CHECKING:
     from ser_cli.types import Clip
@@ -212,9 +213,11 @@ def stratified(clips: Clips, share: float, seed: int) -> tuple[Clips, Clips]:
             list(clips), test_size=share, stratify=labels, random_state=seed
         )
     except ValueError as error:
+        counts = Counter(labels)
+        few = [f"{emotion} {counts[emotion]}" for emotion in sorted(counts, key=counts.__getitem__)]
         raise DataError(
-            f"{len(clips)} clips of {len(set(labels))} emotions are too few to split: {error}",
-            hint="each emotion needs about 7 clips or more",
+            f"these clips are too few to split so that each part has every emotion: {listed(few)}",
+            hint="each emotion needs about 7 clips or more; add some, or leave it out: --exclude",
         ) from error
     return tuple(kept), tuple(taken)
 

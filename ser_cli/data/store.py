@@ -44,6 +44,17 @@ def need_space(folder: Path, needed: int) -> None:
         )
 
 
+def need_folder(folder: Path) -> None:
+    """Raise SerError where no folder can be or be written to, before any work is done for it."""
+    for place in (folder, *folder.parents):
+        if place.is_dir():
+            if not os.access(place, os.W_OK):
+                raise SerError(f"{place} cannot be written to", hint="choose another folder")
+            return
+        if place.exists():
+            raise SerError(f"{place} is a file, and no folder", hint="choose another folder")
+
+
 @contextmanager
 def atomic_write(path: Path, *, sync: bool = True) -> Iterator[Path]:
     """Yield a temporary path next to `path` that takes its place if the block succeeds.

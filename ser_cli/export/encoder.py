@@ -117,7 +117,7 @@ def _ordered(nodes: list[NodeProto], known: set[str]) -> list[NodeProto]:
     while waiting:
         ready = [node for node in waiting if known.issuperset(node.input)]
         if not ready:
-            raise DataError("the encoder's network is not complete")
+            raise DataError("the encoder's network is not complete", hint="fetch it again")
         ordered += ready
         known.update(name for node in ready for name in node.output)
         waiting = [node for node in waiting if not known.issuperset(node.output)]

@@ -44,7 +44,9 @@ def to_onnx(model: keras.Model, path: Path) -> None:
         found = OnnxNetwork(temporary).run(np.concatenate([x, x[:1]]))[:-1]
         difference = float(np.abs(found - expected).max())
         if not difference <= TOLERANCE:
-            raise ArtifactsError(f"{path}: ONNX and Keras differ by {difference:.1e}")
+            raise ArtifactsError(
+                f"{path}: ONNX and Keras differ by {difference:.1e}", hint="train again: ser train"
+            )
 
 
 def rewrite_onnx(source: Path, path: Path, quantize: str | None) -> None:

@@ -57,7 +57,9 @@ class TuneJob(ClipsJob):
     epochs: Annotated[int, Option("Epochs per fold, at most.", low=1)] = 10
     copies: Annotated[int, Option("Augmented copies of each training clip.", low=0)] = 0
     oversample: Oversample = ()
-    timeout: Annotated[float | None, Option("Seconds after which no new trial starts.")] = None
+    timeout: Annotated[float | None, Option("Seconds after which no new trial starts.", low=0)] = (
+        None
+    )
     storage: Annotated[
         str | None,
         Option("Optuna storage: a URL, or an SQLite file; default: one in the cache folder."),

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from ser_cli import recipes
 from ser_cli.data import store, succession
 from ser_cli.errors import ArtifactsError
+from ser_cli.model import calibration, sklearn_files
 from ser_cli.model import manifest as manifests
-from ser_cli.model import sklearn_files
 from ser_cli.remarks import remark
 
 if TYPE_CHECKING:
@@ -196,7 +196,7 @@ def write_shared(folder: Path, preprocessor: Preprocessor) -> None:
 def refuse_sealed(folder: Path) -> None:
     """Raise ArtifactsError if a folder is sealed."""
     if (folder / MANIFEST).exists():
-        raise ArtifactsError(f"{folder} is sealed: its files cannot be changed")
+        raise ArtifactsError(f"{folder} is sealed: its files cannot be changed", hint=manifests.TRAIN)
 
 
 def seal(folder: Path, *, facts: Mapping[str, Any], frontend: Collection[str] = ()) -> None:
@@ -214,7 +214,7 @@ def seal(folder: Path, *, facts: Mapping[str, Any], frontend: Collection[str] = 
     refuse_sealed(folder)
     absent = [name for name in (*NEEDED, *frontend) if not (folder / name).is_file()]
     if absent:
-        raise ArtifactsError(f"{folder} cannot be sealed: {', '.join(absent)} missing")
+        raise ArtifactsError(f"not sealed: {folder}: {', '.join(absent)} missing", hint=manifests.TRAIN)
     present = [name for name in (*FILES, *frontend) if (folder / name).is_file()]
     own = {"frontend_files": sorted(frontend)} if frontend else {}
     manifests.write(folder / MANIFEST, present, {**facts, **own})
@@ -245,7 +245,7 @@ def _load(folder: Path, *, verify: Collection[str]) -> Artifacts:
         folder=folder,
         recipe=manifest["recipe"],
         preprocessor=sklearn_files.read(folder / SCALER, folder / LABELS, folder / MAX_LEN),
-        temperature=float(manifest["temperature"]),
+        temperature=calibration.stated(manifest["temperature"], where=folder / MANIFEST),
         manifest=manifest,
     )
 

@@ -6,12 +6,13 @@ probabilities, so it fits any network that ends in softmax.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ser_cli.errors import DataError
+from ser_cli.errors import ArtifactsError, DataError
 
 LOWEST, HIGHEST = 0.25, 10.0
 
@@ -19,6 +20,20 @@ LOWEST, HIGHEST = 0.25, 10.0
 _SMALLEST = float(np.finfo(np.float32).tiny)
 _GOLDEN = (5**0.5 - 1) / 2
 _STEPS = 40  # narrows ln(LOWEST)..ln(HIGHEST) to 2e-8
+
+
+def stated(temperature: float, *, where: Path) -> float:
+    """Return a temperature that a file states.
+
+    Raises:
+        ArtifactsError: It is none.
+    """
+    if not 0 < temperature < np.inf:
+        raise ArtifactsError(
+            f"{where} states a temperature of {temperature:.1f}, which calibrates nothing",
+            hint="train again: ser train",
+        )
+    return float(temperature)
 
 
 def calibrate(probabilities: NDArray[np.floating[Any]], temperature: float) -> NDArray[np.float32]:
@@ -51,7 +66,7 @@ def fit_temperature(probabilities: NDArray[np.floating[Any]], truth: NDArray[np.
         ValueError: A probability is not finite.
     """
     if len(truth) == 0:
-        raise DataError("There is no clip to calibrate on: the dev part is empty.")
+        raise DataError("there is no clip to calibrate on", hint="train with a dev part")
     if not np.isfinite(probabilities).all():
         raise ValueError("probabilities hold NaN or infinity")
     logs = _logs(probabilities)

@@ -20,10 +20,16 @@ def frontend_of(trained: Artifacts) -> Frontend:
     """Return the front end that a system was trained with, its files from the folder.
 
     Raises:
-        ArtifactsError: This version of the recipe makes other features, or a file is missing.
+        ArtifactsError: There is no such recipe, this version of it makes other features, or a
+            file is missing.
     """
     own = trained.manifest.get("encoder")
     encoder = trained.folder / Path(own).name if own else None
+    if trained.recipe not in recipes.names():
+        raise ArtifactsError(
+            f"{trained.folder} is of a recipe {trained.recipe!r}, which this version of ser lacks",
+            hint="update ser to the newest version, or train again: ser train",
+        )
     frontend = recipes.get(trained.recipe, encoder).frontend
     _check_version(trained, frontend)
     return frontend.within(trained.folder)

@@ -87,7 +87,7 @@ class Network(ABC):
             raise ArtifactsError(
                 f"{self.name} takes {self.features} features per frame, but the recipe makes "
                 f"{features}",
-                hint="give the recipe it was trained with: --recipe NAME",
+                hint="train again: ser train; or name the recipe of --model: --recipe NAME",
             )
         scaled = len(preprocessor.mean)
         if scaled not in (0, features, expected[0] * features):

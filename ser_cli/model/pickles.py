@@ -49,10 +49,10 @@ def read_state(path: Path, kind: str) -> dict[str, Any]:
             raise pickle.UnpicklingError(f"it holds no {kind}")
         return {name: _plain(value) for name, value in estimator.state.items()}
     except FileNotFoundError as error:
-        raise ArtifactsError(f"{path} is missing") from error
+        raise ArtifactsError(f"{path} is missing", hint="train one: ser train") from error
     except Exception as error:  # a forged stream can fail in any way, and none may get through
         raise ArtifactsError(
-            f"{path} cannot be trusted as a {kind}: {error}",
+            f"{path} cannot be trusted as a {kind}: {str(error) or 'it is no pickle'}",
             hint="use artifacts that `ser train` wrote",
         ) from error
 

@@ -55,7 +55,7 @@ def fit(
         DataError: There are no clips.
     """
     if not features:
-        raise DataError("no clips to learn the scaling from: the training part is empty")
+        raise DataError("the training part is empty", hint="mark clips train, or add some")
     max_len = frames or length(features)
     if scale == "none":
         return Preprocessor(max_len, np.zeros(0), np.zeros(0), tuple(classes))

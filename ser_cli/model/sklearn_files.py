@@ -64,8 +64,11 @@ def _frames(path: Path) -> int:
     try:
         number = np.load(path, allow_pickle=False)
         frames = int(number)
-    except (OSError, ValueError, TypeError, OverflowError, EOFError) as error:
-        raise ArtifactsError(f"{path} cannot be read: {error}", hint=_TRAIN) from error
+    except OSError as error:
+        raise ArtifactsError(f"{path} cannot be read: {error.strerror}", hint=_TRAIN) from error
+    except (ValueError, TypeError, OverflowError, EOFError) as error:
+        # NumPy's own words advise to trust the file.
+        raise ArtifactsError(f"{path} holds no number of frames", hint=_TRAIN) from error
     if frames < 1 or frames != number:
         raise ArtifactsError(f"{path} holds no length", hint=_TRAIN)
     return frames

@@ -104,13 +104,21 @@ def check(window: float | None, step: float | None) -> None:
     """Refuse lengths of window and step, in seconds, that make no sense.
 
     Raises:
-        UsageError: One is too short, or there is a step without a window.
+        UsageError: One is too short, or there is a step without a window, or a longer one.
     """
     if step is not None and window is None:
         raise UsageError("a step needs a window", hint="--window SECONDS --step SECONDS")
     for name, seconds in (("window", window), ("step", step)):
         if seconds is not None and not SHORTEST_S <= seconds < math.inf:
-            raise UsageError(f"the {name} must be at least {SHORTEST_S} s, not {seconds}")
+            raise UsageError(
+                f"the {name} must be at least {SHORTEST_S} s, not {seconds}",
+                hint="--window 3 --step 1",
+            )
+    if window and step and step > window:
+        raise UsageError(
+            f"a step of {step:g} s leaves gaps between windows of {window:g} s",
+            hint=f"--window {window:g} --step {window:g}",
+        )
 
 
 def hear(item: Found | BinaryIO | Waveform, plan: Plan) -> Iterator[Event]:

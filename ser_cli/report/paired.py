@@ -68,7 +68,10 @@ def compare(
         DataError: There is no clip.
     """
     if not len(truth):
-        raise DataError("there is no clip that both models can be asked about")
+        raise DataError(
+            "there is no clip that both models can be asked about",
+            hint="--data with clips of emotions that both know",
+        )
     from scipy.stats import binomtest
 
     right_a, right_b = said_a == truth, said_b == truth

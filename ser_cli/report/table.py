@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ser_cli.data.store import atomic_write
+from ser_cli.data.store import atomic_write, need_folder
 from ser_cli.errors import SerError, UsageError
 from ser_cli.model.preprocess import length, pad
 from ser_cli.sound.frontend import cells
@@ -27,7 +27,7 @@ def check(path: Path) -> None:
 
     Raises:
         UsageError: Its suffix is neither .csv nor .parquet.
-        SerError: pyarrow is needed and not installed.
+        SerError: pyarrow is needed and not installed, or there can be no such folder.
     """
     if path.suffix.lower() not in (".csv", ".parquet"):
         raise UsageError(f"{path} is not a table file name", hint="end it in .csv or .parquet")
@@ -36,6 +36,7 @@ def check(path: Path) -> None:
             "Parquet needs pyarrow, which is not installed",
             hint="pip install pyarrow, or --table FILE.csv",
         )
+    need_folder(path.parent)
 
 
 def write(

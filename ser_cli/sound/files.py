@@ -45,7 +45,9 @@ def find(paths: Iterable[str | Path], passed: Passed | None = None) -> Iterator[
     """
     passed = Passed() if passed is None else passed
     for path in map(str, paths):
-        if Path(path).is_dir():
+        if not path:  # it would be this folder
+            yield Found(path, "the name is empty")
+        elif Path(path).is_dir():
             yield from _below(path, passed)
         elif Path(path).exists() or not glob.has_magic(path):
             yield Found(path)

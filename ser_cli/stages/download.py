@@ -7,10 +7,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from ser_cli.data import corpora, locks, verified
-from ser_cli.data.fetch import fetch
+from ser_cli.data.fetch import fetch, parsed
 from ser_cli.data.store import atomic_write, cache_dir, remember, remembered
 from ser_cli.data.unpack import unpack
 from ser_cli.data.verification import Archive, Source, Verification, verify
@@ -144,7 +143,7 @@ def _supplies(task: _Task, lacking: Collection[str]) -> list[Path | Archive]:
     if task.given is None:
         return [*wanted]
     if "://" in task.given:
-        if (path := urlsplit(task.given).path).lower().endswith(".zip"):
+        if (path := parsed(task.given).path).lower().endswith(".zip"):
             return [Archive(Path(path).name, task.given)]
         base = task.given.rstrip("/")
         return [Archive(archive.name, f"{base}/{archive.name}") for archive in wanted]

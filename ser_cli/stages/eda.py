@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ser_cli.data import cache, corpora
-from ser_cli.data.store import write_csv
+from ser_cli.data.store import need_folder, write_csv
 from ser_cli.errors import DataError, UsageError
 from ser_cli.model.preprocess import LENGTH_PERCENTILE
 from ser_cli.report import corpus_figures, plotting
@@ -158,8 +158,11 @@ def check(folder: Path, bar_plot: Path | None) -> Path:
 
     Raises:
         UsageError: Its suffix is none of a picture, or its name is another picture's.
+        SerError: There can be no such folder.
     """
     path = bar_plot or folder / BAR_PLOT
+    need_folder(folder)
+    need_folder(path.parent)
     if path.suffix.lower() not in plotting.SUFFIXES:
         raise UsageError(
             f"{path} is not a picture file name", hint="end it in " + ", ".join(plotting.SUFFIXES)

@@ -100,13 +100,14 @@ def export(
     target = _target(job.out, kind, trained.recipe, job.quantize)
     network = _network(trained, needed=kind.from_keras)
     frontend = frontend_of(trained)
+    original = network or OnnxNetwork(trained.onnx)
+    original.check(trained.preprocessor, frontend.width)
     made = cache.extract(clips, frontend, progress=progress)
     if not made.clips:
         raise DataError("none of the clips can be read", hint="see why: ser extract --data DIR")
     x = preprocess.transform(made.features, trained.preprocessor)
     with _replacing(target, kind) as temporary:
         kind.write(trained, network and network.model, temporary, job.quantize)
-        original = network or OnnxNetwork(trained.onnx)
         compared = parity.compare(original, kind.load(temporary), x)
         parity.require(compared, job.format, job.quantize)
     return ExportResult(

@@ -188,8 +188,18 @@ def identity(job: PredictJob, model: Model) -> dict[str, Any]:
 
 
 def labels_of(text: str | None) -> tuple[str, ...]:
-    """Return the emotions of a list like "angry, happy", in the one spelling of each."""
-    return tuple(normalise_label(name) for name in (text or "").split(",") if name.strip())
+    """Return the emotions of a list like "angry, happy", in the one spelling of each.
+
+    Raises:
+        UsageError: There are fewer than two.
+    """
+    found = tuple(normalise_label(name) for name in (text or "").split(",") if name.strip())
+    if text is not None and len({*found}) < 2:
+        raise UsageError(
+            f"--labels names {len({*found})} emotions, and one must be chosen among some",
+            hint="--labels angry,happy,neutral,sad",
+        )
+    return found
 
 
 def _enrolled(job: PredictJob, model: Model, executor: Executor | None) -> Model:

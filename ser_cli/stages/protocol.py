@@ -242,7 +242,10 @@ def _train_fold(run: Run, threads: int, progress: Progress | None, number: int) 
     sounds = session.load(split, work, jobs=jobs, progress=progress)
     if sounds.audit.lines() and not split.leaky:
         found = "; ".join(sounds.audit.lines())
-        raise DataError(f"fold {number + 1} of {run.protocol} leaks: {found}")
+        raise DataError(
+            f"fold {number + 1} of {run.protocol} leaks: {found}",
+            hint="leave out what --also adds, or remove those copies from it",
+        )
     trained = session.train_one(sounds, work, threads=threads, progress=progress)
     test = sounds.found.split.test
     classes = trained.pipeline.classes

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ser_cli.data import locks, parts, select, splits
-from ser_cli.data.store import write_text
+from ser_cli.data.store import need_folder, write_text
 from ser_cli.errors import UsageError
 from ser_cli.jobs.training import Split as Way
 from ser_cli.model import artifacts
@@ -68,6 +68,7 @@ def train(
             another command writes into the folder.
     """
     system, folder = job.system, job.folder or artifacts.default_folder(job.recipe)
+    need_folder(folder)
     if job.max_len and system.frames == 1:
         raise UsageError(
             f"{job.recipe} makes one frame per clip, so there is no length to choose",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ser_cli import workers
 from ser_cli.data import corpora, parts, select, splits
 from ser_cli.data.splits import Split
-from ser_cli.data.store import write_text
+from ser_cli.data.store import need_folder, write_text
 from ser_cli.errors import DataError
 from ser_cli.jobs.training import SearchSplit
 from ser_cli.model import artifacts
@@ -56,6 +56,7 @@ def tune(job: TuneJob, *, progress: Progress | None = None) -> TuneResult:
         SerError: The corpus or the options are wrong, or no trial was completed.
     """
     folder = job.folder or artifacts.default_folder(job.recipe)
+    need_folder(folder)
     folds = fold_splits(job)
 
     from ser_cli.training import search, studies

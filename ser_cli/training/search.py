@@ -107,7 +107,10 @@ def objective(search: Search, trial: optuna.Trial) -> float:
             if trial.should_prune():
                 raise optuna.TrialPruned
 
-        trainer.fit(network(fold), fold, chosen.train, seed=search.seed, on_epoch=watch)
+        try:
+            trainer.fit(network(fold), fold, chosen.train, seed=search.seed, on_epoch=watch)
+        except trainer.DivergedError as error:
+            raise optuna.TrialPruned(str(error)) from error
         scores.append(best)
     trial.set_user_attr("folds", scores)
     return fmean(scores)

@@ -16,6 +16,7 @@ from ser_cli.data import cache
 from ser_cli.data.audit import Audit, audit
 from ser_cli.data.splits import Split
 from ser_cli.data.store import cache_dir
+from ser_cli.errors import ArtifactsError
 from ser_cli.export.keras_network import KerasNetwork
 from ser_cli.model.calibration import fit_temperature
 from ser_cli.model.pipeline import Pipeline
@@ -193,10 +194,21 @@ def _fitted(sounds: Sounds, work: Work, progress: Progress | None) -> tuple[Pipe
 
 
 def build(data: Dataset, work: Work) -> keras.Model:
-    """Return the recipe's untrained network for this data, compiled."""
+    """Return the recipe's untrained network for this data, compiled.
+
+    Raises:
+        ArtifactsError: Its settings make no network.
+    """
     keras.utils.set_random_seed(work.seed)
     frames, features, classes = data.shape
-    bare = work.system.build((frames, features), classes, work.settings.params)
+    try:
+        bare = work.system.build((frames, features), classes, work.settings.params)
+    except (TypeError, ValueError) as error:  # as a layer without units
+        said = " ".join(str(error).split())
+        raise ArtifactsError(
+            f"the recipe {work.recipe} cannot be built with these settings: {said}",
+            hint="correct them, or leave them out",
+        ) from error
     settings = work.settings.train
     return trainer.compiled(bare, settings, losses.of(data.train, settings))
 

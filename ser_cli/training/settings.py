@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from ser_cli.types import TrainSettings
 if TYPE_CHECKING:
     from ser_cli.recipes import Recipe
 
+_ONE_AT_LEAST = frozenset({"epochs", "batch_size", "patience"})
 _OF_TRAINING = frozenset(field.name for field in fields(TrainSettings))
 
 
@@ -54,13 +56,15 @@ def resolve(
         overrides: What the user asked for by option; wins. None values are ignored.
 
     Raises:
-        ArtifactsError: The file cannot be read or sets what the recipe does not know.
+        ArtifactsError: The file cannot be read, or sets what the recipe does not know, or to
+            what it cannot be.
     """
     settings = Settings(recipe.params, recipe.train)
     if file is not None:
         tuned = _read(file)
         origin = str(tuned.pop("settings_from", file.name))
         _refuse_unknown(tuned, settings, recipe, file)
+        _refuse_unusable(tuned, settings, file)
         settings = replace(settings.but(tuned), origin=origin)
     given = {name: value for name, value in (overrides or {}).items() if value is not None}
     if not given:
@@ -95,3 +99,20 @@ def _refuse_unknown(
             f"{file} sets {', '.join(unknown)}, which the recipe {recipe.name} does not know",
             hint="known: " + ", ".join(settings.flat()),
         )
+
+
+def _refuse_unusable(tuned: Mapping[str, Any], settings: Settings, file: Path) -> None:
+    """Refuse what is of another kind than the recipe's own value, negative, or no number."""
+    usual = {**settings.params, **asdict(settings.train)}
+    for name, value in tuned.items():
+        kind = type(usual[name])
+        number = kind in (int, float) and isinstance(value, int | float)
+        if number and not isinstance(value, bool):
+            fits = 0 <= value < math.inf and (kind is float or value == int(value))
+        else:
+            fits = isinstance(value, kind)
+        if not fits or (name in _ONE_AT_LEAST and value < 1):
+            raise ArtifactsError(
+                f"{file} sets {name} to {value!r}, which it cannot be",
+                hint=f"correct it; usual is {usual[name]!r}",
+            )

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from ser_cli.data import locks
 from ser_cli.data.store import cache_dir
-from ser_cli.errors import DataError
+from ser_cli.errors import DataError, without_password
 
 if TYPE_CHECKING:
     import optuna
@@ -137,9 +137,3 @@ def usable(url: str, *, opening: bool = False) -> Iterator[None]:
             f"the study cannot be kept in {shown}: {without_password(why)}",
             hint=hint.replace("URL", shown),
         ) from error
-
-
-def without_password(text: str) -> str:
-    """Return a text with *** for the password of each URL in it."""
-    login = re.sub(r"(://[^:/@\s]*:)[^/\s]*@", r"\1***@", text)
-    return re.sub(r"([?&](?:ssl)?(?:password|passwd|pwd)=)[^&\s]*", r"\1***", login, flags=re.I)

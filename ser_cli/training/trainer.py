@@ -18,6 +18,7 @@ from keras import ops, optimizers
 from numpy.typing import NDArray
 
 from ser_cli.data.store import atomic_write
+from ser_cli.errors import DataError
 from ser_cli.export.keras_network import KerasNetwork
 from ser_cli.remarks import remark
 from ser_cli.sound.augment import mask
@@ -32,6 +33,16 @@ if TYPE_CHECKING:
 
 Epoch = dict[str, float]
 State = list[NDArray[Any]]  # of weights, optimizer and dropout's generators
+
+
+class DivergedError(DataError):
+    """The steps of a training were so large that its weights are no numbers any more."""
+
+    def __init__(self, epoch: int) -> None:
+        super().__init__(
+            f"the training has diverged: the loss of epoch {epoch} is no number",
+            hint="a lower rate: --learning-rate 1e-4",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +77,9 @@ def fit(
         seed: Of order, masks and mixtures; dropout takes keras's own seed.
         checkpoint: File that is written after every epoch and resumed from if present.
         on_epoch: Told each finished epoch; what it raises ends the training.
+
+    Raises:
+        DivergedError: The loss is no number any more.
     """
     state, has_dev = _State(model, checkpoint, settings.keep), len(data.dev.y) > 0
     lesson, learner = _Lesson(data.train, settings, seed), _learner(model)
@@ -75,6 +89,8 @@ def fit(
         row = _train_epoch(learner, lesson, epoch=epoch, rate=rate)
         if has_dev:
             row |= _dev_scores(model, data)
+        if not np.isfinite([*row.values()]).all():
+            raise DivergedError(epoch)
         state.add(row)
         if on_epoch:
             on_epoch(row)

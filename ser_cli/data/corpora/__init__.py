@@ -187,7 +187,7 @@ def held_out(clips: Sequence[Clip]) -> set[str]:
 def _find(item: str) -> Corpus:
     if item in names() and not get(item).generic:
         return get(item)
-    if not Path(item).exists():
+    if not item.strip() or not Path(item).exists():  # an empty name would be this folder
         raise DataError(
             f"there is no corpus and no file or folder {item!r}",
             hint=f"known corpora: {', '.join(c.name for c in known() if not c.generic)} (fetch it: "
