@@ -13,6 +13,7 @@ import typer
 from ser_cli.commands import console
 from ser_cli.commands.parsing import command
 from ser_cli.disarm import visible
+from ser_cli.errors import UsageError
 from ser_cli.jobs.trained import PredictJob
 
 if TYPE_CHECKING:
@@ -65,6 +66,12 @@ def predict(job: PredictJob) -> None:
     from ser_cli.report.outputs import targets
     from ser_cli.stages import predict as stage
 
+    voices = (job.enrol, job.same_speaker, job.same_recording_conditions)
+    if sum(map(bool, voices)) > 1:
+        raise UsageError(
+            "--enrol, --same-speaker and --same-recording-conditions exclude each other",
+            hint="ser predict --help",
+        )
     wanted = targets(job.csv, job.out)
     trained = artifacts.load(artifacts.resolve(job.folder, recipe=job.recipe))
     console.say(f"model: {trained.folder}")

@@ -196,7 +196,9 @@ def write_shared(folder: Path, preprocessor: Preprocessor) -> None:
 def refuse_sealed(folder: Path) -> None:
     """Raise ArtifactsError if a folder is sealed."""
     if (folder / MANIFEST).exists():
-        raise ArtifactsError(f"{folder} is sealed: its files cannot be changed", hint=manifests.TRAIN)
+        raise ArtifactsError(
+            f"{folder} is sealed: its files cannot be changed", hint=manifests.TRAIN
+        )
 
 
 def seal(folder: Path, *, facts: Mapping[str, Any], frontend: Collection[str] = ()) -> None:
@@ -214,7 +216,9 @@ def seal(folder: Path, *, facts: Mapping[str, Any], frontend: Collection[str] = 
     refuse_sealed(folder)
     absent = [name for name in (*NEEDED, *frontend) if not (folder / name).is_file()]
     if absent:
-        raise ArtifactsError(f"not sealed: {folder}: {', '.join(absent)} missing", hint=manifests.TRAIN)
+        raise ArtifactsError(
+            f"not sealed: {folder}: {', '.join(absent)} missing", hint=manifests.TRAIN
+        )
     present = [name for name in (*FILES, *frontend) if (folder / name).is_file()]
     own = {"frontend_files": sorted(frontend)} if frontend else {}
     manifests.write(folder / MANIFEST, present, {**facts, **own})
