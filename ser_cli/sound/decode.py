@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from ser_cli.sound import mpeg
+from ser_cli.sound import joined, mpeg, tracks
 
 if TYPE_CHECKING:
     import av
@@ -34,6 +34,14 @@ DEMUXERS = (
 BARE = frozenset({"aac", "ac3", "amr", "eac3", "mp3"})
 
 
+# What libsndfile's log says of a WAV or AIFF, an AU, a W64 that is shorter than its header.
+_CUT = r"^\s*(?:data|SSND|Data Size|riff)\s*: (\d+) \(should be (\d+)\)"
+FLOATS = ("FLOAT", "DOUBLE", "pcm_f")  # kinds of samples that may lie above full scale
+# Codecs whose packets are of one size, so that a shorter one at the end is cut.
+_EVEN = ("ac3", "eac3", "mp2", "amrnb", "amr_nb", "libopencore_amrnb", "mp3float", "mp3")
+_MARKS = (b"ID3", b"TAG", b"APETAGEX", b"#!AMR")  # what stands between recordings that were joined
+
+
 class UndecodableError(Exception):
     """One decoder cannot read this file; the next may."""
 
@@ -49,6 +57,8 @@ class Stream:
     broken: str = ""  # why it ended early
     damaged: int = 0  # packets that could not be decoded and were passed over
     damaged_s: float = 0.0  # their seconds, as far as they are known
+    floats: bool = False  # its samples may lie above full scale
+    tracks: int = 1  # audio tracks, of which one is heard
 
 
 @contextmanager
@@ -59,9 +69,10 @@ def by_soundfile(source: Path | BinaryIO) -> Iterator[Stream]:
     if not isinstance(source, Path):
         source.seek(0)
     try:
-        with _opened(source) as sound:
+        with joined.whole_wav(source) as whole, _opened(whole) as sound:
             rate, channels = sound.samplerate, sound.channels
-            yield Stream(rate, channels, _blocks(sound), _stated_s(sound))
+            floats = sound.subtype.startswith(FLOATS)
+            yield Stream(rate, channels, _blocks(sound), _stated_s(sound), floats=floats)
     except soundfile.SoundFileError as error:
         reason = getattr(error, "error_string", None) or str(error)
         raise UndecodableError(reason) from error
@@ -93,7 +104,7 @@ def _stated_s(sound: soundfile.SoundFile) -> float:
     libsndfile shortens a WAV or AIFF silently to what is there; its log knows what was said.
     """
     seconds = float(sound.frames / max(1, sound.samplerate))
-    cut = re.search(r"^\s*(?:data|SSND)\s*: (\d+) \(should be (\d+)\)", sound.extra_info, re.M)
+    cut = re.search(_CUT, sound.extra_info, re.M)
     if not cut:
         return seconds
     said, there = int(cut[1]), int(cut[2])
@@ -103,32 +114,60 @@ def _stated_s(sound: soundfile.SoundFile) -> float:
 
 
 @contextmanager
-def by_ffmpeg(source: Path | BinaryIO) -> Iterator[Stream]:
-    """Decode with FFmpeg: AAC, ALAC, Opus in MP4, WEBM and the like, and damaged files."""
+def by_ffmpeg(source: Path | BinaryIO, *, track: int | None = None) -> Iterator[Stream]:
+    """Decode with FFmpeg: AAC, ALAC, Opus in MP4, WEBM and the like, and damaged files.
+
+    Args:
+        source: The file.
+        track: Number of the audio track, from 0; None is the first that holds sound.
+    """
     import av
 
     # An open file, never a name: FFmpeg takes "a:b" for a protocol.
     file = source.open("rb") if isinstance(source, Path) else source
     try:
-        stated_s = mpeg.stated_s(file)
-        options = {"format_whitelist": DEMUXERS}
-        with av.open(file, mode="r", options=options, metadata_errors="replace") as container:
-            if not container.streams.audio:
-                raise UndecodableError("it has no audio track")
+        stated_s, cut = mpeg.stated_s(file), joined.is_cut_ogg(file)
+        if track is None:
+            with _container(file) as container:
+                several = len(container.streams.audio) > 1
+                track = tracks.first_with_sound(container) if several else 0
+            file.seek(0)
+        with _container(file) as container:
+            count = len(container.streams.audio)
+            if track >= count:
+                raise UndecodableError(f"it has {count} audio tracks, and no track {track}")
             bare = container.format.name in BARE
-            yield _stream(container, stated_s if bare else _track_s(container))
-    except (av.FFmpegError, EOFError) as error:
+            chosen = container.streams.audio[track]
+            stream = _stream(container, chosen, stated_s if bare else _track_s(container, chosen))
+            stream.tracks = count
+            if container.format.name == "ogg" and cut:
+                stream.stated_s, stream.broken = 0.0, "its last page is cut"
+            yield stream
+    except (av.FFmpegError, OSError, EOFError) as error:  # damage leads outside of the file
         raise UndecodableError(getattr(error, "strerror", None) or str(error)) from error
     finally:
         if isinstance(source, Path):
             file.close()
 
 
-def _stream(container: av.container.InputContainer, stated_s: float) -> Stream:
+def _container(file: BinaryIO) -> av.container.InputContainer:
     import av
 
-    track = container.streams.audio[0]
-    stream = Stream(0, 0, iter(()), stated_s)
+    options = {"format_whitelist": DEMUXERS}
+    container = av.open(file, mode="r", options=options, metadata_errors="replace")
+    if not container.streams.audio:
+        container.close()
+        raise UndecodableError("it has no audio track")
+    return container
+
+
+def _stream(
+    container: av.container.InputContainer, track: av.AudioStream, stated_s: float
+) -> Stream:
+    import av
+
+    floats = track.codec_context.name.startswith(FLOATS)
+    stream = Stream(0, 0, iter(()), stated_s, floats=floats)
     frames = _frames(container, track, stream)
     # The decoder's own rate: HE-AAC headers state half of it.
     first = next(frames, None)
@@ -144,7 +183,7 @@ def _stream(container: av.container.InputContainer, stated_s: float) -> Stream:
                 for part in packed.resample(frame):
                     samples = part.to_ndarray().reshape(-1, stream.channels)
                     yield samples.astype(np.float32, copy=False)
-        except (av.FFmpegError, ValueError) as error:
+        except (av.FFmpegError, OSError, ValueError) as error:
             stream.broken = str(error)
 
     stream.blocks = blocks()
@@ -158,29 +197,50 @@ def _frames(
     import av
 
     failed: list[float] = []  # seconds of those since the last good one
+    sizes: list[int] = []
     try:
-        for packet in container.demux(track):
+        for packet in _packets(container, track):
             try:
                 frames = packet.decode()
             except av.FFmpegError:
+                if bytes(packet).startswith(_MARKS):
+                    continue
                 failed.append(float((packet.duration or 0) * (packet.time_base or 0)))
                 continue
             if frames:  # the file goes on: it is damaged, and not cut
                 stream.damaged += len(failed)
                 stream.damaged_s += sum(failed)
                 failed.clear()
+            sizes += [packet.size] if packet.size else []
             yield from frames
-    except (av.FFmpegError, EOFError) as error:
+    except (av.FFmpegError, OSError, EOFError) as error:
         stream.broken = str(error)
     if failed:
         stream.broken = stream.broken or "its last packets cannot be decoded"
+    elif track.codec_context.name in _EVEN and _ends_short(sizes):
+        stream.broken = stream.broken or "its last packet is cut"
 
 
-def _track_s(container: av.container.InputContainer) -> float:
-    """Return the seconds a container promises for its first audio track, 0 where it does not."""
+def _ends_short(sizes: list[int]) -> bool:
+    """Tell whether packets of one size, up to rounding, end with a smaller one."""
+    *others, last = sizes or [0]
+    return len(others) > 2 and max(others) - min(others) <= 1 and last < min(others)
+
+
+def _packets(container: av.container.InputContainer, track: av.AudioStream) -> Iterator[Any]:
+    """Yield the packets of a track, also behind those of tracks that no header has announced."""
+    while True:
+        try:
+            yield from container.demux(track)
+            return
+        except IndexError:  # PyAV knows only the tracks that were there when it was opened
+            continue
+
+
+def _track_s(container: av.container.InputContainer, track: av.AudioStream) -> float:
+    """Return the seconds a container promises for an audio track, 0 where it does not."""
     import av
 
-    track = container.streams.audio[0]
     if track.duration and track.time_base:
         return float(track.duration * track.time_base)
     # The length of the longest track is the sound's only where there is no picture.

@@ -30,7 +30,14 @@ T = TypeVar("T")
 Decoder = Callable[[Path | BinaryIO], AbstractContextManager[Stream]]
 
 _START = "import sys; sys.path[:] = {}; from ser_cli.sound import guard; guard.serve({}, {})"
-_TELLING = ("stated_s", "broken", "damaged", "damaged_s")  # of a stream, with every answer
+_TELLING = (
+    "stated_s",
+    "broken",
+    "damaged",
+    "damaged_s",
+    "floats",
+    "tracks",
+)  # of a stream, with every answer
 _SKIPPED = 2**22  # samples of an end that nobody wants to hear; then the child is given up
 _TOGETHER = 2**14  # samples that travel at a time: frames of FFmpeg are shorter
 _COPIED = 2**20  # bytes of a file without a name that travel at a time
@@ -102,9 +109,15 @@ class _Child:
 
     def stream(self) -> Stream:
         head = self._answer()
-        stream = Stream(head["rate"], head["channels"], iter(()), head["stated_s"])
+        stream = Stream(head["rate"], head["channels"], iter(()))
+        self._told(stream, head)
         stream.blocks = self._rest = self._blocks(stream)
         return stream
+
+    @staticmethod
+    def _told(stream: Stream, answer: dict[str, Any]) -> None:
+        for name in _TELLING:
+            setattr(stream, name, answer[name])
 
     def skip(self, samples: int) -> None:
         """Pass over the rest of a short file, so that the child need not be ended."""
@@ -125,8 +138,7 @@ class _Child:
     def _blocks(self, stream: Stream) -> Iterator[np.ndarray]:
         while True:
             answer = self._answer()
-            for name in _TELLING:
-                setattr(stream, name, answer[name])
+            self._told(stream, answer)
             if not answer["samples"]:
                 self.is_free = True
                 return

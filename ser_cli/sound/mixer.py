@@ -29,13 +29,25 @@ class Mixer:
     for each minute or so of sound.
     """
 
-    def __init__(self, rate: int, target: int, channels: int, channel: int | None = None) -> None:
-        """Mix from `rate` to `target` Hz; of several channels all, or the one that is named."""
+    def __init__(
+        self,
+        rate: int,
+        target: int,
+        channels: int,
+        channel: int | None = None,
+        *,
+        floats: bool = False,
+    ) -> None:
+        """Mix from `rate` to `target` Hz; of several channels all, or the one that is named.
+
+        Samples that are kept as floats may lie above full scale, where nothing clips them.
+        """
         import soxr
 
         self.rate, self.target, self.channels = rate, target, channels
         self.count = 0  # samples per channel so far
         self._channel = 0 if channels == 1 else channel
+        self._floats, self._above = floats, False
         self._held: list[Floats] = []  # blocks whose channels may cancel
         self._given, self._last = 0, np.zeros(0, np.float32)
         self._odd: dict[str, Counter[int]] = {}  # kind -> cells in which it was heard, how often
@@ -53,6 +65,7 @@ class Mixer:
             block = np.where(beyond, np.float32(0), block)
         if _peak(block) >= CLIPPED_LEVEL:
             self._note("clipped", np.abs(block) >= CLIPPED_LEVEL)
+            self._above |= self._floats and _peak(block) > 1
         self.count += len(block)
         if self._channel is not None:
             return self._ready(np.ascontiguousarray(block[:, self._channel]))
@@ -82,6 +95,8 @@ class Mixer:
         samples = (min(end, self.count / self.rate) - start) * self.rate * self.channels
         found = []
         for kind, cells in self._odd.items():
+            if kind == "clipped" and self._above:
+                continue
             times = sum(n for cell, n in cells.items() if first <= cell < last)
             if times > (CLIPPED_SHARE * samples if kind == "clipped" else 0):
                 found.append(kind)

@@ -44,6 +44,7 @@ class Reading:
         self._source, self._limits, self._channel = source, limits, channel
         self._mixer: Mixer | None = None
         self._end: tuple[str, ...] = ()
+        self._several = False
 
     def __iter__(self) -> Iterator[Floats]:
         """Yield the parts of the waveform.
@@ -65,12 +66,14 @@ class Reading:
 
         Returns:
             Of "clipped", "antiphase" (the channels cancel each other, so the loudest one is
-            taken), "non-finite" (replaced by 0), "damaged" (parts were passed over), and of its
-            end "truncated" (less sound than the header promises) and "cut" (longer than allowed).
+            taken), "non-finite" (replaced by 0), "damaged" (parts were passed over), "tracks"
+            (one of several audio tracks is heard, the first that holds sound), and of its end
+            "truncated" (less sound than the header promises) and "cut" (longer than allowed).
         """
         assert self._mixer
         last = end >= self.seconds - TRUNCATED_S / 2
-        return self._mixer.flags(start, end) + (self._end if last else ())
+        own = (*self._mixer.flags(start, end), *(["tracks"] if self._several else []))
+        return own + (self._end if last else ())
 
     def _mixed(self, stream: Stream) -> Iterator[Floats]:
         """Mix a stream, from where another one failed, if one did."""
@@ -100,7 +103,10 @@ class Reading:
                 f"{self.name}: there is no channel {self._channel + 1}, it has {stream.channels}"
             )
         if self._mixer is None:
-            self._mixer = Mixer(stream.rate, self.sample_rate, stream.channels, self._channel)
+            self._several = stream.tracks > 1
+            self._mixer = Mixer(
+                stream.rate, self.sample_rate, stream.channels, self._channel, floats=stream.floats
+            )
         elif (stream.rate, stream.channels) != (self._mixer.rate, self._mixer.channels):
             raise UndecodableError("another decoder finds other channels in it")
         return self._mixer

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from ser_cli.errors import AudioError
-from ser_cli.sound import decode, sniff
+from ser_cli.sound import decode, joined, sniff
 from ser_cli.sound.decode import Stream
 from ser_cli.sound.guard import guarded
 from ser_cli.sound.limits import USUAL, Limits
@@ -68,6 +68,8 @@ def opened(source: Source, limits: Limits = USUAL) -> Opened:
     ffmpeg = partial(guarded, decode.by_ffmpeg, file, limits)
     # The rest of what it reads is less tried, and may crash.
     plain = partial(decode.by_soundfile, file) if sniff.is_plain(first) else None
+    if joined.is_chain(file, first):  # of which libsndfile reads the first alone
+        return Opened(name, {FFMPEG: ffmpeg}, FFMPEG)
     found = {SNDFILE: plain or partial(guarded, decode.by_soundfile, file, limits), FFMPEG: ffmpeg}
     # libsndfile guesses how long an MP3 without a length is, and reads a chain's first link alone.
     ordered = dict(reversed(found.items())) if sniff.is_stream(first) else found

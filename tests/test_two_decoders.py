@@ -1,0 +1,171 @@
+"""Two decoders side by side, and what one of them alone would pass over without a word."""
+
+from __future__ import annotations
+
+import io
+import struct
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+import soundfile
+from decoders import SOUNDS, compare
+from formats import FORMATS
+from sounds import encode, speech
+
+from ser_cli.sound import audio, decode, joined
+from ser_cli.sound.decode import UndecodableError
+
+RATE = 16_000
+SECONDS = 1.5
+FEW = ("wav-24", "wav-alaw", "flac", "ogg-vorbis", "ogg-opus", "mp3-vbr", "m4a-aac", "amr")
+
+
+@pytest.mark.parametrize("name", FEW)
+def test_two_decoders_agree(name: str, tmp_path: Path) -> None:
+    compared = compare(name, "speech", tmp_path)
+    assert compared.agree, compared
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sound", SOUNDS)
+@pytest.mark.parametrize("name", FORMATS)
+def test_all_decoders_agree_on_all_files(name: str, sound: str, tmp_path: Path) -> None:
+    compared = compare(name, sound, tmp_path)
+    assert compared.agree, compared
+
+
+def wav(*parts: bytes, size: int | None = None, kind: bytes = b"") -> bytes:
+    """Return a WAV of 16 bits with so many data chunks."""
+    head = kind or struct.pack("<HHIIHH", 1, 1, RATE, 2 * RATE, 2, 16)
+    body = b"WAVEfmt " + struct.pack("<I", len(head)) + head
+    for part in parts:
+        stated = len(part) if size is None else size
+        body += b"data" + struct.pack("<I", stated) + part
+    return b"RIFF" + struct.pack("<I", len(body) if size is None else size) + body
+
+
+def pcm() -> bytes:
+    return (speech(RATE, SECONDS) * 32_767).astype("<i2").tobytes()
+
+
+def heard(path: Path, content: bytes) -> Any:
+    path.write_bytes(content)
+    return audio.load(path, sample_rate=RATE)
+
+
+def same(waveform: np.ndarray, times: int) -> bool:
+    wanted = np.tile((speech(RATE, SECONDS) * 32_767).astype("<i2") / 32_768, times)
+    return len(waveform) == len(wanted) and bool(np.abs(waveform - wanted).max() < 1e-4)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [wav(pcm(), pcm()), wav(pcm()) + wav(pcm()), wav(pcm()) + b"LIST\4\0\0\0abcd" + wav(pcm())],
+    ids=["two data chunks", "two files", "two files and a chunk"],
+)
+def test_a_wav_in_two_pieces_is_heard_whole(content: bytes, tmp_path: Path) -> None:
+    sound = heard(tmp_path / "a.wav", content)
+    assert same(sound.waveform, 2) and sound.flags == ()
+
+
+def test_a_wav_in_pieces_is_heard_from_memory_too() -> None:
+    assert same(audio.load(io.BytesIO(wav(pcm(), pcm())), sample_rate=RATE).waveform, 2)
+
+
+def test_a_second_wav_of_another_kind_is_left_out(tmp_path: Path) -> None:
+    other = struct.pack("<HHIIHH", 1, 2, 44_100, 4 * 44_100, 4, 16)
+    assert same(heard(tmp_path / "a.wav", wav(pcm()) + wav(pcm(), kind=other)).waveform, 1)
+
+
+@pytest.mark.parametrize("size", [0, 2**31 - 1, 2**32 - 1])
+def test_a_wav_written_into_a_pipe_is_heard_to_its_end(size: int, tmp_path: Path) -> None:
+    sound = heard(tmp_path / "a.wav", wav(pcm(), size=size))
+    assert same(sound.waveform, 1) and sound.flags == ()
+
+
+@pytest.mark.parametrize("times", [2, 3])
+def test_a_chain_of_flac_is_heard_whole(times: int, tmp_path: Path) -> None:
+    link = tmp_path / "a.flac"
+    soundfile.write(link, np.frombuffer(pcm(), "<i2"), RATE)
+    assert same(heard(tmp_path / "chain.flac", link.read_bytes() * times).waveform, times)
+    assert not joined.is_chain(link, link.read_bytes()[:64])
+
+
+@pytest.mark.parametrize("name", ["mp3-cbr", "mp2", "adts", "ac3", "ogg-opus", "ogg-vorbis"])
+def test_joined_streams_are_heard_whole(name: str, tmp_path: Path) -> None:
+    one = FORMATS[name].write(tmp_path, "one", lambda rate: speech(rate, SECONDS)).read_bytes()
+    sound = heard(tmp_path / f"two.{FORMATS[name].suffix}", one + one)
+    assert sound.duration == pytest.approx(2 * SECONDS, abs=0.1) and sound.flags == ()
+
+
+@pytest.mark.parametrize("name", ["ac3", "eac3", "mp2", "ogg-opus", "au", "w64", "flv-mp3"])
+def test_a_file_that_was_cut_says_so(name: str, tmp_path: Path) -> None:
+    one = FORMATS[name].write(tmp_path, "one", lambda rate: speech(rate, 2.5))
+    content = one.read_bytes()
+    cut = heard(tmp_path / f"cut{one.suffix}", content[: len(content) * 6 // 10 + 7])
+    assert "truncated" in cut.flags and 0.9 < cut.duration < 2
+    assert audio.load(one, sample_rate=RATE).flags == ()
+
+
+def test_floats_above_full_scale_are_not_clipped(tmp_path: Path) -> None:
+    loud = 4 * speech(RATE, SECONDS)
+    soundfile.write(tmp_path / "floats.wav", loud, RATE, "FLOAT")
+    encode(tmp_path / "floats.mov", "pcm_f32le", RATE, loud)
+    soundfile.write(tmp_path / "clipped.wav", np.clip(loud, -1, 1), RATE, "PCM_16")
+    soundfile.write(tmp_path / "full.wav", np.clip(loud, -1, 1), RATE, "FLOAT")
+    for name in ("floats.wav", "floats.mov"):
+        assert audio.load(tmp_path / name, sample_rate=RATE).flags == ()
+    for name in ("clipped.wav", "full.wav"):
+        assert audio.load(tmp_path / name, sample_rate=RATE).flags == ("clipped",)
+
+
+def film(path: Path, waves: list[np.ndarray]) -> Path:
+    """Write a file of several audio tracks."""
+    with av.open(str(path), "w") as container:
+        tracks: list[Any] = [container.add_stream("aac", rate=44_100) for _ in waves]
+        for track in tracks:
+            track.layout = "mono"
+        for track, wave in zip(tracks, waves, strict=True):
+            fit = av.AudioResampler("fltp", "mono", 44_100, track.codec_context.frame_size or 1024)
+            frame = av.AudioFrame.from_ndarray(wave[None], "fltp", "mono")
+            frame.sample_rate = 44_100
+            for part in [*fit.resample(frame), *fit.resample(None)]:
+                container.mux(track.encode(part))
+            container.mux(track.encode(None))
+    return path
+
+
+@pytest.mark.parametrize("suffix", ["m4a", "mka", "ts"])
+def test_of_several_tracks_the_first_with_sound_is_heard(suffix: str, tmp_path: Path) -> None:
+    voice = speech(44_100, SECONDS)
+    silent, tone = np.zeros_like(voice), np.float32(0.1) * voice
+    path = film(tmp_path / f"film.{suffix}", [silent, voice, tone])
+    sound = audio.load(path, sample_rate=RATE)
+    assert sound.flags == ("tracks",) and np.abs(sound.waveform).max() > 0.3
+    loudest = {}
+    for track in range(3):
+        with decode.by_ffmpeg(path, track=track) as stream:
+            assert stream.tracks == 3
+            loudest[track] = max(np.abs(block).max() for block in stream.blocks)
+    assert loudest[0] < 0.001 and 0.01 < loudest[2] < 0.1 < loudest[1]
+    with pytest.raises(UndecodableError, match="3 audio tracks, and no track 3"):
+        decode.by_ffmpeg(path, track=3).__enter__()
+
+
+def test_if_all_tracks_are_silent_the_first_is_heard(tmp_path: Path) -> None:
+    silent = np.zeros(44_100, np.float32)
+    sound = audio.load(film(tmp_path / "film.mka", [silent, silent]), sample_rate=RATE)
+    assert set(sound.flags) == {"silent", "tracks"}
+
+
+def test_pieces_are_read_as_one_file() -> None:
+    file = io.BytesIO(b"0123456789")
+    pieces = joined.Pieces(b"ab", file, [joined.Piece(7, 2), joined.Piece(1, 3)])
+    whole = io.BufferedReader(pieces)  # type: ignore[type-var]
+    assert whole.read() == b"ab78123" and pieces.size == 7
+    for at in range(8):
+        whole.seek(at)
+        assert whole.read(3) == b"ab78123"[at : at + 3]
