@@ -30,6 +30,13 @@ def kills(session: nox.Session) -> None:
 
 
 @nox.session
+def fuzz(session: nox.Session) -> None:
+    """Predict 10,000 damaged files of sound; arguments as tests/fuzz.py takes them."""
+    session.install("-e", ".[test]")
+    session.run("python", "tests/fuzz.py", *session.posargs)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Measure `ser` against the usual script; arguments as tests/benchmarks takes them."""
     session.install(".", "torch", "transformers")  # not editable: byte-compiled, as users have it
