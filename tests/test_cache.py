@@ -14,7 +14,7 @@ import pytest
 import soundfile
 from modules import imported
 
-from ser_cli.data import cache, store
+from ser_cli.data import arrays, cache, store
 from ser_cli.errors import DataError
 from ser_cli.sound import audio, augment
 from ser_cli.sound.frontend import columns
@@ -76,6 +76,19 @@ def test_damaged_features_are_made_again_and_that_is_said(
     assert [
         f"({count} of them)" in said for said, count in zip(caplog.messages, (3, 2), strict=True)
     ]
+
+
+def test_what_another_process_makes_meanwhile_is_not_called_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "a.npy"
+
+    def late(path: Path) -> bool:
+        np.save(path, np.zeros(3))
+        return False
+
+    monkeypatch.setattr(arrays, "is_whole", late)
+    assert arrays.lacking([file], what="features") == {file} and not caplog.messages
 
 
 def test_features_damaged_while_they_are_used_are_one_sentence(clips: tuple[Clip, ...]) -> None:

@@ -19,8 +19,10 @@ def lacking(files: Iterable[Path], *, what: str) -> set[Path]:
         files: Where they are kept.
         what: Names them in the plural.
     """
-    absent = {file for file in files if not is_whole(file)}
-    if damaged := sum(file.exists() for file in absent):
+    # Asked for first: another process may be making them.
+    there = {file: file.exists() for file in files}
+    absent = {file for file in there if not is_whole(file)}
+    if damaged := sum(there[file] for file in absent):
         remark(f"{what} that were kept are damaged ({damaged} of them): they are made again")
     return absent
 
