@@ -11,6 +11,7 @@ import av
 import numpy as np
 import pytest
 import soundfile
+from command import ser
 from decoders import SOUNDS, compare
 from formats import FORMATS
 from sounds import encode, speech
@@ -148,11 +149,22 @@ def test_of_several_tracks_the_first_with_sound_is_heard(suffix: str, tmp_path: 
     loudest = {}
     for track in range(3):
         with decode.by_ffmpeg(path, track=track) as stream:
-            assert stream.tracks == 3
+            assert stream.tracks == 1  # of which it need not be told which
             loudest[track] = max(np.abs(block).max() for block in stream.blocks)
     assert loudest[0] < 0.001 and 0.01 < loudest[2] < 0.1 < loudest[1]
-    with pytest.raises(UndecodableError, match="3 audio tracks, and no track 3"):
+    with pytest.raises(UndecodableError, match="3 audio tracks, and no track 4"):
         decode.by_ffmpeg(path, track=3).__enter__()
+
+
+def test_a_track_may_be_chosen(tmp_path: Path) -> None:
+    voice = speech(44_100, SECONDS)
+    path = film(tmp_path / "film.mka", [np.zeros_like(voice), voice])
+    rows = {}
+    for track in (1, 2):
+        line = ser("predict", path, "--track", track, "--hear-all").out.splitlines()[1]
+        rows[track] = line.split(",")[-3]
+    assert rows == {1: "silent", 2: ""}
+    assert "no track 3" in ser("predict", path, "--track", 3).out
 
 
 def test_if_all_tracks_are_silent_the_first_is_heard(tmp_path: Path) -> None:

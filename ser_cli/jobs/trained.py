@@ -78,6 +78,10 @@ class PredictJob:
             metavar="CHANNEL",
         ),
     ] = None
+    track: Annotated[
+        int | None,
+        Option("Audio track of a film, from 1; default: the first that holds sound.", low=1),
+    ] = None
     speakers: Annotated[
         Path | None,
         Option(

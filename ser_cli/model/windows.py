@@ -43,6 +43,7 @@ class Plan:
         step: Seconds from row to row; None is the window.
         limits: What is heard of a recording at most.
         voices: Who is heard: names, and the channel of each, from 0; None mixes all.
+        track: Number of the audio track, from 0; None is the first that holds sound.
         turns: When who speaks, by the stem of the recording ("" for any): rows of that.
         joining: How windows are joined to a timeline; None leaves them as they are.
         hear_all: Whether windows without speech have a vote, too.
@@ -54,6 +55,7 @@ class Plan:
     step: float | None = None
     limits: Limits = USUAL
     voices: tuple[tuple[str, int | None], ...] = (("", None),)
+    track: int | None = None
     turns: Mapping[str, tuple[Turn, ...]] = field(default_factory=dict)
     joining: Joining | None = None
     hear_all: bool = False
@@ -145,9 +147,9 @@ def _reading(item: Found | BinaryIO | Waveform, plan: Plan, channel: int | None)
     elif isinstance(item, Found):
         if item.error:
             raise AudioError(item.error)
-        found = source.opened(item.file, plan.limits)
+        found = source.opened(item.file, plan.limits, track=plan.track)
     else:
-        found = source.opened(item, plan.limits)
+        found = source.opened(item, plan.limits, track=plan.track)
     rate = plan.frontend.sample_rate
     return Reading(found, rate, limits=plan.limits, channel=channel)
 

@@ -127,6 +127,7 @@ def by_ffmpeg(source: Path | BinaryIO, *, track: int | None = None) -> Iterator[
     file = source.open("rb") if isinstance(source, Path) else source
     try:
         stated_s, cut = mpeg.stated_s(file), joined.is_cut_ogg(file)
+        guessed = track is None
         if track is None:
             with _container(file) as container:
                 several = len(container.streams.audio) > 1
@@ -135,11 +136,11 @@ def by_ffmpeg(source: Path | BinaryIO, *, track: int | None = None) -> Iterator[
         with _container(file) as container:
             count = len(container.streams.audio)
             if track >= count:
-                raise UndecodableError(f"it has {count} audio tracks, and no track {track}")
+                raise UndecodableError(f"it has {count} audio tracks, and no track {track + 1}")
             bare = container.format.name in BARE
             chosen = container.streams.audio[track]
             stream = _stream(container, chosen, stated_s if bare else _track_s(container, chosen))
-            stream.tracks = count
+            stream.tracks = count if guessed else 1
             if container.format.name == "ogg" and cut:
                 stream.stated_s, stream.broken = 0.0, "its last page is cut"
             yield stream

@@ -15,7 +15,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -27,17 +27,11 @@ from ser_cli.sound.decode import Stream, UndecodableError
 from ser_cli.sound.limits import Limits
 
 T = TypeVar("T")
-Decoder = Callable[[Path | BinaryIO], AbstractContextManager[Stream]]
+Decoder = Callable[..., AbstractContextManager[Stream]]  # of a file
 
 _START = "import sys; sys.path[:] = {}; from ser_cli.sound import guard; guard.serve({}, {})"
-_TELLING = (
-    "stated_s",
-    "broken",
-    "damaged",
-    "damaged_s",
-    "floats",
-    "tracks",
-)  # of a stream, with every answer
+# What is told of a stream with every answer.
+_TELLING = ("stated_s", "broken", "damaged", "damaged_s", "floats", "tracks")
 _SKIPPED = 2**22  # samples of an end that nobody wants to hear; then the child is given up
 _TOGETHER = 2**14  # samples that travel at a time: frames of FFmpeg are shorter
 _COPIED = 2**20  # bytes of a file without a name that travel at a time
@@ -46,13 +40,16 @@ _idle: list[_Child] = []  # the one that waits for the next file
 
 
 @contextmanager
-def guarded(decoder: Decoder, source: Path | BinaryIO, limits: Limits) -> Iterator[Stream]:
+def guarded(
+    decoder: Decoder, source: Path | BinaryIO, limits: Limits, **options: int | None
+) -> Iterator[Stream]:
     """Decode in a child process.
 
     Args:
         decoder: What is to run there: a function of a module.
         source: A file, or an open binary file.
         limits: Time and memory of the child.
+        options: What the decoder takes besides.
 
     Raises:
         UndecodableError: It cannot, or the child crashed, hung or had not enough memory.
@@ -62,7 +59,7 @@ def guarded(decoder: Decoder, source: Path | BinaryIO, limits: Limits) -> Iterat
         child.kill()
         child = _Child(limits)
     try:
-        child.ask(decoder, source)
+        child.ask(decoder, source, options)
         yield child.stream()
     finally:
         child.skip(_SKIPPED)
@@ -95,9 +92,12 @@ class _Child:
     def is_alive(self) -> bool:
         return self._owner == os.getpid() and self._process.poll() is None
 
-    def ask(self, decoder: Decoder, source: Path | BinaryIO) -> None:
+    def ask(
+        self, decoder: Decoder, source: Path | BinaryIO, options: Mapping[str, int | None]
+    ) -> None:
         self.is_free, self._rest = False, iter(())
         request: dict[str, Any] = {"decoder": [decoder.__module__, decoder.__name__]}
+        request["options"] = dict(options)
         if isinstance(source, Path):
             self._send(json.dumps(request | {"path": str(source.absolute())}).encode() + b"\n")
             return
@@ -201,7 +201,7 @@ def _answers(request: dict[str, Any]) -> Iterator[tuple[dict[str, Any], bytes]]:
     source = Path(request["path"]) if named else io.BytesIO(sys.stdin.buffer.read(request["size"]))
     try:
         module, decoder = request["decoder"]
-        with getattr(import_module(module), decoder)(source) as stream:
+        with getattr(import_module(module), decoder)(source, **request["options"]) as stream:
             yield {"rate": stream.rate, "channels": stream.channels, **_told(stream)}, b""
             for block in _together(stream.blocks):
                 yield {"samples": block.size, **_told(stream)}, block.tobytes()

@@ -52,12 +52,13 @@ class Opened:
     other: str | None = None
 
 
-def opened(source: Source, limits: Limits = USUAL) -> Opened:
+def opened(source: Source, limits: Limits = USUAL, *, track: int | None = None) -> Opened:
     """Return a file as what may decode it.
 
     Args:
         source: A file, or an open binary file. libsndfile reads it where it can, else FFmpeg.
         limits: Of a decoder that runs in a process of its own.
+        track: Number of the audio track, from 0; None is the first that holds sound.
 
     Raises:
         AudioError: There is no such file, or it is empty or cannot be read.
@@ -65,10 +66,11 @@ def opened(source: Source, limits: Limits = USUAL) -> Opened:
     name = _name(source)
     file = _readable(source, name)
     first = _head(file)
-    ffmpeg = partial(guarded, decode.by_ffmpeg, file, limits)
+    ffmpeg = partial(guarded, decode.by_ffmpeg, file, limits, track=track)
     # The rest of what it reads is less tried, and may crash.
     plain = partial(decode.by_soundfile, file) if sniff.is_plain(first) else None
-    if joined.is_chain(file, first):  # of which libsndfile reads the first alone
+    # Of a chain libsndfile reads the first alone, and of tracks it knows nothing.
+    if track is not None or joined.is_chain(file, first):
         return Opened(name, {FFMPEG: ffmpeg}, FFMPEG)
     found = {SNDFILE: plain or partial(guarded, decode.by_soundfile, file, limits), FFMPEG: ffmpeg}
     # libsndfile guesses how long an MP3 without a length is, and reads a chain's first link alone.

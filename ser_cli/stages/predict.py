@@ -115,6 +115,7 @@ def plan_of(job: PredictJob, model: Model) -> Plan:
         model.plan(window=window, step=step),
         limits=limits(job),
         voices=_voices(job.channel),
+        track=None if job.track is None else job.track - 1,
         turns=turns.read(job.speakers) if job.speakers else {},
         hear_all=job.hear_all,
         joining=Joining(job.smooth, job.shortest, job.pause) if job.timeline else None,

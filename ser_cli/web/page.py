@@ -51,6 +51,7 @@ FLAGS = {
     "antiphase": "Its channels cancel each other: only the loudest one was used.",
     "non-finite": "It holds samples that are not finite numbers.",
     "damaged": "Parts of it are damaged and were passed over.",
+    "tracks": "It has several tracks: the first that holds sound was heard.",
     "truncated": "It ends earlier than its header states.",
     "cut": "It is longer than what is heard of a recording.",
     "long": "It is longer than the network's input: the result is an average over windows.",
