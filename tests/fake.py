@@ -124,7 +124,7 @@ def unseal(where: Path) -> None:
 
 def register(monkeypatch: pytest.MonkeyPatch, chosen: Recipe | None = None) -> None:
     """Make the registry know the fake recipe, and load no other; noise stands for speech."""
-    monkeypatch.setattr(windows, "has_speech", lambda shares: True)
+    monkeypatch.setattr(windows, "speaks", lambda wave, sample_rate: True)
     modules = [*iter_modules(recipes.__path__), SimpleNamespace(name="fake")]
     monkeypatch.setattr(recipes, "iter_modules", lambda path: modules)
     known = {"fake": chosen or recipe()}

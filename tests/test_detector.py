@@ -214,3 +214,22 @@ def test_a_network_is_taken_from_its_wheel_alone(
         zipped.writestr("LIC", b"MIT")
     tool.copy(wheel, path)
     assert path.read_bytes() == b"net" and path.with_suffix(".LICENSE").read_bytes() == b"MIT"
+
+
+def test_a_window_tells_by_as_little_as_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[int] = []
+    real = detector.Detector.hear
+
+    def hear(self: detector.Detector, waveform: np.ndarray) -> np.ndarray:
+        heard.append(len(waveform))
+        return real(self, waveform)
+
+    monkeypatch.setattr(detector.Detector, "hear", hear)
+    voice = audio.load(CLIPS["espeak-long"], sample_rate=16_000).waveform
+    late = np.concatenate([np.zeros(5 * 16_000, np.float32), voice])
+    assert detector.speaks(late)
+    assert sum(heard) < 2 * 16_000 < len(voice)
+    heard.clear()
+    hiss = 0.1 * np.random.default_rng(0).standard_normal(32_000, dtype=np.float32)
+    assert not detector.speaks(hiss) and sum(heard) > 31_000
+    assert not detector.speaks(np.zeros(16_000, np.float32))

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import math
-from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-import numpy as np
-
 from ser_cli.errors import AudioError, SerError, UsageError
 from ser_cli.model.sources import Waveform
 from ser_cli.sound import audio, source
 from ser_cli.sound.band import is_narrow
-from ser_cli.sound.detector import Detector, has_speech
-from ser_cli.sound.detector import part as frames_of
+from ser_cli.sound.detector import speaks
 from ser_cli.sound.files import Found
 from ser_cli.sound.limits import USUAL, Limits
 from ser_cli.sound.mixer import SHORT_S, is_silent
@@ -161,11 +157,11 @@ def _stretches(reading: Reading, plan: Plan, voice: str) -> Iterator[Event]:
     elif plan.joining:
         yield from _passages(reading, plan, ear)
     elif plan.window is None:
-        yield from ear.pieces(ear.listening())
+        yield from ear.pieces(reading)
         yield ear.stretch(0.0, reading.seconds)
     else:
         cut = audio.window_samples(plan.window, plan.step or plan.window, reading.sample_rate)
-        for at, wave in audio.sliding(ear.listening(), *cut):
+        for at, wave in audio.sliding(reading, *cut):
             yield from ear.whole(at, wave)
 
 
@@ -183,7 +179,7 @@ def _turns(reading: Reading, turns: tuple[Turn, ...], ear: _Ear) -> Iterator[Eve
     """Hear each turn of a speaker."""
     rate = reading.sample_rate
     spans = [(round(turn.start * rate), round(turn.end * rate)) for turn in turns]
-    for turn, wave in zip(turns, audio.spans(ear.listening(), spans), strict=True):
+    for turn, wave in zip(turns, audio.spans(reading, spans), strict=True):
         if not len(wave):
             raise AudioError(f"{reading.name}: ends before the turn at {turn.start:g} s")
         yield from ear.whole(round(turn.start * rate), wave, turn.speaker)
@@ -196,29 +192,18 @@ class _Ear:
         self._reading, self._plan, self._voice = reading, plan, voice
         step = plan.context * (1 - OVERLAP)
         self._cut = audio.window_samples(plan.context, step, reading.sample_rate)
-        self._speech: _Speech | None = None
+        # Of passages it is known that somebody speaks.
+        self._sure = plan.hear_all or plan.joining is not None
         self._loud = self._heard = self._wide = 0  # pieces of the present stretch
 
-    def listening(self) -> Iterator[Floats]:
-        """Yield the parts of the recording, and listen for speech in them."""
-        if self._plan.hear_all:
-            yield from self._reading
-            return
-        self._speech = _Speech(self._reading.sample_rate)
-        for part in self._reading:
-            self._speech.hear(part)
-            yield part
-        self._speech.finish()
-
-    def pieces(self, parts: Iterable[Floats], start: float = 0.0) -> Iterator[Piece]:
-        """Yield the pieces of a stretch, which starts at this second, that have a vote in it."""
+    def pieces(self, parts: Iterable[Floats]) -> Iterator[Piece]:
+        """Yield the pieces of a stretch that have a vote in it."""
         rate = self._reading.sample_rate
-        for at, wave in audio.sliding(parts, *self._cut):
-            first, seconds = start + at / rate, len(wave) / rate
+        for _, wave in audio.sliding(parts, *self._cut):
             if is_silent(wave):
                 continue
             self._loud += 1
-            if self._speech is None or self._speech.between(first, first + seconds):
+            if self._sure or speaks(wave, sample_rate=rate):
                 self._heard += 1
                 self._wide += not is_narrow(wave, rate)
                 yield Piece(self._plan.frontend.features(wave))
@@ -226,7 +211,7 @@ class _Ear:
     def whole(self, at: int, wave: Floats, speaker: str = "") -> Iterator[Event]:
         """Yield the pieces of a stretch that begins with this sample, and then the stretch."""
         start = at / self._reading.sample_rate
-        yield from self.pieces([wave], start)
+        yield from self.pieces([wave])
         yield self.stretch(start, start + len(wave) / self._reading.sample_rate, speaker)
 
     def stretch(self, start: float, end: float, speaker: str = "") -> Stretch:
@@ -241,21 +226,3 @@ class _Ear:
         self._loud = self._heard = self._wide = 0
         flags += self._reading.flags(start, end)
         return Stretch(self._reading.name, start, end, flags, speaker or self._voice)
-
-
-class _Speech:
-    """Whether somebody speaks, and when, in as much of a recording as was heard."""
-
-    def __init__(self, sample_rate: int) -> None:
-        self._detector = Detector(sample_rate=sample_rate)
-        self._shares = array("f")
-
-    def hear(self, part: Floats) -> None:
-        self._shares.frombytes(self._detector.hear(part).tobytes())
-
-    def finish(self) -> None:
-        self._shares.frombytes(self._detector.finish().tobytes())
-
-    def between(self, start: float, end: float) -> bool:
-        """Tell whether somebody speaks between two seconds."""
-        return has_speech(np.array(self._shares[frames_of(start, end)], np.float32))

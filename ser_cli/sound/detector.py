@@ -19,6 +19,7 @@ import numpy as np
 
 from ser_cli import onnx_session
 from ser_cli.sound.encoder import FOLDER
+from ser_cli.sound.speech import speech_part
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -46,6 +47,7 @@ _FADING = 10 ** (-6 / 20 * HOP_S)
 BEGIN, END = 0.5, 0.35
 LEAST = 10  # frames
 PAUSE = 12  # frames, .3 s, that speech goes on through; with Silero's .1 s sentences fall apart
+LEAD_S, STEP_S = 0.2, 0.5  # of a window: heard before it is loud, and at a time
 MARGIN = 1  # frames added before and after
 
 
@@ -59,6 +61,27 @@ def has_speech(shares: Floats) -> bool:
     """
     needed = min(LEAST, -(-len(shares) // 2))
     return bool(np.count_nonzero(shares >= BEGIN) >= max(1, needed))
+
+
+def speaks(waveform: Floats, *, sample_rate: int = SAMPLE_RATE) -> bool:
+    """Tell whether somebody speaks in a window, by as little of it as tells.
+
+    It is heard from where it is loud enough for speech, and no further than speech is sure: a
+    sentence takes a second of it, and noise all.
+
+    Args:
+        waveform: (n,).
+        sample_rate: Its rate in Hz.
+    """
+    loud = speech_part(waveform)
+    lead, step = round(LEAD_S * sample_rate), round(STEP_S * sample_rate)
+    sound = waveform[max(0, loud.start - lead) : loud.stop + lead]
+    detector, found = Detector(sample_rate=sample_rate), np.zeros(0, np.float32)
+    for at in range(0, len(sound), step):
+        found = np.concatenate([found, detector.hear(sound[at : at + step])])
+        if np.count_nonzero(found >= BEGIN) >= LEAST:
+            return True
+    return has_speech(np.concatenate([found, detector.finish()]))
 
 
 def part(start: float, end: float) -> slice:
