@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from ser_cli import recipes
 from ser_cli.data import store, succession
 from ser_cli.errors import ArtifactsError
-from ser_cli.model import calibration, sklearn_files
 from ser_cli.model import manifest as manifests
+from ser_cli.model import sklearn_files
 from ser_cli.remarks import remark
 
 if TYPE_CHECKING:
@@ -249,7 +249,7 @@ def _load(folder: Path, *, verify: Collection[str]) -> Artifacts:
         folder=folder,
         recipe=manifest["recipe"],
         preprocessor=sklearn_files.read(folder / SCALER, folder / LABELS, folder / MAX_LEN),
-        temperature=calibration.stated(manifest["temperature"], where=folder / MANIFEST),
+        temperature=float(manifest["temperature"]),
         manifest=manifest,
     )
 

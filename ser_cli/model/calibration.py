@@ -6,13 +6,12 @@ probabilities, so it fits any network that ends in softmax.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ser_cli.errors import ArtifactsError, DataError
+from ser_cli.errors import DataError
 
 LOWEST, HIGHEST = 0.25, 10.0
 
@@ -20,20 +19,6 @@ LOWEST, HIGHEST = 0.25, 10.0
 _SMALLEST = float(np.finfo(np.float32).tiny)
 _GOLDEN = (5**0.5 - 1) / 2
 _STEPS = 40  # narrows ln(LOWEST)..ln(HIGHEST) to 2e-8
-
-
-def stated(temperature: float, *, where: Path) -> float:
-    """Return a temperature that a file states.
-
-    Raises:
-        ArtifactsError: It is none.
-    """
-    if not 0 < temperature < np.inf:
-        raise ArtifactsError(
-            f"{where} states a temperature of {temperature:.1f}, which calibrates nothing",
-            hint="train again: ser train",
-        )
-    return float(temperature)
 
 
 def calibrate(probabilities: NDArray[np.floating[Any]], temperature: float) -> NDArray[np.float32]:
