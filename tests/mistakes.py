@@ -118,7 +118,7 @@ DOWNLOAD = [
     ("download ravdess --from http://", 1, "cannot be fetched", "--from"),
     ("download ravdess --from http://127.0.0.1:9/x", 1, "failed 5 times", "it resumes"),
     ("download ravdess --from http://me:secret@127.0.0.1:9/x", 1, "://me:***@", "it resumes"),
-    ("download-ravdess --dest notes.txt --from clips", 1, "neither", "expected there"),
+    ("download-ravdess --dest notes.txt --from clips", 1, "notes.txt", "--dest"),
     ("download-ravdess --to x", 2, "No such option", "ser download-ravdess --help"),
 ]
 
