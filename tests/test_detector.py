@@ -81,7 +81,7 @@ def test_a_long_recording_is_heard_in_blocks(monkeypatch: pytest.MonkeyPatch) ->
     sizes: list[int] = []
 
     class Session:
-        def run(self, names: None, inputs: dict[str, Floats]) -> list[Any]:
+        def run(self, names: None, inputs: dict[str, Floats], options: Any) -> list[Any]:
             sizes.append(len(inputs["input"]))
             return [np.zeros(sizes[-1], np.float32), inputs["h"], inputs["c"]]
 
