@@ -15,7 +15,7 @@ from ser_cli.process import no_telemetry
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ser_cli.model.pipeline import Model
+    from ser_cli.model.trained import Model
 
     __version__: str
 
@@ -40,7 +40,7 @@ def load(artifacts: Path | str | None = None) -> Model:
     from pathlib import Path
 
     from ser_cli.model import artifacts as store
-    from ser_cli.model.pipeline import Model
+    from ser_cli.model.trained import Model
 
     chosen = None if artifacts is None else Path(artifacts)
     return Model(store.load(store.resolve(chosen, recipe=None)))

@@ -17,7 +17,7 @@ from modules import printed
 import ser_cli
 from ser_cli.errors import ArtifactsError, AudioError, UsageError
 from ser_cli.model import artifacts
-from ser_cli.model.pipeline import Model
+from ser_cli.model.trained import Model
 
 LOUD = np.full(16_000, 0.5, "f4") * np.tile([1, -1], 8_000).astype("f4")
 

@@ -34,8 +34,8 @@ from ser_cli import process
 from ser_cli.errors import ArtifactsError
 from ser_cli.jobs.trained import PredictJob
 from ser_cli.model import artifacts
-from ser_cli.model.pipeline import Model
 from ser_cli.model.rows import as_record
+from ser_cli.model.trained import Model
 from ser_cli.sound.sniff import ENDINGS
 from ser_cli.stages.predict import predict as predict_files
 from ser_cli.types import Prediction

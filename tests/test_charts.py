@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from ser_cli.sound.features import HOP_LENGTH, TOP_DB, mel_decibels, spectrum
+from ser_cli.types import Prediction
 from ser_cli.web import charts, preview
 
 RATE = 16_000
@@ -117,9 +118,17 @@ def drawn() -> preview.Sketch:
     return preview.sketch(sine(440, 1.5), RATE)
 
 
+STRETCHES = [
+    Prediction("a", start, start + 2, "sad", 0.75, np.array([0.25, 0.75], np.float32))
+    for start in (0.5, 4.0)
+]
+
+
 @pytest.mark.parametrize(
     "spec",
     [
+        charts.timeline(STRETCHES, ("calm", "sad"), 7.0),
+        charts.timeline([], ("calm", "sad"), 7.0),
         charts.bars(SHARES),
         charts.pie(SHARES),
         charts.counts({"happy": 2, "sad": 0}),
@@ -156,3 +165,15 @@ def test_both_pictures_have_the_same_seconds() -> None:
     assert [(x["title"], x["scale"]["domain"]) for x in scales] == [("time (s)", [0, 1.5])] * 2
     axis = charts.mel(drawn())["encoding"]["y"]["axis"]
     assert max(axis["values"]) <= preview.N_MELS and axis["labelExpr"].count("'8000'") == 1
+
+
+def test_a_timeline_has_a_place_for_each_class_and_stretch() -> None:
+    spec = charts.timeline(STRETCHES, ("calm", "sad"), 7.0)
+    rows = [
+        (row["from"], row["to"], row["emotion"], row["share"]) for row in spec["data"]["values"]
+    ]
+    assert rows == [
+        *((0.5, 2.5, "calm", 0.25), (0.5, 2.5, "sad", 0.75)),
+        *((4.0, 6.0, "calm", 0.25), (4.0, 6.0, "sad", 0.75)),
+    ]
+    assert spec["encoding"]["x"]["scale"]["domain"] == [0, 7.0]

@@ -21,7 +21,7 @@ from ser_cli.errors import DataError, UsageError
 from ser_cli.jobs.trained import PredictJob
 from ser_cli.model import artifacts, enrolment
 from ser_cli.model.enrolment import PRIOR_MEAN, PRIOR_SCALE, Moments
-from ser_cli.model.pipeline import Hearing, Model
+from ser_cli.model.trained import Hearing, Model
 from ser_cli.stages.predict import predict
 from ser_cli.training import judging, saving, session, settings
 from ser_cli.training.dataset import Part

@@ -22,8 +22,9 @@ from modules import printed
 from ser_cli import workers
 from ser_cli.errors import ArtifactsError, UsageError
 from ser_cli.jobs.trained import PredictJob
-from ser_cli.model import artifacts, pipeline, sources, windows
+from ser_cli.model import artifacts, sources, windows
 from ser_cli.model import rows as model_rows
+from ser_cli.model.trained import TOGETHER
 from ser_cli.sound.files import Found
 from ser_cli.stages import predict as stage
 from ser_cli.types import Prediction
@@ -176,7 +177,7 @@ def test_features_that_changed_since_training(
 def test_rows_stream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake.register(monkeypatch)
     trained = artifacts.load(fake.folder(tmp_path / "artifacts"))
-    count = 2 * pipeline.TOGETHER
+    count = 2 * TOGETHER
     path = str(write(tmp_path / "a.wav", noise(LOUD, 1)))
     told: list[tuple[int, int, str]] = []
     read: list[object] = []
@@ -189,7 +190,7 @@ def test_rows_stream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(windows, "hear", hear)
     rows = stage.predict(job(*[path] * count), trained, progress=lambda *n: told.append(n))
     next(rows)
-    assert told == [] and len(read) == pipeline.TOGETHER
+    assert told == [] and len(read) == TOGETHER
     next(rows)
     assert told == [(1, count, path)]
     list(rows)

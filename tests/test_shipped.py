@@ -17,7 +17,7 @@ from ser_cli.model import artifacts
 from ser_cli.sound import degrade, encoder
 
 if TYPE_CHECKING:
-    from ser_cli.model.pipeline import Model
+    from ser_cli.model.trained import Model
     from ser_cli.types import Floats
 
 RATE = 16_000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -13,14 +14,18 @@ import pytest
 import soundfile
 from command import ser
 
+import ser_cli
 from ser_cli.data import turns
 from ser_cli.errors import DataError
+from ser_cli.model.rows import Rows
 from ser_cli.model.timeline import timeline, timelines
 from ser_cli.model.votes import failed
+from ser_cli.report import over_time
 from ser_cli.sound import audio, passages
 from ser_cli.sound.band import is_narrow
 from ser_cli.sound.degrade import narrow
 from ser_cli.types import Joining, Prediction, Turn
+from ser_cli.web import session
 
 CLASSES = ("quiet", "loud")
 CLIPS = Path(__file__).parent / "clips"
@@ -220,3 +225,27 @@ def test_a_sound_without_speech_is_told(tmp_path: Path) -> None:
         assert row[-4] == "warning" and row[-3] == "no speech"
     done = ser("predict", tmp_path / "noise.wav", "--timeline")
     assert done.code == 0 and len(done.out.splitlines()) == 1
+
+
+def test_python_and_the_page_have_the_rows_of_the_command(tmp_path: Path) -> None:
+    wave, _ = spoken()
+    soundfile.write(tmp_path / "talk.wav", wave, 16_000)
+    done = ser("predict", tmp_path / "talk.wav", "--timeline", "--json")
+    expected = [json.loads(line) for line in done.out.splitlines()]
+    model = ser_cli.load()
+    found = model.timeline(tmp_path / "talk.wav").to_dicts()
+    with (tmp_path / "talk.wav").open("rb") as upload:
+        shown = Rows(session.timeline(upload, model), model.classes).to_dicts()
+    assert len(expected) > 1 and found == expected == shown
+
+
+def test_a_picture_shows_every_stretch(tmp_path: Path) -> None:
+    rows = [window(0, 1, 0.9), window(0.5, 1.5, 0.2), window(3, 4, 0.6, speaker="ann")]
+    edges, shares = over_time._mesh(rows)
+    assert edges.tolist() == [0, 0.5, 1.5, 3, 4]
+    np.testing.assert_allclose(shares[:, 1], [0.9, 0.2, np.nan, 0.6], atol=1e-6)
+    assert over_time.picture(rows, CLASSES).startswith(b"\x89PNG")
+    assert over_time.picture([failed("a", "no sound")], CLASSES).startswith(b"\x89PNG")
+    drawn = over_time.figure(rows, CLASSES)
+    titles = [axes.get_title(loc="left") for axes in drawn.axes[:2]]
+    assert titles == ["", "ann"]

@@ -12,8 +12,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from ser_cli import recipes
 from ser_cli.model import artifacts, votes, windows
-from ser_cli.model.pipeline import Model
 from ser_cli.model.sources import Waveform
+from ser_cli.model.trained import Model
 from ser_cli.sound.frontend import Frontend
 from ser_cli.types import Prediction
 

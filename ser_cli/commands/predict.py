@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ser_cli.model.artifacts import Artifacts
-    from ser_cli.model.pipeline import Model
+    from ser_cli.model.trained import Model
     from ser_cli.report.filename_labels import FilenameLabels
     from ser_cli.report.keeping import Kept
     from ser_cli.report.outputs import Target

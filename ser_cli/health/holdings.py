@@ -12,7 +12,7 @@ from ser_cli.data.store import remembered
 from ser_cli.errors import DataError, SerError
 from ser_cli.health import Check
 from ser_cli.model import artifacts
-from ser_cli.model.pipeline import Model
+from ser_cli.model.trained import Model
 
 if TYPE_CHECKING:
     from ser_cli.data.corpora import Corpus

@@ -2,49 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, BinaryIO
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ser_cli import recipes
-from ser_cli.errors import DataError, UsageError
-from ser_cli.model import windows
+from ser_cli.errors import UsageError
 from ser_cli.model.calibration import calibrate
-from ser_cli.model.enrolment import Moments, adapted, measured
-from ser_cli.model.frontends import frontend_of
-from ser_cli.model.network import Network, OnnxNetwork
-from ser_cli.model.rows import Rows
-from ser_cli.model.sources import Waveform, recordings
-from ser_cli.model.timeline import timelines
-from ser_cli.model.votes import Votes, failed, priors
-from ser_cli.types import Prediction
+from ser_cli.model.network import Network
 
 if TYPE_CHECKING:
-    from ser_cli.model.artifacts import Artifacts
-    from ser_cli.model.windows import Event
-    from ser_cli.sound.files import Found
     from ser_cli.sound.frontend import Frontend
     from ser_cli.types import Floats, Preprocessor
-
-TOGETHER = 16  # windows of short files that go through the network at once
-
-
-@dataclass(frozen=True, slots=True)
-class Hearing:
-    """How a model is to hear; small, since it travels to worker processes.
-
-    Attributes:
-        labels: Emotions to choose among; none stands for all.
-        min_confidence: Below it, a row's emotion is "uncertain".
-        preprocessor: That of an enrolled speaker; None is the model's own.
-    """
-
-    labels: tuple[str, ...] = ()
-    min_confidence: float = 0.0
-    preprocessor: Preprocessor | None = None
 
 
 class Pipeline:
@@ -76,7 +45,7 @@ class Pipeline:
         self.preprocessor = preprocessor
         self.network = network
         self.temperature = temperature
-        self._chosen = _places(labels, preprocessor.classes)
+        self._chosen = places(labels, preprocessor.classes)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what travels to another process: all but the network, which is loaded there."""
@@ -102,190 +71,7 @@ class Pipeline:
         return among
 
 
-class Model:
-    """A trained system as Python programs use it; its network is loaded when first needed."""
-
-    def __init__(self, trained: Artifacts, hearing: Hearing = Hearing()) -> None:
-        """Take a trained system, and how it is to hear.
-
-        Raises:
-            ArtifactsError: Its features are not those of this version of the recipe.
-            UsageError: It does not know a label.
-        """
-        self.artifacts = trained
-        self.hearing = hearing
-        _places(hearing.labels, trained.preprocessor.classes)
-        self.frontend = frontend_of(trained)
-
-    @cached_property
-    def pipeline(self) -> Pipeline:
-        """The parts of the system, ready to run."""
-        trained = self.artifacts
-        return Pipeline(
-            self.frontend,
-            self.hearing.preprocessor or trained.preprocessor,
-            OnnxNetwork(trained.onnx),
-            trained.temperature,
-            self.hearing.labels,
-        )
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Return what travels to another process: all but the network, which is loaded there."""
-        return {name: value for name, value in vars(self).items() if name != "pipeline"}
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """The emotions, in the order of the probabilities."""
-        known = self.artifacts.preprocessor.classes
-        return tuple(known[place] for place in _places(self.hearing.labels, known))
-
-    def enrol(self, sources: Any, *, sample_rate: int | None = None) -> Model:
-        """Return this model with a speaker, or recording conditions, enrolled.
-
-        Args:
-            sources: Recordings of the speaker, as `predict` takes them; no labels are needed.
-            sample_rate: Hz of waveforms.
-
-        Raises:
-            UsageError: The model was not trained for it.
-            DataError: None of the recordings can be read.
-        """
-        plan = self.plan()
-        return self.enrolled(self.measure(_heard(recordings(sources, sample_rate), plan)))
-
-    @property
-    def can_enrol(self) -> bool:
-        """Whether it was trained to hear an enrolled speaker."""
-        return bool(self.artifacts.manifest.get("settings", {}).get("adapt"))
-
-    def measure(self, events: Iterable[Event]) -> Moments | None:
-        """Return the moments of recordings, all their windows alike; None where none is read.
-
-        Raises:
-            UsageError: The model was not trained for it.
-        """
-        if not self.can_enrol:
-            raise UsageError(
-                f"{self.artifacts.folder} was not trained to hear an enrolled speaker",
-                hint=f"take a model of --recipe {recipes.PREDICTING}",
-            )
-        moments = None
-        for event in events:
-            if isinstance(event, windows.Piece):
-                own = measured([event.features], self.artifacts.preprocessor)
-                moments = own if moments is None else moments + own
-        return moments
-
-    def enrolled(self, moments: Moments | None) -> Model:
-        """Return this model for the speaker of the recordings that were measured.
-
-        Raises:
-            DataError: None could be read.
-        """
-        if moments is None:
-            raise DataError("no recording of the speaker can be read", hint="enrol other files")
-        heard = adapted(self.artifacts.preprocessor, moments)
-        return Model(self.artifacts, replace(self.hearing, preprocessor=heard))
-
-    def plan(self, *, window: float | None = None, step: float | None = None) -> windows.Plan:
-        """Return how recordings are cut into what this model takes at once.
-
-        Raises:
-            UsageError: The lengths of window and step make no sense.
-        """
-        windows.check(window, step)
-        context = self.frontend.context(self.artifacts.preprocessor.max_len)
-        return windows.Plan(self.frontend, context, window, step)
-
-    def predict(
-        self,
-        sources: Any,
-        *,
-        sample_rate: int | None = None,
-        window: float | None = None,
-        step: float | None = None,
-    ) -> Rows:
-        """Predict the emotion of each file or waveform.
-
-        Args:
-            sources: One or many of: a file, a folder, a pattern, the bytes of a file, an open
-                binary file, a waveform; see `model.sources.recordings`.
-            sample_rate: Hz of the waveforms; not needed for files, nor for (rate, array).
-            window: Seconds of a row; by default a recording is one row.
-            step: Seconds from row to row; by default the window.
-
-        Returns:
-            A row for each; a file that cannot be read has the status "error".
-
-        Raises:
-            TypeError: A source is nothing of that kind.
-            UsageError: A waveform comes without its rate, or window and step make no sense.
-            AudioError: A waveform has more than two dimensions, or is no sound.
-        """
-        plan = self.plan(window=window, step=step)
-        found = self.label(recordings(sources, sample_rate), plan)
-        return Rows((row for rows in found for row in rows), self.classes)
-
-    def label(
-        self, items: Iterable[Found | BinaryIO | Waveform], plan: windows.Plan
-    ) -> Iterator[list[Prediction]]:
-        """Yield the rows of each recording, in order.
-
-        Short recordings go through the network together, so their rows come in small groups. Of a
-        long one, only what the network takes at once is in memory, and its rows.
-        """
-        shares = priors(self.artifacts, self.classes)
-        votes = Votes(self.classes, shares, self.hearing.min_confidence)
-        rows: list[Prediction] = []
-        for events in _together(_heard(items, plan)):
-            for event in self._counted(events, votes):
-                if isinstance(event, windows.Done):
-                    yield self._joined(rows, plan)
-                    rows = []
-                else:
-                    rows.append(event)
-
-    def _joined(self, rows: list[Prediction], plan: windows.Plan) -> list[Prediction]:
-        if plan.joining is None:
-            return rows
-        return timelines(rows, self.classes, plan.joining, self.hearing.min_confidence)
-
-    def _counted(
-        self, events: Sequence[Event], votes: Votes
-    ) -> Iterator[Prediction | windows.Done]:
-        """Yield a row for each stretch, from the votes of its windows, and the ends."""
-        pieces = [event.features for event in events if isinstance(event, windows.Piece)]
-        found = iter(self.pipeline.probabilities(pieces) if pieces else ())
-        for event in events:
-            if isinstance(event, windows.Piece):
-                votes.add(next(found))
-            elif isinstance(event, windows.Stretch):
-                yield votes.close(event)
-            else:
-                votes.clear()
-                if event.error:
-                    yield failed(event.file, event.error)
-                yield event
-
-
-def _together(events: Iterable[Event]) -> Iterator[list[Event]]:
-    """Yield events until so many windows are among them as go through the network at once."""
-    held: list[Event] = []
-    windows_held = 0
-    for event in events:
-        held.append(event)
-        windows_held += isinstance(event, windows.Piece)
-        if windows_held >= TOGETHER:
-            yield held
-            held, windows_held = [], 0
-    yield held
-
-
-def _heard(items: Iterable[Found | BinaryIO | Waveform], plan: windows.Plan) -> Iterator[Event]:
-    return (event for item in items for event in windows.hear(item, plan))
-
-
-def _places(labels: Sequence[str], classes: Sequence[str]) -> list[int]:
+def places(labels: Sequence[str], classes: Sequence[str]) -> list[int]:
     """Return where the labels stand among the classes, in the classes' order; without any, all.
 
     Raises:

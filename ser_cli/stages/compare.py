@@ -12,7 +12,7 @@ from ser_cli.data import cache, corpora
 from ser_cli.errors import DataError, UsageError
 from ser_cli.model import artifacts
 from ser_cli.model.heard import Heard
-from ser_cli.model.pipeline import Model
+from ser_cli.model.trained import Model
 from ser_cli.report import paired
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from ser_cli.data import corpora
 from ser_cli.errors import DataError
 from ser_cli.model import artifacts
 from ser_cli.model.heard import Heard
-from ser_cli.model.pipeline import Model
+from ser_cli.model.trained import Model
 from ser_cli.report import results, robustness
 from ser_cli.report.scoring import score
 from ser_cli.workers import CORES

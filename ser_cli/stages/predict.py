@@ -20,9 +20,9 @@ from ser_cli.data.labels import normalise_label
 from ser_cli.errors import UsageError
 from ser_cli.jobs import limits
 from ser_cli.model import artifacts
-from ser_cli.model.pipeline import Hearing, Model
 from ser_cli.model.rows import columns
 from ser_cli.model.sources import opened
+from ser_cli.model.trained import Hearing, Model
 from ser_cli.model.votes import failed
 from ser_cli.model.windows import STEP_S, WINDOW_S, hear
 from ser_cli.sound.files import STDIN, Passed, find, tell

@@ -16,6 +16,7 @@ from ser_cli.sound.features import TOP_DB
 from ser_cli.web.preview import N_MELS, SHADES, mel_place
 
 if TYPE_CHECKING:
+    from ser_cli.types import Prediction
     from ser_cli.web.preview import Sketch
 
     Spec = dict[str, Any]
@@ -116,7 +117,7 @@ def waveform(drawn: Sketch) -> Spec:
         "height": 190,
         "mark": {"type": "area", "color": BLUE, "line": False},
         "encoding": {
-            "x": {"field": "t", **_seconds(drawn)},
+            "x": {"field": "t", **_seconds(drawn.seconds)},
             "y": {
                 "field": "low",
                 "type": "quantitative",
@@ -165,7 +166,7 @@ def mel(drawn: Sketch) -> Spec:
     return {
         "data": {"values": [row]},
         "height": 320,
-        "encoding": {"x": {"field": "from", **_seconds(drawn)}, "y": frequency},
+        "encoding": {"x": {"field": "from", **_seconds(drawn.seconds)}, "y": frequency},
         "layer": [
             {
                 "mark": {"type": "image", "aspect": False},
@@ -178,6 +179,56 @@ def mel(drawn: Sketch) -> Spec:
             # Nothing to see: it is there for the legend.
             {"mark": {"type": "point", "opacity": 0}, "encoding": {"color": levels}},
         ],
+    }
+
+
+def timeline(rows: Sequence[Prediction], labels: Sequence[str], seconds: float) -> Spec:
+    """Draw the probabilities of each stretch in which somebody speaks, over time.
+
+    Args:
+        rows: Of the stretches.
+        labels: Names of the probabilities.
+        seconds: Length of the recording.
+    """
+    values = [
+        {"from": row.start, "to": row.end, "emotion": label, "share": round(share, 3)}
+        for row in rows
+        if row.probabilities is not None
+        for label, share in zip(labels, row.probabilities.tolist(), strict=True)
+    ]
+    share = {
+        "field": "share",
+        "type": "quantitative",
+        "scale": {"domain": [0, 1], "range": list(SHADES)},
+        "legend": {
+            "title": "probability (empty: nobody speaks)",
+            "orient": "bottom",
+            "direction": "horizontal",
+            "gradientLength": 180,
+            "titleLimit": 260,
+        },
+    }
+    return {
+        "data": {"values": values},
+        "height": 26 * len(labels),
+        "mark": {"type": "rect"},
+        "encoding": {
+            "x": {"field": "from", **_seconds(seconds)},
+            "x2": {"field": "to"},
+            "y": {
+                "field": "emotion",
+                "type": "nominal",
+                "title": None,
+                "scale": {"domain": [*labels]},
+                "axis": {"minExtent": _MARGIN},
+            },
+            "color": share,
+            "tooltip": [
+                *_tooltip("share", ".0%"),
+                {"field": "from", "type": "quantitative", "format": ".1f"},
+                {"field": "to", "type": "quantitative", "format": ".1f"},
+            ],
+        },
     }
 
 
@@ -224,10 +275,10 @@ def _tooltip(field: str, pattern: str) -> list[Spec]:
     ]
 
 
-def _seconds(drawn: Sketch) -> Spec:
+def _seconds(length: float) -> Spec:
     return {
         "type": "quantitative",
         "title": "time (s)",
-        "scale": {"domain": [0, drawn.seconds], "nice": False},
+        "scale": {"domain": [0, length], "nice": False},
         "axis": {"tickCount": 6, "grid": False},
     }

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-    from ser_cli.model.pipeline import Model
+    from ser_cli.model.trained import Model
     from ser_cli.types import Prediction
     from ser_cli.web.preview import Sketch
 
@@ -135,7 +135,7 @@ def _labelled(uploads: Sequence[UploadedFile], model: Model, same: bool) -> list
     if st.session_state.get("labelled", (None,))[0] != key:
         with st.spinner("Listening …"):
             st.session_state["labelled"] = (key, stage.label(uploads, model, same_speaker=same))
-        st.session_state["drawn"] = {}
+        st.session_state["drawn"], st.session_state["heard"] = {}, {}
     rows: list[Prediction] = st.session_state["labelled"][1]
     return rows
 
@@ -175,6 +175,9 @@ def _file(upload: UploadedFile, row: Prediction, model: Model) -> None:
         _chart(charts.bars(shares), f"Probabilities of {row.file} as bars")
     with right:
         _chart(charts.pie(shares), f"Probabilities of {row.file} as a pie")
+    if "long" in row.flags:
+        found = _timeline(upload, model)
+        _chart(charts.timeline(found, model.classes, drawn.seconds), f"Emotions of {row.file}")
     _chart(charts.waveform(drawn), f"Waveform of {row.file}")
     _chart(charts.mel(drawn), f"Log-mel spectrum of {row.file}")
 
@@ -195,6 +198,14 @@ def _sketch(upload: UploadedFile, model: Model) -> Sketch:
     if upload.file_id not in drawn:
         drawn[upload.file_id] = stage.draw(upload, model.frontend.sample_rate)
     return drawn[upload.file_id]
+
+
+def _timeline(upload: UploadedFile, model: Model) -> list[Prediction]:
+    """Hear when who sounds like what, once for as long as the uploads stay the same."""
+    heard: dict[str, list[Prediction]] = st.session_state["heard"]
+    if upload.file_id not in heard:
+        heard[upload.file_id] = stage.timeline(upload, model)
+    return heard[upload.file_id]
 
 
 def _chart(spec: dict[str, Any], alt: str) -> None:

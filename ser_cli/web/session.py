@@ -18,7 +18,7 @@ from ser_cli.web import limits
 from ser_cli.web.preview import sketch
 
 if TYPE_CHECKING:
-    from ser_cli.model.pipeline import Model
+    from ser_cli.model.trained import Model
     from ser_cli.model.windows import Event
     from ser_cli.types import Floats, Prediction
     from ser_cli.web.preview import Sketch
@@ -83,6 +83,16 @@ def label(
     with limits.turn():
         heard = model.enrolled(model.measure(_events(uploads, model))) if same_speaker else model
         return [row for rows in heard.label(_allowed(uploads), heard.plan()) for row in rows]
+
+
+def timeline(upload: BinaryIO, model: Model) -> list[Prediction]:
+    """Return when somebody speaks in a recording, and how it sounds then.
+
+    Raises:
+        SerError: Other visitors are served, and that takes too long.
+    """
+    with limits.turn():
+        return model.timeline(upload)
 
 
 def _events(uploads: Sequence[BinaryIO], model: Model) -> Iterator[Event]:
