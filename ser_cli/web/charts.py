@@ -210,7 +210,7 @@ def timeline(rows: Sequence[Prediction], labels: Sequence[str], seconds: float) 
     }
     return {
         "data": {"values": values},
-        "height": 26 * len(labels),
+        "height": 130 + 22 * len(labels),  # axis and legend are in it
         "mark": {"type": "rect"},
         "encoding": {
             "x": {"field": "from", **_seconds(seconds)},
