@@ -118,6 +118,7 @@ def test_control_signs_of_a_name_do_nothing(monkeypatch: pytest.MonkeyPatch) -> 
 def test_models_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
     only(monkeypatch, "holdings", "models")
     known, made = recipes.get, fake.recipe()
+    fake.register(monkeypatch)
     monkeypatch.setattr(
         recipes, "get", lambda name, encoder=None: made if name == "fake" else known(name, encoder)
     )

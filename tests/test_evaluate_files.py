@@ -176,7 +176,7 @@ def test_training_clips_are_counted_where_they_are_known(
     [
         ("--scaler", b"cos\nsystem\n", "cannot be trusted as a StandardScaler"),
         ("--encoder", b"cos\nsystem\n", "cannot be trusted as a LabelEncoder"),
-        ("--max-len", b"cos\nsystem\n", "cannot be read"),
+        ("--max-len", b"cos\nsystem\n", "holds no number of frames"),
         ("--model", b"no network", "cannot be loaded"),
         ("--model", None, "no such file"),
     ],
