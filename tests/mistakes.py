@@ -44,6 +44,9 @@ PREDICT = [
     ("predict clip.wav --csv empty", 1, "cannot be written", "in a folder that exists"),
     ("predict clip.wav --csv nowhere/out.csv", 1, "cannot be written", "in a folder that exists"),
     ("predict clip.wav --csv notes.txt/out.csv", 1, "cannot be written", "in a folder that exists"),
+    ("predict clip.wav --csv notes.txt", 2, "is there already", "--force"),
+    ("predict clip.wav --csv a.csv --out a.csv", 2, "named twice", "another file"),
+    ("predict clip.wav --out out.xyz", 2, "no format is known", "known are .csv"),
     ("predict clip.wav --csv 'two words.wav'", 2, "named like a recording", "--csv out.csv"),
     ("predict clip.wav --window 0", 2, "at least 0.05 s", "--window 3"),
     ("predict clip.wav --window nan", 2, "not nan", "--window 3"),
@@ -118,7 +121,8 @@ DOWNLOAD = [
     ("download ravdess --from http://", 1, "cannot be fetched", "--from"),
     ("download ravdess --from http://127.0.0.1:9/x", 1, "failed 5 times", "it resumes"),
     ("download ravdess --from http://me:secret@127.0.0.1:9/x", 1, "://me:***@", "it resumes"),
-    ("download-ravdess --dest notes.txt --from clips", 1, "notes.txt", "--dest"),
+    ("download-ravdess --dest notes.txt --from clips", 1, "is a file", "another folder"),
+    ("download-ravdess --from clips", 1, "neither an archive", "expected there"),
     ("download-ravdess --to x", 2, "No such option", "ser download-ravdess --help"),
 ]
 
@@ -126,6 +130,8 @@ TRAIN = [
     ("train --data nowhere", 1, "no file or folder 'nowhere'", "ser download ravdess"),
     ("train --data one-class.csv", 1, "happy", "about 7 clips"),
     ("train --data few.csv", 1, "happy, sad", "about 7 clips"),
+    ("train --data pairs.csv", 1, "angry 2, fearful 2, happy 2", "about 7 clips"),
+    ("train --data silent.csv --split none", 1, "no training clip can be read", "ser extract"),
     ("train --data clips --split table", 1, "no clip is marked train", "column split"),
     ("train --data clips --split speaker", 1, "needs every clip's speaker", "file,emotion,speaker"),
     ("train --data clips --split thirds", 2, "'--split': 'thirds' is not", "ser train --help"),

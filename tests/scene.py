@@ -33,6 +33,8 @@ TEXTS = {
     "wide.csv": "file,emotion\nclip.wav,happy,very,much\n",
     "silent.csv": "file,emotion\ntext.wav,happy\npage.mp3,sad\n",
     "few.csv": "file,emotion,speaker\nclip.wav,happy,a\ntwo words.wav,sad,b\n",
+    "pairs.csv": "file,emotion\n"
+    + "".join(f"clips/sad/{k}.wav,{('angry', 'fear', 'happy', 'sad')[k % 4]}\n" for k in range(8)),
     "cut.json": '{"epochs": 3',
     "list.json": "[1, 2, 3]",
     "unknown.json": '{"layers": 3}',

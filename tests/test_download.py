@@ -22,7 +22,7 @@ from ser_cli.data import corpora, locks
 from ser_cli.data.corpora import ravdess as corpus
 from ser_cli.data.store import cache_dir, remembered
 from ser_cli.data.verification import Archive, Source, verify
-from ser_cli.errors import DataError, FetchError, UsageError
+from ser_cli.errors import DataError, FetchError, SerError, UsageError
 from ser_cli.jobs.clips import DownloadJob, DownloadUsualJob
 from ser_cli.stages.download import DownloadResult, download
 from ser_cli.types import Progress
@@ -380,9 +380,9 @@ def test_a_source_that_holds_nothing_is_told(clips: Path, tmp_path: Path, kind: 
 
 def test_a_place_that_cannot_be_written_is_told(clips: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(DataError, match="cannot be used") as raised:
+    with pytest.raises(SerError, match="file is a file, and no folder") as raised:
         download_ravdess(tmp_path / "file" / "dest", source=str(clips))
-    assert "--dest" in raised.value.hint
+    assert "another folder" in raised.value.hint
 
 
 def test_real_clips_as_published_pass_the_committed_index(

@@ -141,9 +141,9 @@ def test_where_nothing_can_be_locked_work_goes_on_and_says_so(
 
 def test_a_folder_made_for_nothing_goes_again(tmp_path: Path) -> None:
     for content in ([], ["model.onnx"]):
-        with locks.held(tmp_path / "new", hint=""):
+        with locks.held(tmp_path / "new" / "inner", hint=""):
             for name in content:
-                (tmp_path / "new" / name).touch()
+                (tmp_path / "new" / "inner" / name).touch()
         assert (tmp_path / "new").exists() == bool(content)
 
 

@@ -43,7 +43,7 @@ def held(folder: Path, *, hint: str, name: str = LOCK, wait_s: float = 0.0) -> I
     Raises:
         BusyError: Another command holds it.
     """
-    made = not folder.exists()
+    made = [place for place in (folder, *folder.parents) if not place.exists()]
     file, until = folder / name, time.monotonic() + wait_s
     while (stream := _locked(file)) is None:
         if time.monotonic() >= until:
@@ -55,16 +55,16 @@ def held(folder: Path, *, hint: str, name: str = LOCK, wait_s: float = 0.0) -> I
         yield
     finally:
         _release(file, stream)
-        if made:
-            with suppress(OSError):  # it holds something
-                folder.rmdir()
+        with suppress(OSError):  # it holds something
+            for place in made:
+                place.rmdir()
 
 
 def _locked(file: Path) -> BinaryIO | None:
     """Return the file, open and locked; None where another process has it."""
     while True:
-        file.parent.mkdir(parents=True, exist_ok=True)
         try:
+            file.parent.mkdir(parents=True, exist_ok=True)
             stream = file.open("a+b")
         except FileNotFoundError:  # the folder is gone again, with another that had made it
             continue

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ser_cli.data import corpora, locks, verified
 from ser_cli.data.fetch import fetch, parsed
-from ser_cli.data.store import atomic_write, cache_dir, remember, remembered
+from ser_cli.data.store import atomic_write, cache_dir, need_folder, remember, remembered
 from ser_cli.data.unpack import unpack
 from ser_cli.data.verification import Archive, Source, Verification, verify
 from ser_cli.errors import DataError, FetchError, UsageError
@@ -72,7 +72,8 @@ def download(job: DownloadUsualJob, *, progress: Progress | None = None) -> Down
         UsageError: The corpus cannot be fetched, or has no such part.
         DataError: Clips are missing or wrong after all, or the source is not there.
         FetchError: The download failed.
-        SerError: The disk has too little space, or another command writes into the folder.
+        SerError: The disk has too little space, there can be no such folder, or another command
+            writes into it.
     """
     task, corpus = _task(job, progress), corpora.get(job.name)
     folder = _folder(task, job.dest)
@@ -80,11 +81,9 @@ def download(job: DownloadUsualJob, *, progress: Progress | None = None) -> Down
     lacking = frozenset(found.missing + found.wrong)
     unfit: frozenset[str] = frozenset()
     if lacking:
-        try:
-            with locks.held(folder, hint="or choose another folder: --dest DIR"):
-                unfit = _bring_all(task, folder, lacking)
-        except OSError as error:
-            raise DataError(f"{folder} cannot be used: {error}", hint="choose --dest") from error
+        need_folder(folder)
+        with locks.held(folder, hint="or choose another folder: --dest DIR"):
+            unfit = _bring_all(task, folder, lacking)
         found = _verify(task, folder)
     if found.missing or found.wrong:
         raise _incomplete(task, folder, found, unfit)

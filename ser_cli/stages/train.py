@@ -68,7 +68,6 @@ def train(
             another command writes into the folder.
     """
     system, folder = job.system, job.folder or artifacts.default_folder(job.recipe)
-    need_folder(folder)
     if job.max_len and system.frames == 1:
         raise UsageError(
             f"{job.recipe} makes one frame per clip, so there is no length to choose",
@@ -76,11 +75,11 @@ def train(
         )
     if not job.rebuild_shipped:
         artifacts.refuse_packaged(folder)
+    need_folder(folder)
     clips = select.choose(job.clips(), job.selection, seed=job.seed)
     split = split_clips(clips, job.split, job.seed)
-    work = _work(job, folder, say)
     with locks.held(folder, hint="or choose another folder: --artifacts DIR"):
-        return _train(job, folder, split, work, progress, say)
+        return _train(job, folder, split, progress, say)
 
 
 def split_clips(clips: tuple[Clip, ...], way: Way, seed: int) -> Split:
@@ -117,11 +116,12 @@ def as_record(result: TrainResult) -> dict[str, Any]:
 
 
 def _train(
-    job: TrainJob, folder: Path, split: Split, work: Work, progress: Progress | None, say: Say
+    job: TrainJob, folder: Path, split: Split, progress: Progress | None, say: Say
 ) -> TrainResult:
     """Train and seal, in a folder that no other command writes into."""
     from ser_cli.training import saving, session  # TensorFlow: after what can go wrong without it
 
+    work = _work(job, folder, say)
     sounds = session.load(split, work, jobs=job.jobs, progress=progress)
     for gap in parts.gaps(parts.checked(sounds.found.split)):
         say(f"{gap}: UAR there is over the other emotions alone")
