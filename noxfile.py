@@ -27,6 +27,7 @@ def kills(session: nox.Session) -> None:
     """Kill the commands that write, 20 times each; `-- --rounds 3 --only tune` does less."""
     session.install("-e", ".[test]")
     session.run("python", "tests/kills.py", *session.posargs)
+    session.run("python", "tests/kills_predict.py", "--rounds", "20")
 
 
 @nox.session

@@ -56,7 +56,7 @@ def clip(path: Path, rng: random.Random) -> None:
 
 def command(clips: Path, out: Path, jobs: int) -> list[str]:
     """Return the command line, with the smaller of the shipped models."""
-    words = ["predict", clips, "--csv", out, "--jobs", jobs, "--recipe", "cnn-bilstm"]
+    words = ["predict", clips, "--csv", out, "--jobs", jobs, "--recipe", "cnn-bilstm", "--hear-all"]
     return [sys.executable, "-m", "ser_cli", *map(str, words)]
 
 
