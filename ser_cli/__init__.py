@@ -24,12 +24,14 @@ __all__ = ["__version__", "load"]
 no_telemetry()  # every way in leads through this file: commands, pages, workers, Python
 
 
-def load(artifacts: Path | str | None = None) -> Model:
+def load(artifacts: Path | str | None = None, *, hear_all: bool = False) -> Model:
     """Load a trained model.
 
     Args:
         artifacts: Its folder. None takes what was trained last in ./artifacts, of the default
             recipes (cnn-bilstm, voice), else the model that comes with the package.
+
+        hear_all: Whether windows without speech have a vote, too: laughter, sobs.
 
     Returns:
         An object with `predict(paths or waveforms, sample_rate=None)` and `classes`.
@@ -40,10 +42,10 @@ def load(artifacts: Path | str | None = None) -> Model:
     from pathlib import Path
 
     from ser_cli.model import artifacts as store
-    from ser_cli.model.trained import Model
+    from ser_cli.model.trained import Hearing, Model
 
     chosen = None if artifacts is None else Path(artifacts)
-    return Model(store.load(store.resolve(chosen, recipe=None)))
+    return Model(store.load(store.resolve(chosen, recipe=None)), Hearing(hear_all=hear_all))
 
 
 def __getattr__(name: str) -> str:

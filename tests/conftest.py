@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
+import signal
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 # First of all, before a test loads a library that reports to its maker.
 import ser_cli  # noqa: F401
+
+# Started in the background, tests would start processes that are deaf to Ctrl-C.
+with suppress(ValueError):  # not the main thread
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _corpus() -> Path | None:

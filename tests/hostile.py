@@ -25,23 +25,29 @@ def _blocks(last: str) -> Iterator[np.ndarray]:
 
 
 @contextmanager
-def crashing(source: Path | BinaryIO) -> Iterator[Stream]:
+def crashing(source: Path | BinaryIO, **options: object) -> Iterator[Stream]:
     yield Stream(16_000, 1, _blocks("crash"))
 
 
 @contextmanager
-def hanging(source: Path | BinaryIO) -> Iterator[Stream]:
+def hanging(source: Path | BinaryIO, **options: object) -> Iterator[Stream]:
     yield Stream(16_000, 1, _blocks("hang"))
 
 
 @contextmanager
-def greedy(source: Path | BinaryIO) -> Iterator[Stream]:
+def greedy(source: Path | BinaryIO, **options: object) -> Iterator[Stream]:
     yield Stream(16_000, 1, _blocks("greed"))
 
 
 @contextmanager
-def talkative(source: Path | BinaryIO) -> Iterator[Stream]:
+def talkative(source: Path | BinaryIO, **options: object) -> Iterator[Stream]:
     print("a library's words")
     content = source.read_bytes() if isinstance(source, Path) else source.read()
     samples = np.frombuffer(content, np.uint8).astype(np.float32)
     yield Stream(16_000, 1, iter([samples[:, None]]), stated_s=1.0, damaged=2)
+
+
+@contextmanager
+def surprising(source: Path | BinaryIO, **options: object) -> Iterator[Stream]:
+    raise ZeroDivisionError("never thought of")
+    yield

@@ -362,6 +362,7 @@ def test_the_folders_named_are_offered(
     served: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(stage.FOLDERS, "")
+    fake.register(monkeypatch)
     folder = fake.folder(tmp_path / "mine")
     assert ser("app", "--port", free_port(), "--artifacts", folder).code == 0
     assert os.environ[stage.FOLDERS] == str(folder.resolve())

@@ -109,7 +109,7 @@ def test_a_name_in_a_csv_is_no_formula_and_comes_back(name: str) -> None:
 
 def test_numbers_in_a_csv_stay_numbers() -> None:
     good = Prediction("a.wav", 0, 1.5, "sad", 0.5, np.array([-0.25, 1e-7], "f4"))
-    assert csv_line(good, CLASSES) == "a.wav,0,1.5,sad,0.5,-0.25,0.0,ok,,\n"
+    assert csv_line(good, CLASSES) == "a.wav,0,1.5,sad,0.5,-0.25,0.0,ok,,,\n"
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "ascii"])

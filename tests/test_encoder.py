@@ -195,10 +195,10 @@ def test_a_system_is_trained_with_an_encoder_of_ones_own_and_predicts_with_it(
     assert manifest["frontend_files"] == ["tiny.json", "tiny.onnx"]
     path.unlink()  # the folder has its own
     clip = next((table.parent / "wav").iterdir())
-    row = json.loads(succeed("predict", clip, "--artifacts", folder, "--json").out)
+    row = json.loads(succeed("predict", clip, "--artifacts", folder, "--json", "--hear-all").out)
     assert row["emotion"] in EMOTIONS and row["status"] == "ok"
     network(folder / "tiny.onnx", width=5)
-    done = ser("predict", clip, "--artifacts", folder)
+    done = ser("predict", clip, "--artifacts", folder, "--hear-all")
     assert done.code == 1 and "is not the file that was sealed" in done.err
 
 

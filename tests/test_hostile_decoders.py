@@ -45,6 +45,7 @@ def heard(decoder: guard.Decoder, what: Path | io.BytesIO, limits: Limits = LIMI
     [
         (hostile.crashing, "crashed on it"),
         (hostile.hanging, "did not answer for 1 s"),
+        (hostile.surprising, "ZeroDivisionError: never thought of"),
         pytest.param(
             hostile.greedy,
             "more memory than it may have",

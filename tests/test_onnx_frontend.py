@@ -180,7 +180,9 @@ def test_prediction_takes_the_encoder_from_the_folder(
     truth = {row["file"]: row["emotion"] for row in read_rows(home.table)}
     files = [home.table.parent / name for name in truth]
     out = tmp_path / "out.csv"
-    done = succeed("predict", *files, "--artifacts", trained, "--jobs", jobs, "--csv", out)
+    done = succeed(
+        "predict", *files, "--artifacts", trained, "--jobs", jobs, "--csv", out, "--hear-all"
+    )
     rows = read_rows(out)
     assert [row["file"] for row in rows] == [str(file) for file in files]
     assert [row["emotion"] for row in rows] == list(truth.values()), done.err
@@ -194,7 +196,9 @@ def test_recordings_of_any_length_are_heard(trained: Path, tmp_path: Path) -> No
     for name, seconds in (("short", 0.01), ("long", 2.0)):
         tone(tmp_path / f"{name}.wav", EMOTIONS["calm"], seed=1, seconds=seconds)
     files = (tmp_path / "short.wav", tmp_path / "long.wav")
-    lines = succeed("predict", *files, "--artifacts", trained, "--json").out.splitlines()
+    lines = succeed(
+        "predict", *files, "--artifacts", trained, "--json", "--hear-all"
+    ).out.splitlines()
     short, long = map(json.loads, lines)
     assert (short["status"], short["flags"]) == ("warning", "short")
     assert (long["emotion"], long["flags"]) == ("calm", "long")

@@ -293,7 +293,7 @@ def test_what_is_written_computes_what_was_trained(made: Made) -> None:
 
 def test_prediction_of_files_is_that_of_the_trained_network(made: Made) -> None:
     files = [str(clip.path) for clip in made.sounds.found.split.test]
-    rows = list(predict(PredictJob(paths=tuple(files)), artifacts.load(made.folder)))
+    rows = list(predict(PredictJob(paths=tuple(files), hear_all=True), artifacts.load(made.folder)))
     expected = calibrate(made.outputs(made.tests), made.trained.pipeline.temperature)
     assert [row.file for row in rows] == files
     for row, shares in zip(rows, expected, strict=True):
@@ -348,7 +348,9 @@ def test_a_new_recipe_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     table = succeed("evaluate", "--recipe", "toy-two", "--json")
     (result,) = json.loads(table.out)["results"]
     assert (result["data"], result["n"]) == ("all", 4)
-    heard = succeed("predict", "clips/22.wav", "clips/23.wav", "--recipe", "toy-two", "--json")
+    heard = succeed(
+        "predict", "clips/22.wav", "clips/23.wav", "--recipe", "toy-two", "--json", "--hear-all"
+    )
     said = [json.loads(line)["emotion"] for line in heard.out.splitlines()]
     assert said == list(LABELS)  # a low tone and a high one
     listed = {row["name"]: row for row in json.loads(succeed("recipes", "--json").out)}

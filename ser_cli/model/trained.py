@@ -38,11 +38,13 @@ class Hearing:
         labels: Emotions to choose among; none stands for all.
         min_confidence: Below it, a row's emotion is "uncertain".
         preprocessor: That of an enrolled speaker; None is the model's own.
+        hear_all: Whether windows without speech have a vote, too.
     """
 
     labels: tuple[str, ...] = ()
     min_confidence: float = 0.0
     preprocessor: Preprocessor | None = None
+    hear_all: bool = False
 
 
 class Model:
@@ -138,7 +140,8 @@ class Model:
         """
         windows.check(window, step)
         context = self.frontend.context(self.artifacts.preprocessor.max_len)
-        return windows.Plan(self.frontend, context, window, step)
+        hear_all = self.hearing.hear_all
+        return windows.Plan(self.frontend, context, window, step, hear_all=hear_all)
 
     def predict(
         self,

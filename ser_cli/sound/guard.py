@@ -210,6 +210,8 @@ def _answers(request: dict[str, Any]) -> Iterator[tuple[dict[str, Any], bytes]]:
         yield {"error": str(error)}, b""
     except MemoryError:
         yield {"error": "its decoder asked for more memory than it may have"}, b""
+    except Exception as surprise:  # of a library; the next file may be read
+        yield {"error": f"{type(surprise).__name__}: {surprise}"}, b""
 
 
 def _together(blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:

@@ -90,7 +90,9 @@ def ready(job: PredictJob, trained: Artifacts, *, executor: Executor | None = No
         UsageError: A length or a label makes no sense.
         ArtifactsError: The model does not fit this version of its recipe, or cannot be loaded.
     """
-    model = Model(trained, Hearing(labels_of(job.labels), job.min_confidence))
+    model = Model(
+        trained, Hearing(labels_of(job.labels), job.min_confidence, hear_all=job.hear_all)
+    )
     plan_of(job, model)
     if job.enrol or job.same_speaker or job.same_recording_conditions:
         return _enrolled(job, model, executor)
@@ -117,7 +119,6 @@ def plan_of(job: PredictJob, model: Model) -> Plan:
         voices=_voices(job.channel),
         track=None if job.track is None else job.track - 1,
         turns=turns.read(job.speakers) if job.speakers else {},
-        hear_all=job.hear_all,
         joining=Joining(job.smooth, job.shortest, job.pause) if job.timeline else None,
     )
 

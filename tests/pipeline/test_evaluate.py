@@ -191,6 +191,6 @@ def test_a_folder_by_emotion_all_the_way(home: Path) -> None:
     assert {k: v["support"] for k, v in report["per_class"].items()} == held_out
     assert report["n"] == 8
 
-    rows = rows_of(succeed("predict", numbered, "--artifacts", folder).out)
+    rows = rows_of(succeed("predict", numbered, "--artifacts", folder, "--hear-all").out)
     right = [Path(row["file"]).parent.name == row["emotion"] for row in rows]
     assert len(rows) == 48 and np.mean(right) > 0.5
