@@ -207,6 +207,12 @@ def test_turns_are_rows(tmp_path: Path) -> None:
     first, second = (line.split(",") for line in done.out.splitlines()[1:])
     assert (first[1:3], first[-1], first[-3]) == (["0.0", "0.9"], "bob", "silent")
     assert (second[1:3], second[-1]) == (["1.0", "4.0"], "ann") and second[-4] == "ok"
+    kept = ("predict", tmp_path / "talk.wav", "--speakers", table, "--csv", tmp_path / "out.csv")
+    assert ser(*kept).code == 0
+    assert (tmp_path / "out.csv").read_text(encoding="utf-8") == done.out
+    assert "1 of 1 files were done before" in ser(*kept).err
+    table.write_text("start,end,speaker\n1,4,eve\n", encoding="utf-8")
+    assert ser(*kept).code != 0  # the rows there are of other turns
     table.write_text("start,end,speaker\n1,4,ann\n100,101,bob\n", encoding="utf-8")
     done = ser("predict", tmp_path / "talk.wav", "--speakers", table)
     assert done.code == 3 and "ends before the turn at 100 s" in done.out
@@ -223,8 +229,19 @@ def test_a_sound_without_speech_is_told(tmp_path: Path) -> None:
         row = done.out.splitlines()[1].split(",")
         assert row[3] == "uncertain" and float(row[4]) <= 0.3
         assert row[-4] == "warning" and row[-3] == "no speech"
-    done = ser("predict", tmp_path / "noise.wav", "--timeline")
-    assert done.code == 0 and len(done.out.splitlines()) == 1
+
+
+@pytest.mark.parametrize("more", [(), ("--jobs", 2)])
+def test_a_recording_without_a_row_is_told_and_done(tmp_path: Path, more: tuple[Any, ...]) -> None:
+    noise = 0.1 * np.random.default_rng(0).standard_normal(32_000)
+    for name in ("noise.wav", "more.wav"):
+        soundfile.write(tmp_path / name, noise, 16_000)
+    kept = ("predict", tmp_path, "--timeline", "--csv", tmp_path / "out.csv", *more)
+    for before in ("", "2 of 2 files were done before"):
+        done = ser(*kept)
+        assert done.code == 0 and before in done.err
+        assert "nobody speaks in 2 of 2 files: " in done.err and "noise.wav" in done.err
+        assert len((tmp_path / "out.csv").read_text(encoding="utf-8").splitlines()) == 1
 
 
 def test_python_and_the_page_have_the_rows_of_the_command(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from ser_cli.commands.parsing import command
 from ser_cli.disarm import visible
 from ser_cli.errors import UsageError
 from ser_cli.jobs.trained import PredictJob
+from ser_cli.remarks import listed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,17 +30,22 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class _Tally:
-    """How much was done: recordings, rows, rows that are errors, and why the first of these are."""
+    """How much was done: recordings, rows, rows that are errors, and why the first of these are.
+
+    `mute` are the recordings without a row.
+    """
 
     files: int = 0
     rows: int = 0
     failed: int = 0
     reasons: list[str] = field(default_factory=list)
+    mute: list[str] = field(default_factory=list)
 
-    def add(self, rows: Sequence[Prediction]) -> None:
+    def add(self, file: str, rows: Sequence[Prediction]) -> None:
         """Count the rows of a recording."""
         self.files += 1
         self.rows += len(rows)
+        self.mute += [] if rows else [file]
         reasons = [row.error for row in rows if row.status == "error"]
         self.failed += len(reasons)
         self.reasons = [*self.reasons, *reasons][: console.SHOWN_FAILURES]
@@ -86,7 +92,7 @@ def predict(job: PredictJob) -> None:
         with closing(files):  # however this ends, no worker goes on
             for found, made in files:
                 rows = kept.take(found, made) if kept else made or []
-                tally.add(rows)
+                tally.add(found.file, rows)
                 for row in rows:
                     if show:
                         show(row)
@@ -136,6 +142,9 @@ def _summarise(wanted: Sequence[Target], labels: FilenameLabels | None, tally: _
     if labels and (text := labels.report()):
         shown = sys.stdout if sys.stdout.isatty() else sys.stderr
         print(visible(text, keep="\n"), file=shown)
+    if tally.mute:
+        count = f"{len(tally.mute)} of {tally.files} files"
+        console.say(f"nobody speaks in {count}: {visible(listed(tally.mute))}")
     if tally.failed and (not wanted or any(target.format.tells for target in wanted)):
         console.say(f"{tally.failed} of {tally.rows} rows are errors: see the error column")
     elif tally.failed:  # no output says why

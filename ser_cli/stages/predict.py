@@ -48,7 +48,7 @@ CHUNK = 8  # files that travel to a worker together
 # Fields of the job on which no row depends, or only by what `identity` states besides.
 ELSEWHERE = frozenset(
     {"paths", "csv", "out", "as_json", "folder", "recipe", "enrol", "jobs", "report"}
-    | {"restart", "force"}
+    | {"restart", "force", "speakers"}
 )
 
 
@@ -256,7 +256,10 @@ def _labelled(
     # As bytes, by which a worker knows that it has this very model.
     task = partial(_label, model.artifacts.folder, pickle.dumps(model.hearing), plan)
     for one in workers.run(task, items, workers=jobs, chunk=CHUNK, executor=executor):
-        yield one.result or [failed(one.item.file, f"{one.item.file}: {one.error}")]
+        if one.result is None:  # a timeline may have no row
+            yield [failed(one.item.file, f"{one.item.file}: {one.error}")]
+        else:
+            yield one.result
 
 
 def _left(
