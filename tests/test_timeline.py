@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,21 @@ def test_flags_and_errors_are_passed_on() -> None:
     row, error = timeline(rows, CLASSES, PLAIN)
     assert (row.flags, row.status) == (("clipped",), "warning")
     assert error.status == "error" and math.isnan(error.start)
+
+
+def test_windows_in_which_nothing_was_heard_have_no_part() -> None:
+    mute = [window(at, at + 1, 0.9, flags=("silent",), status="warning") for at in range(1, 9)]
+    rows = [window(0, 1, 0.2), *mute, window(9, 10, 0.2)]
+    (first, second) = timeline(rows, CLASSES, PLAIN)
+    assert [(row.start, row.end, row.flags) for row in (first, second)] == [(0, 1, ()), (9, 10, ())]
+    assert not list(timeline(mute, CLASSES, PLAIN))
+
+
+def test_hours_without_a_pause_take_seconds() -> None:
+    rows = [window(at, at + 4, 0.9) for at in range(10_000)]
+    before = time.process_time()
+    assert joined(rows) == [(0, 10_003, "loud")]
+    assert time.process_time() - before < 4
 
 
 def test_speakers_have_timelines_of_their_own() -> None:

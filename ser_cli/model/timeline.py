@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ser_cli.model.votes import emotion_of
+from ser_cli.model.votes import UNHEARD_FLAGS, emotion_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,12 +22,14 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class _Run:
-    """Seconds that sound alike, and the sum of their probabilities over time."""
+    """Seconds that sound alike, the sum of their probabilities over time, and what was odd."""
 
     start: float
     end: float
     total: NDArray[np.float64]
-    rows: list[Prediction]
+    first: Prediction  # of the windows that cover it
+    flags: tuple[str, ...]
+    is_odd: bool
 
     @property
     def seconds(self) -> float:
@@ -41,7 +43,8 @@ class _Run:
         """Take the one that follows."""
         self.end = other.end
         self.total = self.total + other.total
-        self.rows = self.rows + other.rows
+        self.flags = tuple(dict.fromkeys(self.flags + other.flags))
+        self.is_odd |= other.is_odd
 
 
 def timelines(
@@ -93,6 +96,8 @@ def _passages(rows: Iterable[Prediction]) -> Iterator[list[Prediction]]:
     """Yield the windows between two pauses together."""
     held: list[Prediction] = []
     for row in rows:
+        if UNHEARD_FLAGS.intersection(row.flags):
+            continue
         apart = held and (row.status == "error" or not row.start <= held[-1].end)
         if apart:
             yield held
@@ -111,14 +116,19 @@ def _cells(passage: Sequence[Prediction], smoothing_s: float) -> list[_Run]:
     given = np.array([row.probabilities for row in passage], np.float64)
     borders = np.append(np.unique(starts), ends.max())
     middles = (borders[:-1] + borders[1:]) / 2
+
+    def covering(reach: float) -> Iterator[slice]:  # windows are in order, so these stand together
+        firsts = np.searchsorted(ends, middles - reach)
+        yield from map(slice, firsts, np.searchsorted(starts, middles + reach, "right"))
+
     cells = []
-    for first, last, middle in zip(borders[:-1], borders[1:], middles, strict=True):
-        reach = smoothing_s / 2
-        covering = (starts <= middle + reach) & (ends >= middle - reach)
-        here = (starts <= middle) & (middle <= ends)
-        mean = given[covering].mean(axis=0)
-        own = [row for row, mine in zip(passage, here, strict=True) if mine]
-        cells.append(_Run(float(first), float(last), mean * (last - first), own))
+    spans = zip(borders[:-1], borders[1:], covering(0.0), covering(smoothing_s / 2), strict=True)
+    for first, last, here, around in spans:
+        own = passage[here]
+        flags = tuple(dict.fromkeys(flag for row in own for flag in row.flags if flag != "long"))
+        is_odd = any(row.status == "warning" for row in own)
+        total = given[around].mean(axis=0) * (last - first)
+        cells.append(_Run(float(first), float(last), total, own[0], flags, is_odd))
     return cells
 
 
@@ -126,31 +136,34 @@ def _joined(cells: list[_Run], shortest_s: float) -> list[_Run]:
     """Join neighbours that sound alike; then each run that is too short with a neighbour."""
     runs: list[_Run] = []
     for cell in cells:
-        if runs and runs[-1].best == cell.best:
-            runs[-1].join(cell)
-        else:
-            runs.append(cell)
-    while len(runs) > 1 and min(run.seconds for run in runs) < shortest_s:
-        place = min(range(len(runs)), key=lambda at: runs[at].seconds)
+        runs.append(cell)
+        _join_alike(runs, len(runs) - 1)
+    while len(runs) > 1 and min(lengths := [run.seconds for run in runs]) < shortest_s:
+        place = lengths.index(min(lengths))
         sides = [at for at in (place - 1, place + 1) if 0 <= at < len(runs)]
         nearer = max(sides, key=lambda at: float(runs[place].total[runs[at].best]))
         first = min(place, nearer)
         runs[first].join(runs.pop(first + 1))
-        runs = _joined(runs, 0.0)
+        _join_alike(runs, first + 1)
+        _join_alike(runs, first)
     return runs
+
+
+def _join_alike(runs: list[_Run], place: int) -> None:
+    """Join a run with the one before, if they sound alike."""
+    if 0 < place < len(runs) and runs[place - 1].best == runs[place].best:
+        runs[place - 1].join(runs.pop(place))
 
 
 def _row(run: _Run, classes: Sequence[str], min_confidence: float) -> Prediction:
     mean = (run.total / run.total.sum()).astype(np.float32)
-    flags = tuple(dict.fromkeys(flag for row in run.rows for flag in row.flags if flag != "long"))
-    emotion = emotion_of(mean, classes, min_confidence)
     return replace(
-        run.rows[0],
+        run.first,
         start=run.start,
         end=run.end,
-        emotion=emotion,
+        emotion=emotion_of(mean, classes, min_confidence),
         confidence=float(mean.max()),
         probabilities=mean,
-        flags=flags,
-        status="warning" if any(row.status == "warning" for row in run.rows) else "ok",
+        flags=run.flags,
+        status="warning" if run.is_odd else "ok",
     )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 UNCERTAIN = "uncertain"  # in place of an emotion
 HARMLESS = frozenset({"long", "narrow-band"})  # flags that are no reason for a warning
+UNHEARD_FLAGS = frozenset({"silent", "no speech"})  # of a stretch without a vote
 UNHEARD = 0.3  # confidence of a stretch in which nothing was heard, at most
 
 
