@@ -20,27 +20,34 @@ def _blocks(last: str) -> Iterator[np.ndarray]:
         ctypes.string_at(0)
     if last == "hang":
         time.sleep(60)
+    if last == "failure":
+        raise KeyError("a library's own mistake")
     if last == "greed":
         np.ones(2**31)
 
 
 @contextmanager
-def crashing(source: Path | BinaryIO, **options: object) -> Iterator[Stream]:
+def crashing(source: Path | BinaryIO, **options: int | None) -> Iterator[Stream]:
     yield Stream(16_000, 1, _blocks("crash"))
 
 
 @contextmanager
-def hanging(source: Path | BinaryIO, **options: object) -> Iterator[Stream]:
+def hanging(source: Path | BinaryIO) -> Iterator[Stream]:
     yield Stream(16_000, 1, _blocks("hang"))
 
 
 @contextmanager
-def greedy(source: Path | BinaryIO, **options: object) -> Iterator[Stream]:
+def failing(source: Path | BinaryIO) -> Iterator[Stream]:
+    yield Stream(16_000, 1, _blocks("failure"))
+
+
+@contextmanager
+def greedy(source: Path | BinaryIO) -> Iterator[Stream]:
     yield Stream(16_000, 1, _blocks("greed"))
 
 
 @contextmanager
-def talkative(source: Path | BinaryIO, **options: object) -> Iterator[Stream]:
+def talkative(source: Path | BinaryIO) -> Iterator[Stream]:
     print("a library's words")
     content = source.read_bytes() if isinstance(source, Path) else source.read()
     samples = np.frombuffer(content, np.uint8).astype(np.float32)
@@ -48,6 +55,8 @@ def talkative(source: Path | BinaryIO, **options: object) -> Iterator[Stream]:
 
 
 @contextmanager
-def surprising(source: Path | BinaryIO, **options: object) -> Iterator[Stream]:
-    raise ZeroDivisionError("never thought of")
-    yield
+def measuring(source: BinaryIO) -> Iterator[Stream]:
+    """Hear one sample, once all was read."""
+    while source.read(2**20):
+        pass
+    yield Stream(16_000, 1, iter([np.zeros((1, 1), np.float32)]))

@@ -44,8 +44,8 @@ def heard(decoder: guard.Decoder, what: Path | io.BytesIO, limits: Limits = LIMI
     ("decoder", "reason"),
     [
         (hostile.crashing, "crashed on it"),
+        (hostile.failing, "failed on it .KeyError"),
         (hostile.hanging, "did not answer for 1 s"),
-        (hostile.surprising, "ZeroDivisionError: never thought of"),
         pytest.param(
             hostile.greedy,
             "more memory than it may have",
@@ -67,6 +67,52 @@ def test_a_stream_is_the_same_in_a_child(tmp_path: Path) -> None:
             blocks = list(stream.blocks)
         assert np.array_equal(blocks[0][:, 0], [97, 98, 99])
         assert (stream.rate, stream.channels, stream.stated_s, stream.damaged) == (16_000, 1, 1, 2)
+
+
+def test_a_large_file_without_a_name_is_not_held_in_memory() -> None:
+    size = 200 * 2**20
+    assert heard(hostile.measuring, io.BytesIO(bytes(size)), Limits(memory_mb=128)) == 1
+
+
+def test_a_file_that_grows_spoils_no_other_one(tmp_path: Path) -> None:
+    class Growing(io.BytesIO):
+        def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+            return super().seek(offset, whence) - (2 if whence == io.SEEK_END else 0)
+
+    assert heard(hostile.talkative, Growing(b"abcde")) == 3
+    (child,) = guard._idle
+    assert heard(hostile.talkative, file(tmp_path)) == 3 and guard._idle == [child]
+
+
+def test_who_is_interrupted_does_not_wait_for_the_decoder(tmp_path: Path) -> None:
+    before = time.monotonic()
+    with (
+        pytest.raises(KeyboardInterrupt),
+        guard.guarded(hostile.hanging, file(tmp_path), Limits()) as stream,
+    ):
+        next(stream.blocks)
+        raise KeyboardInterrupt
+    assert time.monotonic() - before < 20 and not guard._idle
+
+
+def test_another_thread_may_take_the_child_that_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Taken(list[guard._Child]):
+        def __bool__(self) -> bool:
+            return True
+
+    with monkeypatch.context() as patched:
+        patched.setattr(guard, "_idle", Taken())
+        assert heard(hostile.talkative, io.BytesIO(b"abc")) == 3
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="bounded on Linux alone")
+def test_a_bound_that_the_system_sets_is_kept() -> None:
+    code = (
+        "import resource; from ser_cli.sound import guard; most = 2**33;"
+        "resource.setrlimit(resource.RLIMIT_AS, (most, most)); guard._bound(2**20);"
+        "print(resource.getrlimit(resource.RLIMIT_AS)[1] == most)"
+    )
+    assert printed(code).strip() == "True"
 
 
 def test_one_child_reads_many_files(tmp_path: Path) -> None:

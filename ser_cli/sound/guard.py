@@ -15,11 +15,12 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import IO, Any, BinaryIO, TextIO, TypeVar
+from typing import IO, Any, BinaryIO, TextIO, TypeVar, cast
 
 import numpy as np
 
@@ -35,6 +36,7 @@ _TELLING = ("stated_s", "broken", "damaged", "damaged_s", "floats", "tracks")
 _SKIPPED = 2**22  # samples of an end that nobody wants to hear; then the child is given up
 _TOGETHER = 2**14  # samples that travel at a time: frames of FFmpeg are shorter
 _COPIED = 2**20  # bytes of a file without a name that travel at a time
+_IN_MEMORY = 2**26  # bytes of it that are held there
 _LATE = 1  # exit code of a child that was too slow
 _idle: list[_Child] = []  # the one that waits for the next file
 
@@ -54,15 +56,18 @@ def guarded(
     Raises:
         UndecodableError: It cannot, or the child crashed, hung or had not enough memory.
     """
-    child = _idle.pop() if _idle else _Child(limits)
+    try:
+        child = _idle.pop()
+    except IndexError:  # not looked for before: another thread may take it meanwhile
+        child = _Child(limits)
     if child.limits != limits or not child.is_alive():
         child.kill()
         child = _Child(limits)
     try:
         child.ask(decoder, source, options)
         yield child.stream()
+        child.skip(_SKIPPED)  # who is interrupted does not wait for it
     finally:
-        child.skip(_SKIPPED)
         if child.is_free and not _idle:
             _idle.append(child)
         else:  # in the middle of a file, or one too many
@@ -101,11 +106,12 @@ class _Child:
         if isinstance(source, Path):
             self._send(json.dumps(request | {"path": str(source.absolute())}).encode() + b"\n")
             return
-        size = source.seek(0, io.SEEK_END)
+        left = source.seek(0, io.SEEK_END)
         source.seek(0)
-        self._send(json.dumps(request | {"size": size}).encode() + b"\n")
-        while part := source.read(_COPIED):
+        self._send(json.dumps(request | {"size": left}).encode() + b"\n")
+        while part := source.read(min(left, _COPIED)):  # no more than was said, if it grows
             self._send(part)
+            left -= len(part)
 
     def stream(self) -> Stream:
         head = self._answer()
@@ -197,8 +203,7 @@ def serve(stall_s: float, memory_mb: int) -> None:
 
 def _answers(request: dict[str, Any]) -> Iterator[tuple[dict[str, Any], bytes]]:
     """Yield what is answered about one file, and the samples that go with it."""
-    named = "path" in request
-    source = Path(request["path"]) if named else io.BytesIO(sys.stdin.buffer.read(request["size"]))
+    source = Path(request["path"]) if "path" in request else _copied(request["size"])
     try:
         module, decoder = request["decoder"]
         with getattr(import_module(module), decoder)(source, **request["options"]) as stream:
@@ -210,8 +215,18 @@ def _answers(request: dict[str, Any]) -> Iterator[tuple[dict[str, Any], bytes]]:
         yield {"error": str(error)}, b""
     except MemoryError:
         yield {"error": "its decoder asked for more memory than it may have"}, b""
-    except Exception as surprise:  # of a library; the next file may be read
-        yield {"error": f"{type(surprise).__name__}: {surprise}"}, b""
+    except Exception as error:  # of a library: a file's loss
+        yield {"error": f"its decoder failed on it ({type(error).__name__}: {error})"}, b""
+
+
+def _copied(size: int) -> BinaryIO:
+    """Return a file without a name, on the disk if it is large: memory is bounded."""
+    copy = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - closed when dropped
+    while size and (part := sys.stdin.buffer.read(min(size, _COPIED))):
+        copy.write(part)
+        size -= len(part)
+    copy.seek(0)
+    return cast("BinaryIO", copy)
 
 
 def _together(blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
@@ -250,4 +265,6 @@ def _bound(memory_mb: int) -> None:
     except (ImportError, OSError):
         return
     limit = pages * resource.getpagesize() + memory_mb * 2**20
+    most = resource.getrlimit(resource.RLIMIT_AS)[1]  # as `ulimit -v` or a cluster sets it
+    limit = limit if most == resource.RLIM_INFINITY else min(limit, most)
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
