@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import time
 from pathlib import Path
 
 import librosa
@@ -13,7 +14,10 @@ import soundfile
 from sounds import CODECS, encode
 
 from ser_cli.errors import AudioError
-from ser_cli.sound import audio, decode, reading
+from ser_cli.sound import audio, decode, reading, source
+from ser_cli.sound.limits import Limits
+from ser_cli.sound.mixer import Mixer
+from ser_cli.sound.reading import Reading
 from ser_cli.sound.sniff import ENDINGS
 
 av = pytest.importorskip("av")
@@ -312,6 +316,50 @@ def test_antiphase_is_a_mix_40_db_below_its_channel(tmp_path: Path) -> None:
 
     assert flags_of(tmp_path / "a.wav", mix(-40.2)) == ("antiphase",)
     assert flags_of(tmp_path / "a.wav", mix(-39.8)) == ()
+
+
+@pytest.mark.parametrize("rate", [11_025, 16_000])
+def test_odd_sound_is_placed_to_a_tenth_of_a_second(rate: int) -> None:
+    mixer, tenth = Mixer(rate, rate, 1), np.zeros((rate // 10, 1), np.float32)
+    for _ in range(50):
+        mixer.add(np.zeros((rate * 40, 1), np.float32))
+    for block in (tenth, np.full_like(tenth, np.nan), *[tenth] * 9):
+        mixer.add(block)
+    at = 2_000.0
+    assert mixer.flags(at + 0.1, at + 0.2) == mixer.flags() == ("non-finite",)
+    assert mixer.flags(at - 1, at) == mixer.flags(at + 0.3, at + 0.9) == ()
+
+
+def test_neighbours_of_odd_sound_are_not_odd() -> None:
+    mixer, tenth = Mixer(16_000, 16_000, 1), np.zeros((1_600, 1), np.float32)
+    for block in (*[tenth] * 5, np.full_like(tenth, np.nan), *[tenth] * 5):
+        mixer.add(block)
+    assert mixer.flags(0.6, 1.1) == mixer.flags(0.0, 0.5) == ()  # .6 / .1 is less than 6
+
+
+def test_hours_of_odd_sound_are_told_window_by_window() -> None:
+    mixer = Mixer(20, 20, 2)
+    mixer.add(np.resize(np.array([0.5, -0.5], np.float32), (36_000 * 20, 2)))
+    mixer.end()
+    before = time.process_time()
+    assert all(mixer.flags(at, at + 4) == ("antiphase",) for at in range(500))
+    assert time.process_time() - before < 3
+
+
+def test_what_is_odd_in_another_channel_is_not_told() -> None:
+    both = np.full((16_000, 2), 0.1, np.float32)
+    both[:, 1] = 1.0
+    both[100, 1] = np.nan
+    for channel, flags in ((0, ()), (1, ("clipped", "non-finite"))):
+        reading = Reading(source.from_array(both, 16_000), 16_000, channel=channel)
+        assert audio.whole(reading).flags == flags
+
+
+def test_as_many_hours_as_are_allowed_are_not_cut() -> None:
+    whole = source.from_array(np.full(7_200, 0.1, np.float32), 2_000)
+    for hours, flags in ((0.001, ()), (0.0009, ("cut",))):
+        reading = Reading(whole, 2_000, limits=Limits(hours=hours))
+        assert audio.whole(reading).flags == flags
 
 
 def test_truncated_is_more_than_a_tenth_of_a_second_lost(tmp_path: Path) -> None:

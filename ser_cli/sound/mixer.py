@@ -18,7 +18,7 @@ CLIPPED_LEVEL = 0.999  # of full scale; above the largest peak that most masteri
 CLIPPED_SHARE = 0.001  # a lone full-scale peak is normalisation; one sample in 1,000 is overload
 CANCELLED = 1e-4  # -40 dB: mix against loudest channel, below what lossy coding leaves of it
 LARGEST = 2.0**32  # float files may hold 32-bit integers unscaled; beyond that it is no sound
-CELL_S = 0.1  # how precisely it is known when something odd was heard
+CELLS = 10  # in a second: how precisely it is known when something odd was heard
 TOGETHER = 2**23  # samples of all channels (32 MiB) by which it is decided whether they cancel
 
 
@@ -59,6 +59,8 @@ class Mixer:
 
     def add(self, block: Floats) -> Floats:
         """Take the next block (n, channels); return what is ready of the waveform."""
+        if self._channel is not None:  # what is odd in the others is not heard
+            block = block[:, self._channel, None]
         if not _peak(block) <= LARGEST:  # true for NaN, too
             beyond = ~(np.abs(block) <= LARGEST)
             self._note("non-finite", beyond)
@@ -68,7 +70,7 @@ class Mixer:
             self._above |= self._floats and _peak(block) > 1
         self.count += len(block)
         if self._channel is not None:
-            return self._ready(np.ascontiguousarray(block[:, self._channel]))
+            return self._ready(np.ascontiguousarray(block[:, 0]))
         self._held.append(block)
         held = sum(len(one) for one in self._held) * self.channels
         return self._ready(self._mixed()) if held >= TOGETHER else self._last[:0]
@@ -91,13 +93,16 @@ class Mixer:
 
     def flags(self, start: float = 0.0, end: float = math.inf) -> tuple[str, ...]:
         """Return what was odd between two seconds of the sound, its length and level left out."""
-        first, last = int(start / CELL_S), end / CELL_S
-        samples = (min(end, self.count / self.rate) - start) * self.rate * self.channels
+        end = min(end, self.count / self.rate)
+        heard = self.channels if self._channel is None else 1
+        samples = (end - start) * self.rate * heard
+        # Without the errors of seconds like .3 * 10.
+        first, last = int(round(start * CELLS, 6)), math.ceil(round(end * CELLS, 6))
         found = []
         for kind, cells in self._odd.items():
             if kind == "clipped" and self._above:
                 continue
-            times = sum(n for cell, n in cells.items() if first <= cell < last)
+            times = sum(cells[cell] for cell in range(first, last) if cell in cells)
             if times > (CLIPPED_SHARE * samples if kind == "clipped" else 0):
                 found.append(kind)
         return tuple(sorted(found, key=("clipped", "antiphase", "non-finite", "damaged").index))
@@ -112,7 +117,7 @@ class Mixer:
 
     def _cell(self, sample: Any) -> Any:
         """Return the number of the cell that a sample, or each of several, lies in."""
-        return sample // max(1, round(CELL_S * self.rate))
+        return sample * CELLS // self.rate
 
     def _mixed(self) -> Floats:
         """Return what is held as mono: the mean of the channels, or the loudest of them."""
@@ -125,7 +130,7 @@ class Mixer:
             return mixed
         first = self._cell(self.count - count)
         cells = self._odd.setdefault("antiphase", Counter())
-        cells.update(range(first, self._cell(self.count) + 1))
+        cells.update(range(first, self._cell(self.count - 1) + 1))
         return np.concatenate([one[:, int(np.argmax(energies))] for one in blocks])
 
     def _ready(self, mono: Floats) -> Floats:

@@ -84,9 +84,10 @@ class Reading:
                 damaged = stream.damaged
                 mixer.note("damaged")
             new, passed = block[passed:], max(0, passed - len(block))
-            if len(new):
-                yield mixer.add(new[: most - mixer.count])
-            if mixer.count >= most:
+            left = most - mixer.count
+            if len(new[:left]):
+                yield mixer.add(new[:left])
+            if len(new) > left:
                 self._end = ("cut",)
                 return
         if not mixer.count:
