@@ -16,6 +16,7 @@ from corpus import touch
 from ser_cli.data import corpora, indexing, naming
 from ser_cli.data.duplicates import Known
 from ser_cli.data.labels import EMOTIONS
+from ser_cli.data.store import remember
 from ser_cli.errors import DataError
 
 # Corpus, path of a clip below its folder, and what that states; facts from the corpora's own pages.
@@ -122,6 +123,22 @@ def test_a_name_stands_for_the_folder_of_that_name(
     with pytest.raises(DataError, match="nemo is not on this machine yet") as raised:
         corpora.load("nemo")
     assert naming.VARIABLE in raised.value.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "clip"), [("savee", "DC/a01.wav"), ("ravdess", "03-01-06-01-02-01-11.wav")]
+)
+def test_a_name_stands_for_the_folder_here_where_no_other_is_known(
+    name: str, clip: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SER_RAVDESS_DIR", raising=False)
+    monkeypatch.chdir(tmp_path)
+    touch(tmp_path / name / clip)
+    (found,) = corpora.load(name)
+    assert (found.corpus, found.path) == (name, Path(name, clip))
+    other = touch(tmp_path / "other" / clip)
+    remember(name, str(tmp_path / "other"))
+    assert [found.path for found in corpora.load(name)] == [other]
 
 
 def test_a_copy_counts_once_and_strays_do_not_hide_a_corpus(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def corpus(
 
     Args:
         name: What `--data` takes; it stands for the folder SER_CORPORA_DIR/name, else for the
-            one that `ser download` used last.
+            one that `ser download` used last, else for the folder of that name where one stands.
         about: One line for people.
         read: Path -> what it states (emotion, speaker and other facts); None of any other file.
         parse: The same of a file name alone, without extension, where that is unmistakable.
@@ -113,6 +113,8 @@ def home(name: str) -> Path:
         return Path(root) / name
     if folder := remembered(name):
         return Path(folder)
+    if Path(name).is_dir():
+        return Path(name)
     raise DataError(f"{name} is not on this machine yet", hint=_hint(name))
 
 

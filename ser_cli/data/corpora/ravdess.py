@@ -83,7 +83,7 @@ def load(data: str) -> tuple[Clip, ...]:
 
     Args:
         data: A folder, in any nesting; or "ravdess", which stands for the folder in
-            SER_RAVDESS_DIR, else for the one `ser download-ravdess` used last.
+            SER_RAVDESS_DIR, else for the one `ser download-ravdess` used last, else for that here.
 
     Raises:
         DataError: The corpus was not fetched, the folder is gone, or it holds none of its clips.
@@ -103,8 +103,8 @@ def _clip(path: Path) -> Clip:
 
 
 def _home() -> Path:
-    home = os.environ.get(VARIABLE) or remembered(NAME)
-    if not home:
+    home = os.environ.get(VARIABLE) or remembered(NAME) or NAME
+    if home == NAME and not Path(NAME).is_dir():
         raise DataError("RAVDESS is not on this machine yet", hint=_FETCH)
     return Path(home)
 
