@@ -153,6 +153,14 @@ def test_sound_beyond_the_hours_is_cut(tmp_path: Path) -> None:
     assert audio.load(tmp_path / "a.flac", sample_rate=8_000).flags == ()
 
 
+def test_a_block_for_each_sample_takes_no_longer() -> None:
+    blocks = [np.full((1, 1), 0.5, np.float32)] * 2**15
+    began = time.process_time()
+    joined = [len(block) for block in guard._together(iter(blocks))]
+    assert joined == [2**14, 2**14]
+    assert time.process_time() - began < 2  # s; 16 where all that are held are counted each time
+
+
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 def test_a_child_does_not_outlive_its_parent(tmp_path: Path) -> None:
     code = (

@@ -232,11 +232,14 @@ def _copied(size: int) -> BinaryIO:
 def _together(blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
     """Join small blocks, so that fewer travel."""
     held: list[np.ndarray] = []
+    size = 0  # counted as they come: a hostile file has a block for each sample
     for block in blocks:
         held.append(block)
-        if sum(one.size for one in held) >= _TOGETHER:
+        size += block.size
+        if size >= _TOGETHER:
             yield np.concatenate(held, dtype=np.float32)
             held.clear()
+            size = 0
     if held:
         yield np.concatenate(held, dtype=np.float32)
 
