@@ -36,7 +36,7 @@ _TELLING = ("stated_s", "broken", "damaged", "damaged_s", "floats", "tracks")
 _SKIPPED = 2**22  # samples of an end that nobody wants to hear; then the child is given up
 _TOGETHER = 2**14  # samples that travel at a time: frames of FFmpeg are shorter
 _COPIED = 2**20  # bytes of a file without a name that travel at a time
-_IN_MEMORY = 2**26  # bytes of it that are held there
+_IN_MEMORY = 2**25  # bytes of it that are held there
 _LATE = 1  # exit code of a child that was too slow
 _idle: list[_Child] = []  # the one that waits for the next file
 
@@ -203,8 +203,8 @@ def serve(stall_s: float, memory_mb: int) -> None:
 
 def _answers(request: dict[str, Any]) -> Iterator[tuple[dict[str, Any], bytes]]:
     """Yield what is answered about one file, and the samples that go with it."""
-    source = Path(request["path"]) if "path" in request else _copied(request["size"])
     try:
+        source = Path(request["path"]) if "path" in request else _copied(request["size"])
         module, decoder = request["decoder"]
         with getattr(import_module(module), decoder)(source, **request["options"]) as stream:
             yield {"rate": stream.rate, "channels": stream.channels, **_told(stream)}, b""
