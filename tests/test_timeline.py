@@ -176,6 +176,27 @@ def test_turns_are_read_from_rttm_and_tables(tmp_path: Path) -> None:
     assert turns.read(table) == {"talk": expected[1:]}
 
 
+def test_turns_belong_to_the_recording_that_they_name(tmp_path: Path) -> None:
+    wave, _ = spoken()
+    for name in ("03-01-05-01-01-01-01.Mix-Headset.wav", "b.wav"):
+        soundfile.write(tmp_path / name, wave, 16_000)
+    rttm = tmp_path / "a.rttm"
+    line = "SPEAKER 03-01-05-01-01-01-01.Mix-Headset 1 1 2 <NA> <NA> ann <NA> <NA>\n"
+    rttm.write_text(line, encoding="utf-8")
+    assert list(turns.read(rttm)) == ["03-01-05-01-01-01-01.Mix-Headset"]
+    done = ser("predict", tmp_path, "--speakers", rttm)
+    first, second = done.out.splitlines()[1:]
+    assert first.endswith(",ann") and done.code == 3
+    assert "nobody says who speaks when in 'b', but in '03-01-05" in second
+
+
+def test_rows_that_are_no_files_are_not_scored(tmp_path: Path) -> None:
+    wave, _ = spoken()
+    soundfile.write(tmp_path / "03-01-05-01-01-01-01.wav", wave, 16_000)
+    assert "scored on them" in ser("predict", tmp_path).err
+    assert "scored on them" not in ser("predict", tmp_path, "--timeline").err
+
+
 @pytest.mark.parametrize(
     ("name", "text", "words"),
     [

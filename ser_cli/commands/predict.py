@@ -82,7 +82,8 @@ def predict(job: PredictJob) -> None:
     trained = artifacts.load(artifacts.resolve(job.folder, recipe=job.recipe))
     console.say(f"model: {trained.folder}")
     model = stage.ready(job, trained)
-    labels = _labels(trained, model.classes) if job.report and job.window is None else None
+    by_file = job.window is None and not job.timeline and not job.speakers
+    labels = _labels(trained, model.classes) if job.report and by_file else None
     printed = job.as_json or not wanted
     show = output.printer(model.classes, as_json=job.as_json) if printed else None
     tally = _Tally()

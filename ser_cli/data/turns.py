@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ser_cli.data import bounds, tables
 from ser_cli.errors import DataError
+from ser_cli.sound.sniff import ENDINGS
 from ser_cli.types import Turn
 
 _RTTM_FIELDS = 8  # of a line: SPEAKER file channel start duration <NA> <NA> speaker ...
@@ -14,7 +15,7 @@ _HINT = "an RTTM, or a table with the columns start, end and speaker"
 
 
 def read(file: Path) -> Mapping[str, tuple[Turn, ...]]:
-    """Return the turns of each recording, by the stem of its file, sorted by their starts.
+    """Return the turns of each recording, by the `stem` of its file, sorted by their starts.
 
     Those of a table without a column `file` are under "": they are any recording's.
 
@@ -25,12 +26,18 @@ def read(file: Path) -> Mapping[str, tuple[Turn, ...]]:
     found = _rttm(file) if file.suffix.lower() == ".rttm" else _table(file)
     try:
         for recording, turn in found:
-            of.setdefault(Path(recording).stem, []).append(turn)
+            of.setdefault(stem(recording), []).append(turn)
     except ValueError as error:
         raise DataError(f"{file}, {error}", hint=_HINT) from error
     if not of:
         raise DataError(f"{file} names no turn of a speaker", hint=_HINT)
     return {name: tuple(sorted(own, key=lambda turn: turn.start)) for name, own in of.items()}
+
+
+def stem(recording: str) -> str:
+    """Return a recording's name without folder and ending: "EN2001a.Mix-Headset" ends in none."""
+    path = Path(recording)
+    return path.stem if path.suffix.lower() in ENDINGS else path.name
 
 
 def _rttm(file: Path) -> Iterator[tuple[str, Turn]]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from ser_cli.data.turns import stem
 from ser_cli.errors import AudioError, SerError, UsageError
 from ser_cli.model.sources import Waveform
+from ser_cli.remarks import listed
 from ser_cli.sound import audio, source
 from ser_cli.sound.band import is_narrow
 from ser_cli.sound.detector import speaks
@@ -40,7 +41,7 @@ class Plan:
         limits: What is heard of a recording at most.
         voices: Who is heard: names, and the channel of each, from 0; None mixes all.
         track: Number of the audio track, from 0; None is the first that holds sound.
-        turns: When who speaks, by the stem of the recording ("" for any): rows of that.
+        turns: When who speaks, by the stem of the recording ("" for any): rows of that alone.
         joining: How windows are joined to a timeline; None leaves them as they are.
         hear_all: Whether windows without speech have a vote, too.
     """
@@ -152,8 +153,8 @@ def _reading(item: Found | BinaryIO | Waveform, plan: Plan, channel: int | None)
 
 def _stretches(reading: Reading, plan: Plan, voice: str) -> Iterator[Event]:
     ear = _Ear(reading, plan, voice)
-    if turns := plan.turns.get(Path(reading.name).stem, plan.turns.get("", ())):
-        yield from _turns(reading, turns, ear)
+    if plan.turns:
+        yield from _turns(reading, _turns_of(reading.name, plan), ear)
     elif plan.joining:
         yield from _passages(reading, plan, ear)
     elif plan.window is None:
@@ -173,6 +174,13 @@ def _passages(reading: Reading, plan: Plan, ear: _Ear) -> Iterator[Event]:
     for first, wave in passages(reading, sample_rate=rate, pause_s=plan.joining.pause_s):
         for at, window in audio.sliding([wave], *cut):
             yield from ear.whole(first + at, window)
+
+
+def _turns_of(name: str, plan: Plan) -> tuple[Turn, ...]:
+    if found := plan.turns.get(stem(name)) or plan.turns.get(""):
+        return found
+    others = listed([repr(other) for other in plan.turns])
+    raise AudioError(f"{name}: nobody says who speaks when in {stem(name)!r}, but in {others}")
 
 
 def _turns(reading: Reading, turns: tuple[Turn, ...], ear: _Ear) -> Iterator[Event]:
