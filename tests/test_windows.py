@@ -140,3 +140,9 @@ def test_shares_of_training_are_those_of_its_clips(model: Model) -> None:
     np.testing.assert_allclose(votes.priors(model.artifacts, ("loud",)), [1.0])
     model.artifacts.manifest["settings"] = {"class_weights": True}
     np.testing.assert_allclose(votes.priors(model.artifacts, fake.CLASSES), [0.5, 0.5])
+
+
+def test_rows_come_though_nothing_is_heard(model: Model) -> None:
+    silent = (sound((NOTHING, 0.5)) for _ in range(1_000))
+    next(iter(model.label(silent, model.plan())))
+    assert len(list(silent)) > 900

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 JOINING = Joining()
 TOGETHER = 16  # windows of short files that go through the network at once
+MOST_EVENTS = 4 * TOGETHER  # windows, rows and ends of files that wait for that
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +251,8 @@ def _together(events: Iterable[Event]) -> Iterator[list[Event]]:
     for event in events:
         held.append(event)
         windows_held += isinstance(event, windows.Piece)
-        if windows_held >= TOGETHER:
+        # Of recordings without windows, too, nobody waits for many.
+        if windows_held >= TOGETHER or len(held) >= MOST_EVENTS:
             yield held
             held, windows_held = [], 0
     yield held
