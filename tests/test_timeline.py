@@ -136,10 +136,14 @@ def test_passages_are_where_somebody_speaks(rate: int) -> None:
 def test_a_passage_that_goes_on_is_continued(monkeypatch: pytest.MonkeyPatch) -> None:
     wave, _ = spoken()
     monkeypatch.setattr(passages, "LONGEST_S", 1.0)
-    parts = [wave[at : at + 1_600] for at in range(0, len(wave), 1_600)]
-    found = list(passages.passages(parts, sample_rate=16_000, pause_s=0.7))
-    assert len(found) > 3
-    assert max(len(sound) for _, sound in found) < 16_000 * 1.5
+    places = []
+    for size in (1_600, 7_001, len(wave)):  # however it comes
+        parts = [wave[at : at + size] for at in range(0, len(wave), size)]
+        found = list(passages.passages(parts, sample_rate=16_000, pause_s=0.7))
+        places.append([(first, len(sound)) for first, sound in found])
+        assert all(np.array_equal(sound, wave[at : at + len(sound)]) for at, sound in found)
+    assert len(places[0]) > 3 and places[0] == places[1] == places[2]
+    assert max(length for _, length in places[0]) < 16_000 * 1.5
 
 
 def test_spans_are_cut_out_of_a_stream() -> None:

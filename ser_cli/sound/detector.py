@@ -178,10 +178,11 @@ class Spans:
 
     Args:
         pause_s: Seconds without speech that end a stretch.
+        longest_s: Seconds after which one is ended, where another begins.
     """
 
-    def __init__(self, *, pause_s: float = PAUSE * HOP_S) -> None:
-        self._pause = max(1, round(pause_s / HOP_S))
+    def __init__(self, *, pause_s: float = PAUSE * HOP_S, longest_s: float = math.inf) -> None:
+        self._pause, self._longest_s = max(1, round(pause_s / HOP_S)), longest_s
         self._at = 0  # frames seen
         self._first: int | None = None  # frame that the present stretch began with
         self._behind = 0  # the frame after its last
@@ -196,6 +197,11 @@ class Spans:
             self._at += 1
             if self._at - self._behind >= self._pause:
                 over += self._close()
+            elif (
+                self._first is not None and _seconds(self._behind - self._first) >= self._longest_s
+            ):
+                over.append((_seconds(max(0, self._first - MARGIN)), _seconds(self._behind)))
+                self._first = self._behind
         return over
 
     def finish(self, *, seconds: float) -> list[tuple[float, float]]:
@@ -206,16 +212,6 @@ class Spans:
     def since_s(self) -> float:
         """Where the present stretch began, or the next may begin."""
         return _seconds(max(0, (self._at if self._first is None else self._first) - MARGIN))
-
-    @property
-    def lasts_s(self) -> float:
-        """How long the present stretch has lasted; 0 without one."""
-        return 0.0 if self._first is None else _seconds(self._behind - self._first)
-
-    def split(self) -> list[tuple[float, float]]:
-        """End the present stretch here, where another begins."""
-        first, self._first = self._first, self._behind
-        return [] if first is None else [(_seconds(max(0, first - MARGIN)), _seconds(self._behind))]
 
     def _close(self) -> list[tuple[float, float]]:
         first, self._first = self._first, None

@@ -28,13 +28,12 @@ def passages(
     Yields:
         Where a passage starts, in samples, and its samples.
     """
-    detector, spans = Detector(sample_rate=sample_rate), Spans(pause_s=pause_s)
+    detector = Detector(sample_rate=sample_rate)
+    spans = Spans(pause_s=pause_s, longest_s=LONGEST_S)
     held, offset = np.zeros(0, np.float32), 0
     for part in parts:
         held = np.concatenate([held, part])
         over = spans.add(detector.hear(part))
-        if spans.lasts_s >= LONGEST_S:
-            over += spans.split()
         yield from _cut(held, offset, over, sample_rate)
         gone = max(0, round(spans.since_s * sample_rate) - offset)
         held, offset = held[gone:], offset + min(gone, len(held))
