@@ -305,5 +305,9 @@ def test_a_picture_shows_every_stretch(tmp_path: Path) -> None:
     assert over_time.picture(rows, CLASSES).startswith(b"\x89PNG")
     assert over_time.picture([failed("a", "no sound")], CLASSES).startswith(b"\x89PNG")
     drawn = over_time.figure(rows, CLASSES)
+    ticks = drawn.axes[1].xaxis.get_major_formatter()
+    assert [ticks(at, 0) for at in (0.5, 1.5, 60.0)] == ["0:00.5", "0:01.5", "1:00.0"]
+    ticks = over_time.figure([window(0, 90, 0.9)], CLASSES).axes[0].xaxis.get_major_formatter()
+    assert [ticks(at, 0) for at in (0.0, 59.6, 75.0)] == ["0:00", "1:00", "1:15"]
     titles = [axes.get_title(loc="left") for axes in drawn.axes[:2]]
     assert titles == ["", "ann"]

@@ -46,12 +46,16 @@ def figure(rows: Sequence[Prediction], classes: Sequence[str]) -> Figure:
         mesh = _bands(axes, [row for row in heard if row.speaker == speaker], classes)
         axes.set_title(plotting.names([speaker])[0], loc="left", fontsize=10)
     panels[-1].set_xlabel("time (min:s)")
-    panels[-1].xaxis.set_major_formatter(
-        lambda seconds, _: f"{seconds // 60:.0f}:{seconds % 60:02.0f}"
-    )
+    short = max((row.end for row in heard), default=0.0) < SHORT_S
+    panels[-1].xaxis.set_major_formatter(lambda seconds, _: _clock(seconds, 1 if short else 0))
     if mesh:
         drawn.colorbar(mesh, ax=list(panels), label="probability", pad=0.01)
     return drawn
+
+
+def _clock(seconds: float, digits: int) -> str:
+    minutes, rest = divmod(round(seconds, digits), 60)
+    return f"{minutes:.0f}:{rest:0{digits + 3 if digits else 2}.{digits}f}"
 
 
 def _bands(axes: Axes, rows: Sequence[Prediction], classes: Sequence[str]) -> Any:
