@@ -160,6 +160,8 @@ def test_simple_values_are_read_without_typer(monkeypatch: pytest.MonkeyPatch) -
         (["train", "--epochs", "many"], "'--epochs': Input should be a valid integer"),
         (["train", "--epochs", "0"], "'--epochs': Input should be greater than or equal to 1"),
         (["predict", "a.wav", "--window", "long"], "'--window': Input should be a valid number"),
+        (["predict", "a.wav", "--pause", "inf"], "'--pause': Input should be a finite number"),
+        (["extract", "--max-hours", "inf"], "'--max-hours': Input should be a finite number"),
         (["predict"], "Missing argument"),
         (["eda", "--where"], "No such option: --where"),
     ],

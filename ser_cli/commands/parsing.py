@@ -8,6 +8,7 @@ messages are Typer's.
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields
 from enum import Enum
@@ -130,6 +131,8 @@ def _declared(name: str, kind: Any, option: Option) -> Any:
         names = option.choices
         checks["callback"] = lambda value: _one_of(value, names())
         checks["autocompletion"] = lambda: list(names())
+    if float in (kind, *get_args(kind)):
+        checks["callback"] = _finite
     shared = {"help": option.help, "metavar": option.metavar, "hidden": option.hidden, **checks}
     if option.argument:
         return typer.Argument(**shared)
@@ -137,6 +140,12 @@ def _declared(name: str, kind: Any, option: Option) -> Any:
     if kind is bool and not option.flag:
         flag = f"{flag}/--no-{flag[2:]}"
     return typer.Option(flag, min=option.low, max=option.high, **shared)
+
+
+def _finite(value: float | None) -> float | None:
+    if value is not None and math.isinf(value):
+        raise typer.BadParameter("Input should be a finite number")
+    return value
 
 
 def _one_of(value: str | None, names: Any) -> str | None:
