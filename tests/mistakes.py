@@ -60,6 +60,8 @@ PREDICT = [
     ("predict clip.wav --labels ''", 2, "names 0 emotions", "--labels angry,happy"),
     ("predict clip.wav --min-confidence 2", 2, "less than or equal to 1", "ser predict --help"),
     ("predict clip.wav --min-confidence nan", 2, "--min-confidence", "ser predict --help"),
+    ("predict clip.wav --speakers nowhere.rttm", 1, "rttm cannot be read: No such", "is there"),
+    ("predict clip.wav --speakers nowhere.csv", 1, "csv cannot be read: No such", "is there"),
     ("predict clip.wav --jobs 0", 2, "greater than or equal to 1", "ser predict --help"),
     ("predict clip.wav --enrol empty", 1, "can be read", "enrol other files"),
     ("predict clip.wav --enrol clip.wav --same-speaker", 2, "exclude each other", "--help"),

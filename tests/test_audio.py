@@ -395,6 +395,8 @@ def test_from_array(tmp_path: Path) -> None:
     for wrong in (waveform[None, None], waveform[:0], waveform.astype("i8"), waveform > 0):
         with pytest.raises(AudioError):
             audio.from_array(wrong, sample_rate=44_100, target=16_000)
+    with pytest.raises(AudioError, match="it claims 0 Hz; 1,000 to 1,000,000 are read"):
+        audio.from_array(waveform, sample_rate=0, target=16_000)
 
 
 FULL = {"u1": (128, 128), "i2": (0, 2**15), ">i2": (0, 2**15), "i4": (0, 2**31)}

@@ -25,6 +25,7 @@ WINDOWS = ("1252", "1250", "1251", "1254")  # western, central European, Cyrilli
 TRIED = 2**20  # letters by which they are told apart
 MOST_BYTES = 2**30  # of a table: some ten million rows
 MOST_CELLS = 2**26  # of one whose cells are packed
+UNREAD = "name a file that is there, and that you may read"  # what to do where the system refuses
 _STATED = re.compile(r"sep=(.)\r?\n", re.I)  # Excel writes and reads such a first line
 
 
@@ -62,7 +63,9 @@ def read(file: Path) -> Table:
         header = [name.strip().lower() for name in next(lines, [])]
         _check(file, header)
         rows = tuple(_rows(file, header, lines, skipped=1 if stated else 0))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except OSError as error:
+        raise DataError(f"{file} cannot be read: {error.strerror}", hint=UNREAD) from error
+    except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(
             f"{file} cannot be read as a table: {error}", hint="save it as CSV in UTF-8"
         ) from error

@@ -43,8 +43,10 @@ def stem(recording: str) -> str:
 def _rttm(file: Path) -> Iterator[tuple[str, Turn]]:
     try:
         lines = file.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{file} cannot be read: {error}", hint=_HINT) from error
+    except OSError as error:
+        raise DataError(f"{file} cannot be read: {error.strerror}", hint=tables.UNREAD) from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{file} is no text in UTF-8: {error.reason}", hint=_HINT) from error
     for number, line in enumerate(lines, 1):
         fields = line.split()
         if fields[:1] == ["SPEAKER"]:

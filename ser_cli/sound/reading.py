@@ -98,7 +98,7 @@ class Reading:
 
     def _mixer_for(self, stream: Stream) -> Mixer:
         if stream.rate not in RATES:
-            raise UndecodableError(f"its header claims {stream.rate} Hz")
+            raise UndecodableError(f"it claims {stream.rate} Hz; 1,000 to 1,000,000 are read")
         if self._channel is not None and self._channel >= stream.channels:
             raise AudioError(
                 f"{self.name}: there is no channel {self._channel + 1}, it has {stream.channels}"
