@@ -123,7 +123,7 @@ class DownloadUsualJob:
 class DownloadJob(DownloadUsualJob):
     """`ser download`."""
 
-    corpus: Annotated[str, Option("Name of the corpus.", argument=True, choices=_fetchable)] = (
+    corpus: Annotated[str, Option(f"One of: {NAMES}.", argument=True, choices=_fetchable)] = (
         corpora.DEFAULT
     )
 

@@ -22,7 +22,7 @@ class PredictJob:
         tuple[str, ...], Option("Files, folders or patterns; - is standard input.", argument=True)
     ]
     csv: Annotated[
-        Path | None, Option("Write the rows to this file; the same command later goes on.")
+        Path | None, Option("Write the rows to this file; run again, it goes on where it ended.")
     ] = None
     as_json: Annotated[bool, Option("Print JSON Lines.", flag="--json")] = False
     out: Annotated[
@@ -36,10 +36,13 @@ class PredictJob:
         ),
     ] = ()
     restart: Annotated[
-        bool, Option("Predict again what --csv and --out have already.", flag="--restart")
+        bool,
+        Option(
+            "Predict everything again, also what --csv and --out hold already.", flag="--restart"
+        ),
     ] = False
     force: Annotated[
-        bool, Option("Write over files that are no result of the same command.", flag="--force")
+        bool, Option("Overwrite files that are no result of this same command.", flag="--force")
     ] = False
     folder: Trained = None
     recipe: Annotated[
@@ -51,13 +54,17 @@ class PredictJob:
             choices=recipes.names,
         ),
     ] = None
-    window: Annotated[float | None, Option("Seconds per row; default: one row per file.")] = None
-    step: Annotated[float | None, Option("Seconds from one row to the next.")] = None
+    window: Annotated[
+        float | None, Option("Seconds per row; default: one row per file, or 4 for a timeline.")
+    ] = None
+    step: Annotated[
+        float | None,
+        Option("Seconds from one row to the next; default: --window, or 1 for a timeline."),
+    ] = None
     timeline: Annotated[
         bool,
         Option(
-            "Rows of who sounds like what and when: windows where somebody speaks, joined where "
-            "they sound alike.",
+            "A row for each stretch that sounds alike: windows where somebody speaks, joined.",
             flag="--timeline",
         ),
     ] = False
@@ -65,16 +72,16 @@ class PredictJob:
         float, Option("Seconds over which a timeline is averaged.", low=0.0, metavar="SECONDS")
     ] = _JOINING.smoothing_s
     shortest: Annotated[
-        float, Option("Seconds that a row of a timeline lasts at least.", low=0.0)
+        float, Option("Seconds that each row of a timeline lasts at least.", low=0.0)
     ] = _JOINING.shortest_s
     pause: Annotated[
-        float, Option("Seconds of silence that part two rows of a timeline.", low=0.1)
+        float, Option("Seconds of silence that separate two rows of a timeline.", low=0.1)
     ] = _JOINING.pause_s
     channel: Annotated[
         str | None,
         Option(
-            "Hear left, right, or the channel of that number (from 1) alone; each: a row for "
-            "each of two, as calls have them.",
+            "Hear one channel alone: left, right, or its number from 1; each: rows for left and "
+            "for right, as in a call.",
             metavar="CHANNEL",
         ),
     ] = None
