@@ -46,6 +46,17 @@ def corpus(tmp_path: Path) -> Path:
     return folder
 
 
+def test_an_emotion_is_no_formula_in_a_table(tmp_path: Path) -> None:
+    table = tmp_path / "clips.csv"
+    table.write_text("file,emotion\na.wav,=1+1\nb.wav,sad\n", encoding="utf-8")
+    for name, hertz in (("a.wav", 220), ("b.wav", 330)):
+        tone(tmp_path / name, hertz, seed=hertz, seconds=0.5)
+    out = tmp_path / "eda"
+    succeed("eda", "--data", table, "--recipe", "stats-dense", "--out", out, "--jobs", 1)
+    for name in TABLES[1:]:
+        assert [row[0] for row in rows(out / name)] == ["emotion", "'=1+1", "sad"]
+
+
 def test_all_outputs_are_written_under_their_names(corpus: Path, tmp_path: Path) -> None:
     out = tmp_path / "eda"
     done = succeed("eda", "--data", corpus, "--out", out, "--jobs", 1)

@@ -373,3 +373,4 @@ def test_the_list_of_recipes() -> None:
     assert all(name in shown for name in NAMES)
     assert "Emotion Detection from Speech" in shown
     assert "T x 139" in shown and "7,193,736" in shown
+    assert "\\n" not in shown  # the name and the document of a recipe stand below each other

@@ -107,7 +107,7 @@ def table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> Non
             Text(visible(name)), justify="right" if number else "left", overflow="fold"
         )
     for row in rows:
-        drawn.add_row(*(Text(visible(cell)) for cell in row))
+        drawn.add_row(*(Text(visible(cell, keep="\n")) for cell in row))  # in its column
     # Not the table's own title, which is broken into lines as narrow as the table.
     Console().print(visible(title), style="italic", markup=False, highlight=False)
     Console().print(drawn)
