@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import fake
 import numpy as np
 import pytest
 import soundfile
@@ -24,8 +25,10 @@ from websockets import Origin
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
+import ser_cli
 from ser_cli.errors import SerError
-from ser_cli.model.windows import Done
+from ser_cli.model.windows import Done, Plan
+from ser_cli.sound.limits import Limits
 from ser_cli.web import limits
 from ser_cli.web import session as stage
 from ser_cli.web.guard import Guard
@@ -251,8 +254,8 @@ class Slow:
 
     can_enrol = False
 
-    def plan(self) -> None:
-        return None
+    def plan(self) -> Plan:
+        return Plan(fake.FRONTEND, 1.0)
 
     def label(self, items: Any, plan: Any) -> Any:
         return [[Done("", getattr(item, "error", ""))] for item in items]
@@ -266,6 +269,16 @@ def test_a_visitor_takes_so_much_time(tmp_path: Path, monkeypatch: pytest.Monkey
     rows: list[Any] = stage.label(files, Slow())  # type: ignore[arg-type]
     assert [bool(row.error) for row in rows] == [False, False, True]
     assert "upload fewer" in rows[2].error
+
+
+def test_what_a_header_hides_is_not_heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tone(tmp_path / "a.wav", 440, seed=0, seconds=3.0)
+    monkeypatch.setattr(stage, "_seconds", lambda upload: 0.0)
+    monkeypatch.setattr(stage, "BOUNDS", Limits(hours=1 / 3600))
+    with path.open("rb") as upload:
+        (row,) = stage.label([upload], ser_cli.load())
+        assert row.end == 1.0 and "cut" in row.flags
+        assert stage.timeline(upload, ser_cli.load()) == []
 
 
 def test_recordings_last_so_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

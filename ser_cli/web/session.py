@@ -6,14 +6,17 @@ import os
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from ser_cli.errors import ArtifactsError, SerError
 from ser_cli.model import artifacts
-from ser_cli.model.windows import hear
+from ser_cli.model.trained import JOINING
+from ser_cli.model.windows import STEP_S, WINDOW_S, hear
 from ser_cli.sound import audio
 from ser_cli.sound.files import Found
+from ser_cli.sound.limits import Limits
 from ser_cli.web import limits
 from ser_cli.web.preview import sketch
 
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from ser_cli.web.preview import Sketch
 
 FOLDERS = "SER_APP_ARTIFACTS"  # environment: artifacts folders the page offers first
+BOUNDS = Limits(hours=limits.LENGTH_S / 3600)  # whatever a header states
 PACKAGED = "packaged with ser"
 NAME_LETTERS = 100  # of a file's name that are shown
 PLAYED_MB = 2  # more is played as it was decoded, where that is less
@@ -82,7 +86,8 @@ def label(
     """
     with limits.turn():
         heard = model.enrolled(model.measure(_events(uploads, model))) if same_speaker else model
-        return [row for rows in heard.label(_allowed(uploads), heard.plan()) for row in rows]
+        plan = replace(heard.plan(), limits=BOUNDS)
+        return [row for rows in heard.label(_allowed(uploads), plan) for row in rows]
 
 
 def timeline(upload: BinaryIO, model: Model) -> list[Prediction]:
@@ -92,11 +97,14 @@ def timeline(upload: BinaryIO, model: Model) -> list[Prediction]:
         SerError: Other visitors are served, and that takes too long.
     """
     with limits.turn():
-        return model.timeline(upload)
+        plan = model.plan(window=WINDOW_S, step=STEP_S)
+        bounded = replace(plan, limits=BOUNDS, joining=JOINING)
+        return [row for rows in model.label([upload], bounded) for row in rows]
 
 
 def _events(uploads: Sequence[BinaryIO], model: Model) -> Iterator[Event]:
-    return (event for item in _allowed(uploads) for event in hear(item, model.plan()))
+    plan = replace(model.plan(), limits=BOUNDS)
+    return (event for item in _allowed(uploads) for event in hear(item, plan))
 
 
 def _allowed(uploads: Sequence[BinaryIO]) -> Iterator[BinaryIO | Found]:
