@@ -50,7 +50,7 @@ PREDICT = [
     ("predict clip.wav --csv 'two words.wav'", 2, "named like a recording", "--csv out.csv"),
     ("predict clip.wav --window 0", 2, "at least 0.05 s", "--window 3"),
     ("predict clip.wav --window nan", 2, "not nan", "--window 3"),
-    ("predict clip.wav --window inf", 2, "not inf", "--window 3"),
+    ("predict clip.wav --window inf", 2, "finite number", "ser predict --help"),
     ("predict clip.wav --window many", 2, "valid number", "ser predict --help"),
     ("predict clip.wav --step 1", 2, "needs a window", "--window SECONDS"),
     ("predict clip.wav --window 1 --step -1", 2, "at least 0.05 s", "--step 1"),

@@ -550,7 +550,16 @@ def test_a_loop_that_stays_is_found_and_refused(
         litert.to_litert(model, tmp_path / "m.tflite", None)
 
 
-@pytest.mark.parametrize("name", recipes.names())
+DEAR = {"cnn-lstm-attention", "cnn-lstm-attention-rms"}  # a minute each
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name in DEAR else ())
+        for name in recipes.names()
+    ],
+)
 def test_every_recipe_can_be_exported(name: str, tmp_path: Path) -> None:
     recipe = recipes.get(name)
     model = recipe.build((recipe.frames or 40, recipe.frontend.width), 4, small(recipe).params)
