@@ -11,7 +11,7 @@ import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 
 from ser_cli import recipes
-from ser_cli.model import artifacts, votes, windows
+from ser_cli.model import artifacts, trained, votes, windows
 from ser_cli.model.sources import Waveform
 from ser_cli.model.trained import Model
 from ser_cli.sound.frontend import Frontend
@@ -117,7 +117,7 @@ def test_one_recording_does_not_vote_in_another(model: Model) -> None:
     both, whole = [sound((LOUD, 1.0)), sound((QUIET, 1.0))], plan(fake.FRONTEND, 100)
     events: list[windows.Event] = [next(windows.hear(both[0], whole))]
     events += [windows.Done("a", "it ended"), *windows.hear(both[1], whole)]
-    counter = votes.Votes(model.classes, np.full(2, 0.5, "f4"))
+    counter = votes.Votes(model.classes, lambda: np.full(2, 0.5, "f4"))
     rows = [row for row in model._counted(events, counter) if isinstance(row, Prediction)]
     assert [row.status for row in rows] == ["error", "ok"] and rows[0].error == "it ended"
     assert rows[1].emotion == "quiet" and rows[1].confidence > 0.9
@@ -129,6 +129,24 @@ def test_where_nothing_is_heard_the_training_shares_speak(tmp_path: Path, model:
     assert (row.status, row.flags, row.emotion) == ("warning", ("silent",), votes.UNCERTAIN)
     assert row.confidence == votes.UNHEARD
     np.testing.assert_allclose(fake.shares(row), [0.5, 0.5])
+
+
+def test_shares_of_training_are_looked_up_only_for_what_is_not_heard(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def priors(*given: object) -> Floats:
+        asked.append(1)
+        return np.full(2, 0.5, "f4")
+
+    monkeypatch.setattr(trained, "priors", priors)
+    loud, nothing = sound((LOUD, 1.0)), sound((NOTHING, 1.0))
+    model.predict((loud.sample_rate, loud.samples))
+    assert not asked
+    for _ in range(2):
+        model.predict((nothing.sample_rate, nothing.samples))
+    assert len(asked) == 1
 
 
 def test_shares_of_training_are_those_of_its_clips(model: Model) -> None:

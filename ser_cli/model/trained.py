@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ser_cli.model.artifacts import Artifacts
     from ser_cli.model.windows import Event
     from ser_cli.sound.files import Found
-    from ser_cli.types import Preprocessor
+    from ser_cli.types import Floats, Preprocessor
 
 JOINING = Joining()
 TOGETHER = 16  # windows of short files that go through the network at once
@@ -169,9 +169,7 @@ class Model:
             UsageError: A waveform comes without its rate, or window and step make no sense.
             AudioError: A waveform has more than two dimensions, or is no sound.
         """
-        plan = self.plan(window=window, step=step)
-        found = self.label(recordings(sources, sample_rate), plan)
-        return Rows((row for rows in found for row in rows), self.classes)
+        return self._rows(sources, sample_rate, self.plan(window=window, step=step))
 
     def timeline(
         self,
@@ -199,6 +197,9 @@ class Model:
             UsageError: A waveform comes without its rate, or window and step make no sense.
         """
         plan = replace(self.plan(window=window, step=step), joining=joining)
+        return self._rows(sources, sample_rate, plan)
+
+    def _rows(self, sources: Any, sample_rate: int | None, plan: windows.Plan) -> Rows:
         found = self.label(recordings(sources, sample_rate), plan)
         return Rows((row for rows in found for row in rows), self.classes)
 
@@ -210,8 +211,7 @@ class Model:
         Short recordings go through the network together, so their rows come in small groups. Of a
         long one, only what the network takes at once is in memory, and its rows.
         """
-        shares = priors(self.artifacts, self.classes)
-        votes = Votes(self.classes, shares, self.hearing.min_confidence)
+        votes = Votes(self.classes, lambda: self._priors, self.hearing.min_confidence)
         rows: list[Prediction] = []
         for events in _together(_heard(items, plan)):
             for event in self._counted(events, votes):
@@ -220,6 +220,11 @@ class Model:
                     rows = []
                 else:
                     rows.append(event)
+
+    @cached_property
+    def _priors(self) -> Floats:
+        """Probabilities of what nobody is heard in, for which a table of clips may be read."""
+        return priors(self.artifacts, self.classes)
 
     def _joined(self, rows: list[Prediction], plan: windows.Plan) -> list[Prediction]:
         if plan.joining is None:

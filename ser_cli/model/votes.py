@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,12 +26,15 @@ UNHEARD = 0.3  # confidence of a stretch in which nothing was heard, at most
 class Votes:
     """Counts the votes of one stretch after the other."""
 
-    def __init__(self, classes: Sequence[str], priors: Floats, min_confidence: float = 0.0) -> None:
+    def __init__(
+        self, classes: Sequence[str], priors: Callable[[], Floats], min_confidence: float = 0.0
+    ) -> None:
         """Prepare to count.
 
         Args:
             classes: Names of the probabilities.
-            priors: Probabilities (C,) of a stretch in which nothing is heard.
+            priors: Returns the probabilities (C,) of a stretch in which nothing is heard; asked
+                only for such.
             min_confidence: Below it, the emotion of a row is UNCERTAIN.
         """
         self._classes, self._priors, self._least = tuple(classes), priors, min_confidence
@@ -48,7 +51,7 @@ class Votes:
 
     def close(self, stretch: Stretch) -> Prediction:
         """Return the row of the stretch whose windows were counted."""
-        mean = (self._sum / self._count).astype(np.float32) if self._count else self._priors
+        mean = (self._sum / self._count).astype(np.float32) if self._count else self._priors()
         flags, confidence = stretch.flags, float(mean.max())
         row = Prediction(
             file=stretch.file,
