@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
 
 import pytest
 from command import ser
@@ -113,16 +112,16 @@ def test_of_many_that_come_at_once_one_holds(tmp_path: Path) -> None:
 def test_a_lock_that_its_holder_has_removed_counts_for_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lock = locks._lock
+    take = locks.take
     tries: list[int] = []
 
-    def late(stream: BinaryIO) -> None:
+    def late(descriptor: int) -> None:
         if not tries:
             (tmp_path / locks.LOCK).unlink()
         tries.append(1)
-        lock(stream)
+        take(descriptor)
 
-    monkeypatch.setattr(locks, "_lock", late)
+    monkeypatch.setattr(locks, "take", late)
     with locks.held(tmp_path, hint=""):
         assert not is_free(tmp_path)
 
@@ -133,7 +132,7 @@ def test_where_nothing_can_be_locked_work_goes_on_and_says_so(
     def fail(_: object) -> None:
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
-    monkeypatch.setattr(locks, "_lock", fail)
+    monkeypatch.setattr(locks, "take", fail)
     with locks.held(tmp_path, hint=""):
         pass
     assert f"{tmp_path} cannot be locked" in caplog.text

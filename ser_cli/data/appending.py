@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-_FAR = 2**40  # where Windows locks a byte: it would keep others from reading what is locked
+from ser_cli.data import locks
 
 
 class Appending:
@@ -53,7 +53,7 @@ class Appending:
     def lock(self) -> bool:
         """Keep other processes out until it is closed; return whether none was in."""
         try:
-            _lock(self._stream.fileno())
+            locks.take(self._stream.fileno())
         except (BlockingIOError, PermissionError):
             return False
         except OSError:  # this file system knows no locks
@@ -67,18 +67,3 @@ class Appending:
 
 def _descriptor(path: Path) -> int:
     return os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
-
-
-def _lock(descriptor: int) -> None:
-    try:
-        import fcntl
-    except ImportError:
-        import msvcrt
-
-        os.lseek(descriptor, _FAR, os.SEEK_SET)
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
-        finally:
-            os.lseek(descriptor, 0, os.SEEK_END)
-    else:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

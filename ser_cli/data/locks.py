@@ -21,7 +21,7 @@ from ser_cli.remarks import remark
 LOCK = ".lock"
 
 _WAIT_S = 0.1  # from one try to the next
-_PLACE = 2**30  # the byte that is locked: Windows lets nobody read one that is
+_PLACE = 2**40  # the byte that is locked: Windows lets nobody read one that is
 
 
 class BusyError(SerError):
@@ -69,7 +69,7 @@ def _locked(file: Path) -> BinaryIO | None:
         except FileNotFoundError:  # the folder is gone again, with another that had made it
             continue
         try:
-            _lock(stream)
+            take(stream.fileno())
         except (BlockingIOError, PermissionError):
             stream.close()
             return None
@@ -84,16 +84,24 @@ def _locked(file: Path) -> BinaryIO | None:
     return stream
 
 
-def _lock(stream: BinaryIO) -> None:
+def take(descriptor: int) -> None:
+    """Lock an open file for this process alone, until it is closed.
+
+    Raises:
+        OSError: Another has it (BlockingIOError or PermissionError), or there are no locks here.
+    """
     if sys.platform == "win32":
         import msvcrt
 
-        stream.seek(_PLACE)
-        msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
+        os.lseek(descriptor, _PLACE, os.SEEK_SET)
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        finally:
+            os.lseek(descriptor, 0, os.SEEK_END)
     else:
         import fcntl
 
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _is_same(file: Path, stream: BinaryIO) -> bool:
