@@ -30,6 +30,7 @@ SILENT = {
 # what is kept).
 _KEEP = ((-1, -1), (-4, 0), (-8, 1))
 _RETURN = ((-3, 2**20),)  # M_MMAP_THRESHOLD, bytes
+_PR_SET_PDEATHSIG = 1  # of Linux's prctl
 _SELDOM = 10_000  # objects made since the last look for unreachable cycles; Python's: 700
 _USUAL = gc.get_threshold()
 _asked: list[int] = []  # the signal by which this process was asked to end
@@ -112,6 +113,18 @@ def _end(number: int, _: object) -> None:
 def ignore_interrupts() -> None:
     """Leave Ctrl-C, which goes to all processes of a terminal, to the one that started this."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def end_with_parent() -> None:
+    """On Linux, have the system end this process with the thread that started it.
+
+    A thread that waits for the parent's end cannot act on it while a library holds the interpreter,
+    as TensorFlow does for seconds when it is loaded.
+    """
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def machine() -> str:

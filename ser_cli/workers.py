@@ -256,6 +256,7 @@ def _begin(prepare: Callable[[], None] | None) -> None:
     from threading import Thread
 
     process.ignore_interrupts()
+    process.end_with_parent()
     if prepare:
         prepare()
 

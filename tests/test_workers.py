@@ -11,11 +11,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from itertools import count, islice
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ser_cli import workers
+from ser_cli import process, workers
 from ser_cli.errors import DataError
 from ser_cli.workers import DIED, Outcome
 
@@ -294,3 +295,26 @@ def test_only_the_first_process_hears_ctrl_c(seconds: float) -> None:
         out, err = started.communicate(timeout=20)
     assert out.endswith("heard\n") and err == ""
     assert started.returncode == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it ends when the library returns")
+def test_a_worker_that_a_library_holds_ends_with_its_parent(tmp_path: Path) -> None:
+    """As the loading of TensorFlow does, which no thread of Python can interrupt."""
+    script = tmp_path / "held.py"
+    script.write_text(
+        "import ctypes, os\nfrom ser_cli import workers\n"
+        "def held(_):\n    os.write(1, b'%d\\n' % os.getpid()); ctypes.PyDLL(None).sleep(30)\n"
+        "if __name__ == '__main__':\n"
+        "    list(workers.run(workers.one_by_one(held), range(2), workers=2))\n",
+        encoding="utf-8",
+    )
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    words = [sys.executable, str(script)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=env) as started:
+        assert started.stdout
+        held = [int(started.stdout.readline()) for _ in range(2)]
+        started.kill()
+    until = time.monotonic() + 10.0
+    while any(map(process.is_alive, held)) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not any(map(process.is_alive, held))
