@@ -19,6 +19,7 @@ from ser_cli.sound.limits import Limits
 from ser_cli.sound.mixer import Mixer
 from ser_cli.sound.reading import Reading
 from ser_cli.sound.sniff import ENDINGS
+from ser_cli.types import Audio
 
 av = pytest.importorskip("av")
 
@@ -385,18 +386,23 @@ def test_windows_cover_everything(n_samples: int, length: float, step: float) ->
     assert found[-1][1][-1] == n_samples - 1
 
 
-def test_from_array(tmp_path: Path) -> None:
+def held(waveform: np.ndarray, rate: int) -> Audio:
+    """Return a waveform that is in memory as it is heard at 16 kHz."""
+    return audio.whole(Reading(source.from_array(waveform, rate), 16_000))
+
+
+def test_a_waveform_in_memory_is_heard_as_from_a_file(tmp_path: Path) -> None:
     waveform = sine(1)
     soundfile.write(tmp_path / "a.wav", waveform, 44_100, "FLOAT")
-    held = audio.from_array(waveform.astype("f8"), sample_rate=44_100, target=16_000)
+    found = held(waveform.astype("f8"), 44_100)
     assert np.array_equal(
-        held.waveform, audio.load(tmp_path / "a.wav", sample_rate=16_000).waveform
+        found.waveform, audio.load(tmp_path / "a.wav", sample_rate=16_000).waveform
     )
     for wrong in (waveform[None, None], waveform[:0], waveform.astype("i8"), waveform > 0):
         with pytest.raises(AudioError):
-            audio.from_array(wrong, sample_rate=44_100, target=16_000)
+            held(wrong, 44_100)
     with pytest.raises(AudioError, match="it claims 0 Hz; 1,000 to 1,000,000 are read"):
-        audio.from_array(waveform, sample_rate=0, target=16_000)
+        held(waveform, 0)
 
 
 FULL = {"u1": (128, 128), "i2": (0, 2**15), ">i2": (0, 2**15), "i4": (0, 2**31)}
@@ -407,21 +413,21 @@ def test_integers_are_scaled_by_their_type(kind: str) -> None:
     zero, full = FULL[kind]
     waveform = sine(1) * 0.5
     whole = np.rint(waveform.astype("f8") * full + zero).astype(kind)
-    held = audio.from_array(whole, sample_rate=16_000, target=16_000)
-    np.testing.assert_allclose(held.waveform, waveform, atol=1 / full)
+    found = held(whole, 16_000)
+    np.testing.assert_allclose(found.waveform, waveform, atol=1 / full)
 
 
 def test_channels_are_mixed_whichever_side_they_are_on() -> None:
     left, right = sine(1), 0.5 * sine(1)
     both = np.stack([left, right])
     for array in (both, both.T, left[None], left[:, None]):
-        held = audio.from_array(array, sample_rate=16_000, target=16_000)
+        found = held(array, 16_000)
         mixed = array.mean(axis=int(np.argmin(array.shape)))
-        np.testing.assert_allclose(held.waveform, mixed, atol=1e-6)
+        np.testing.assert_allclose(found.waveform, mixed, atol=1e-6)
     cancelling = np.stack([left, -left])
-    held = audio.from_array(cancelling, sample_rate=16_000, target=16_000)
-    assert held.flags == ("antiphase",)
-    np.testing.assert_allclose(held.waveform, left)
+    found = held(cancelling, 16_000)
+    assert found.flags == ("antiphase",)
+    np.testing.assert_allclose(found.waveform, left)
 
 
 @pytest.mark.parametrize(

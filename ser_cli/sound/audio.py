@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
@@ -20,8 +20,6 @@ from ser_cli.sound.reading import Reading, decoded
 from ser_cli.types import Audio
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from ser_cli.types import Floats
 
 # Of what browsers play as it is.
@@ -65,20 +63,6 @@ def read(source: Path | str | BinaryIO, *, sample_rate: int, limits: Limits = CL
         AudioError: There is no such file, or it cannot be opened.
     """
     return Reading(sources.opened(source, limits), sample_rate, limits=limits)
-
-
-def from_array(waveform: NDArray[Any], *, sample_rate: int, target: int) -> Audio:
-    """Mix and resample a waveform that is in memory, and look for what `load` looks for.
-
-    Args:
-        waveform: See `source.from_array`.
-        sample_rate: Its rate in Hz.
-        target: Rate of the result in Hz.
-
-    Raises:
-        AudioError: It is no waveform, or holds no samples.
-    """
-    return whole(Reading(sources.from_array(waveform, sample_rate), target))
 
 
 def whole(reading: Reading) -> Audio:

@@ -84,12 +84,6 @@ def speaks(waveform: Floats, *, sample_rate: int = SAMPLE_RATE) -> bool:
     return has_speech(np.concatenate([found, detector.finish()]))
 
 
-def part(start: float, end: float) -> slice:
-    """Return which frames hear something of a stretch, told in seconds."""
-    first = int(start * _RATE / HOP)
-    return slice(first, max(first + 1, math.ceil(end * _RATE / HOP)))
-
-
 def shares(waveform: Floats, *, sample_rate: int = SAMPLE_RATE) -> Floats:
     """Return how much each frame of a recording sounds like speech.
 
