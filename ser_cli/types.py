@@ -197,11 +197,14 @@ class Joining:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """Seconds of a recording in which one person speaks."""
+    """A stretch of a recording in seconds, and who speaks in it ("" where that is not known).
+
+    One that goes on to the end of the recording ends at infinity.
+    """
 
     start: float
     end: float
-    speaker: str
+    speaker: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from ser_cli.errors import ArtifactsError, UsageError
 from ser_cli.jobs.trained import PredictJob
 from ser_cli.model import artifacts, sources, windows
 from ser_cli.model import rows as model_rows
+from ser_cli.model.order import Rows
 from ser_cli.model.trained import TOGETHER
 from ser_cli.sound.files import Found
 from ser_cli.stages import predict as stage
@@ -251,11 +252,10 @@ def test_files_that_are_skipped_keep_their_places(
         return asked[-1] in skipped
 
     monkeypatch.setattr(stage, "_label", label_or_die)
-    chosen, told = job(*clips), list[int]()
+    told: list[int] = []
     with ThreadPoolExecutor(max(1, threads)) as pool:
         groups = stage.by_file(
-            chosen,
-            stage.ready(chosen, trained),
+            stage.ready(job(*clips), trained),
             skip=skip,
             executor=pool if threads else None,
             progress=lambda done, total, file: told.append(done),
@@ -270,15 +270,14 @@ def test_what_rows_depend_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     trained = artifacts.load(fake.folder(tmp_path / "artifacts"))
 
     def identity(*paths: str, **options: Any) -> dict[str, Any]:
-        chosen = job(*paths or ("/a",), **options)
-        return stage.identity(chosen, stage.ready(chosen, trained))
+        return stage.identity(stage.ready(job(*paths or ("/a",), **options), trained))
 
     same = identity()
     for alike in ({"jobs": 3, "csv": Path("x"), "as_json": True}, {"report": False, "force": True}):
         assert identity(**alike) == same
     assert identity("/b") == same
     other = artifacts.load(fake.folder(tmp_path / "other", seed=1))
-    assert stage.identity(job("/a"), stage.ready(job("/a"), other)) != same
+    assert stage.identity(stage.ready(job("/a"), other)) != same
     for change in ({"window": 1.0}, {"window": 1.0, "step": 0.5}, {"min_confidence": 0.5}):
         assert identity(**change) != same
     assert identity("a") != same  # names that another folder gives another meaning
@@ -291,11 +290,11 @@ def test_what_rows_depend_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.fixture
 def piped(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[bytes], None]]:
     def pipe(content: bytes) -> None:
-        sources._standard_input.cache_clear()
+        sources.standard_input.cache_clear()
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
 
     yield pipe
-    sources._standard_input.cache_clear()
+    sources.standard_input.cache_clear()
 
 
 @pytest.mark.parametrize("in_memory", [2**23, 100])
@@ -349,7 +348,7 @@ def test_standard_input_is_never_done_before(
 
 def label_or_die(
     folder: Path, hearing: bytes, plan: windows.Plan, chunk: Sequence[Found]
-) -> list[stage.Rows]:
+) -> list[Rows]:
     """Stand in for a model in a worker."""
     for item in chunk:
         if "die" in item.file:

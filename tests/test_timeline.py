@@ -177,7 +177,7 @@ def test_turns_are_read_from_rttm_and_tables(tmp_path: Path) -> None:
     table.write_text("Start;End;Speaker\n2,5;4;ann\n0;2;bob\n", encoding="utf-8")
     assert turns.read(table) == {"": expected}
     table.write_text("file,start,duration,speaker\nx/talk.wav,2.5,1.5,ann\n", encoding="utf-8")
-    assert turns.read(table) == {"talk": expected[1:]}
+    assert turns.read(table) == {"x/talk.wav": expected[1:]}
 
 
 def test_turns_belong_to_the_recording_that_they_name(tmp_path: Path) -> None:
@@ -207,7 +207,9 @@ def test_rows_that_are_no_files_are_not_scored(tmp_path: Path) -> None:
         ("a.rttm", "", "names no turn"),
         ("a.rttm", "SPEAKER talk 1 x 1 <NA> <NA> ann", "line 1"),
         ("a.rttm", "SPEAKER talk 1 0", "line 1"),
-        ("a.csv", "start,end\n0,1\n", "who speaks when"),
+        ("a.csv", "start,end\n0,1\n", "lacks the column speaker"),
+        ("a.csv", "file,speaker\na.wav,ann\n", "who speaks when"),
+        ("a.csv", "file,start,end,speaker\na.wav,0,1,ann\n,1,2,ann\n", "line 3"),
         ("a.csv", "start,end,speaker\n2,1,ann\n", "line 2"),
         ("a.csv", "start,end,speaker\n0,1,\n", "line 2"),
         ("b.rttm", None, "cannot be read"),
@@ -256,7 +258,7 @@ def test_turns_are_rows(tmp_path: Path) -> None:
     assert ser(*kept).code != 0  # the rows there are of other turns
     table.write_text("start,end,speaker\n1,4,ann\n100,101,bob\n", encoding="utf-8")
     done = ser("predict", tmp_path / "talk.wav", "--speakers", table)
-    assert done.code == 3 and "ends before the turn at 100 s" in done.out
+    assert done.code == 3 and "ends at 8.47 s, before its part from 100 s on" in done.out
     done = ser("predict", tmp_path / "talk.wav", "--speakers", table, "--timeline")
     assert done.code == 2 and "exclude each other" in done.err
 

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ser_cli.model.artifacts import Artifacts
-    from ser_cli.model.trained import Model
     from ser_cli.report.filename_labels import FilenameLabels
     from ser_cli.report.keeping import Kept
     from ser_cli.report.outputs import Target
+    from ser_cli.stages.predict import Work
     from ser_cli.types import Prediction
 
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 class _Tally:
     """How much was done: recordings, rows, rows that are errors, and why the first of these are.
 
-    `mute` are the recordings without a row.
+    `mute` are the recordings without a row, `mono` those with one channel where each was asked for.
     """
 
     files: int = 0
@@ -40,12 +40,14 @@ class _Tally:
     failed: int = 0
     reasons: list[str] = field(default_factory=list)
     mute: list[str] = field(default_factory=list)
+    mono: list[str] = field(default_factory=list)
 
     def add(self, file: str, rows: Sequence[Prediction]) -> None:
         """Count the rows of a recording."""
         self.files += 1
         self.rows += len(rows)
         self.mute += [] if rows else [file]
+        self.mono += [file] if any("mono" in row.flags for row in rows) else []
         reasons = [row.error for row in rows if row.status == "error"]
         self.failed += len(reasons)
         self.reasons = [*self.reasons, *reasons][: console.SHOWN_FAILURES]
@@ -55,6 +57,7 @@ class _Tally:
     PredictJob,
     "ser predict clip.wav",
     "ser predict recordings/ --csv out.csv",
+    "ser predict clips.csv --csv out.csv",
     "ser predict talk.m4a --window 3 --step 1 --json",
     "ser predict - < clip.wav",
     "ser predict talk.m4a --timeline --out talk.srt --out talk.png",
@@ -81,15 +84,15 @@ def predict(job: PredictJob) -> None:
     wanted = targets(job.csv, job.out)
     trained = artifacts.load(artifacts.resolve(job.folder, recipe=job.recipe))
     console.say(f"model: {trained.folder}")
-    model = stage.ready(job, trained)
-    by_file = job.window is None and not job.timeline and not job.speakers
-    labels = _labels(trained, model.classes) if job.report and by_file else None
+    work = stage.ready(job, trained)
+    model = work.model
+    labels = _labels(trained, model.classes) if job.report and work.is_by_file else None
     printed = job.as_json or not wanted
     show = output.printer(model.classes, as_json=job.as_json) if printed else None
     tally = _Tally()
-    with _kept(job, wanted, model, tally) as kept, console.progress("predicting") as progress:
+    with _kept(work, wanted, tally) as kept, console.progress("predicting") as progress:
         bar = None if show and sys.stdout.isatty() else progress
-        files = stage.by_file(job, model, skip=kept.skip if kept else None, progress=bar)
+        files = stage.by_file(work, skip=kept.skip if kept else None, progress=bar)
         with closing(files):  # however this ends, no worker goes on
             for found, made in files:
                 rows = kept.take(found, made) if kept else made or []
@@ -104,20 +107,17 @@ def predict(job: PredictJob) -> None:
 
 
 @contextmanager
-def _kept(
-    job: PredictJob, wanted: Sequence[Target], model: Model, tally: _Tally
-) -> Iterator[Kept | None]:
+def _kept(work: Work, wanted: Sequence[Target], tally: _Tally) -> Iterator[Kept | None]:
     """Yield what keeps the outputs, if there are any; tell what is done when it ends early."""
     from ser_cli.report.keeping import Kept
-    from ser_cli.sound.files import find
     from ser_cli.stages.predict import identity
 
     if not wanted:
         yield None
         return
-    run = identity(job, model)
-    with Kept(wanted, model.classes, run, restart=job.restart, force=job.force) as kept:
-        kept.plan(find(job.paths))
+    job, run = work.job, identity(work)
+    with Kept(wanted, work.model.classes, run, restart=job.restart, force=job.force) as kept:
+        kept.plan(work.inputs)
         if kept.done:
             before = f"{kept.done:,} of {kept.total:,} files were done before"
             console.say(f"{before}; --restart begins anew")
@@ -146,9 +146,12 @@ def _summarise(wanted: Sequence[Target], labels: FilenameLabels | None, tally: _
     if tally.mute:
         count = f"{len(tally.mute)} of {tally.files} files"
         console.say(f"nobody speaks in {count}: {visible(listed(tally.mute))}")
+    if tally.mono:
+        count = f"{len(tally.mono)} of {tally.files} files"
+        console.say(f"all is heard as one in {count} of one channel: {visible(listed(tally.mono))}")
     if tally.failed and (not wanted or any(target.format.tells for target in wanted)):
         console.say(f"{tally.failed} of {tally.rows} rows are errors: see the error column")
     elif tally.failed:  # no output says why
-        console.say(f"{tally.failed} of {tally.files} files have no label:")
+        console.say(f"{tally.failed} of {tally.rows} rows are errors:")
         for reason in tally.reasons:
             console.say(visible(reason))

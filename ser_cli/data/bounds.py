@@ -50,13 +50,13 @@ def columns(table: Table) -> dict[str, str | None]:
 
 
 def read(
-    table: Path, paths: Sequence[Path], rows: Sequence[tuple[int, Mapping[str, str]]]
+    table: Path, paths: Sequence[Path] | None, rows: Sequence[tuple[int, Mapping[str, str]]]
 ) -> list[Bounds]:
     """Return where the clip of each row begins and ends.
 
     Args:
         table: For messages.
-        paths: File of each row.
+        paths: File of each row; None leaves it to its reader whether it is so long.
         rows: Line numbers, and cells by the names that `columns` gives.
 
     Raises:
@@ -64,9 +64,11 @@ def read(
     """
     lengths: dict[Path, float] = {}
     found, wrong = [], []
-    for path, (number, row) in zip(paths, rows, strict=True):
+    whole: Sequence[Path | None] = [None] * len(rows) if paths is None else paths
+    for path, (number, row) in zip(whole, rows, strict=True):
         try:
-            found.append(_checked(stated(row), path, lengths))
+            bounds = stated(row)
+            found.append(bounds if path is None else _checked(bounds, path, lengths))
         except ValueError as error:
             wrong.append(f"line {number}: {error}")
     if wrong:
@@ -80,14 +82,17 @@ def read(
 
 
 def stated(row: Mapping[str, str]) -> Bounds:
-    """Return where the clip of a row begins and ends; ValueError where that is no time."""
+    """Return where the clip of a row begins and ends; ValueError where it does not."""
     start, end, length = (row.get(name, "") for name in ("start", "end", "duration"))
     if not start and (end or length):
         raise ValueError("it has no start")
     begins = seconds(start) if start else 0.0
+    ends = seconds(end) if end else None
     if length:
-        return begins, round(begins + seconds(length), 6)
-    return begins, seconds(end) if end else None
+        ends = round(begins + seconds(length), 6)
+    if ends is not None and ends <= begins:
+        raise ValueError(f"it begins at {begins:g} s and ends at {ends:g} s")
+    return begins, ends
 
 
 def seconds(text: str) -> float:
@@ -113,8 +118,6 @@ def seconds(text: str) -> float:
 def _checked(bounds: Bounds, path: Path, lengths: dict[Path, float]) -> Bounds:
     """Return the same, WHOLE where that is all of the file."""
     start, end = bounds
-    if end is not None and end <= start:
-        raise ValueError(f"it begins at {start:g} s and ends at {end:g} s")
     if bounds == WHOLE:
         return bounds
     from ser_cli.sound.segments import ROUNDING_S

@@ -6,6 +6,8 @@ import unicodedata
 from functools import cache
 from pathlib import Path
 
+from ser_cli.errors import UsageError
+
 EMOTIONS = ("angry", "calm", "disgust", "fearful", "happy", "neutral", "sad", "surprised")
 
 # What corpora with other sets of labels are compared by.
@@ -43,6 +45,21 @@ def normalise_label(text: str) -> str:
     plain = unicodedata.normalize("NFC", text).replace("_", " ").replace("-", " ")
     label = " ".join(plain.lower().split())
     return _SPELLINGS.get(label, label)
+
+
+def labels_of(text: str | None) -> tuple[str, ...]:
+    """Return the emotions of a list like "angry, happy", in the one spelling of each.
+
+    Raises:
+        UsageError: There are fewer than two.
+    """
+    found = tuple(normalise_label(name) for name in (text or "").split(",") if name.strip())
+    if text is not None and len({*found}) < 2:
+        raise UsageError(
+            f"--labels names {len({*found})} emotions, and one must be chosen among some",
+            hint="--labels angry,happy,neutral,sad",
+        )
+    return found
 
 
 def is_emotion(label: str) -> bool:

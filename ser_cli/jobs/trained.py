@@ -19,7 +19,12 @@ class PredictJob:
     """`ser predict`."""
 
     paths: Annotated[
-        tuple[str, ...], Option("Files, folders or patterns; - is standard input.", argument=True)
+        tuple[str, ...],
+        Option(
+            "Files, folders or patterns; - is standard input; a .csv, .tsv or .parquet is a table "
+            "of files: file[,start,end,speaker].",
+            argument=True,
+        ),
     ]
     csv: Annotated[
         Path | None, Option("Write the rows to this file; run again, it goes on where it ended.")
@@ -80,8 +85,8 @@ class PredictJob:
     channel: Annotated[
         str | None,
         Option(
-            "Hear one channel alone: left, right, or its number from 1; each: rows for left and "
-            "for right, as in a call.",
+            "Hear one channel alone: left, right, or its number from 1; each: rows for every one, "
+            "as left and right of a call.",
             metavar="CHANNEL",
         ),
     ] = None

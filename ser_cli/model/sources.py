@@ -13,19 +13,24 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from numbers import Real
+from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import numpy as np
 
+from ser_cli.data.corpora.table import NAMES
+from ser_cli.data.inputs import inputs, of_table
+from ser_cli.data.tables import Table
 from ser_cli.errors import UsageError
-from ser_cli.sound.files import STDIN, Found, find
+from ser_cli.remarks import listed
+from ser_cli.sound.files import STDIN, Found
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 IN_MEMORY = 2**23  # bytes of standard input; more goes to a temporary file
-_COLUMNS = ("file", "path")  # of a DataFrame that names files
+FRAME = "DataFrame"  # what messages call one
 _USAGE = (
     "give a file, a folder, bytes, an open binary file, a waveform with sample_rate=Hz, or a list "
     "of these"
@@ -55,19 +60,25 @@ class _Bytes(io.BytesIO):
         self.name = name
 
 
-def opened(items: Iterable[Found]) -> Iterator[Found | BinaryIO]:
-    """Yield files as they are, and standard input, where it is named, as an open file.
+def read_ahead(items: Iterable[Found]) -> Iterator[Found]:
+    """Yield files as they are, once standard input, where it is named, was read.
 
     Raises:
         UsageError: Standard input is a terminal.
     """
     for item in items:
-        yield _standard_input() if item.file == STDIN else item
+        if item.file == STDIN:
+            standard_input()
+        yield item
 
 
 @lru_cache(maxsize=1)
-def _standard_input() -> BinaryIO:
-    """Return what comes from standard input, read to its end once."""
+def standard_input() -> BinaryIO:
+    """Return what comes from standard input, read to its end once.
+
+    Raises:
+        UsageError: It is a terminal.
+    """
     if sys.stdin is None or sys.stdin.isatty():
         raise UsageError(
             f"{STDIN} is standard input, and nothing is piped into it",
@@ -122,20 +133,40 @@ def _is_numbers(source: Any) -> bool:
 
 def _many(sources: Any) -> Iterable[Any]:
     if hasattr(sources, "columns"):
-        name = next((name for name in _COLUMNS if name in sources.columns), None)
-        if name is None:
-            raise TypeError(f"a table of files needs a column {' or '.join(_COLUMNS)}")
-        return list(sources[name])
+        return of_table(_table(sources))
     if isinstance(sources, Mapping) or not isinstance(sources, Iterable):
         raise TypeError(f"{type(sources).__name__} is no recording: {_USAGE}")
     return sources
 
 
+def _table(frame: Any) -> Table:
+    """Return a DataFrame as a table of text; names of its index are columns too, as in audformat.
+
+    Raises:
+        TypeError: It holds something else than names of files.
+    """
+    if any(getattr(getattr(frame, "index", None), "names", ())):
+        frame = frame.reset_index()
+    if len({str(name).strip().lower() for name in frame.columns}) < len(frame.columns):
+        raise TypeError("a table of files has two columns of one name")
+    columns = {str(name).strip().lower(): list(frame[name]) for name in frame.columns}
+    files = next((columns[name] for name in ("file", *NAMES["file"]) if name in columns), None)
+    if files is None:
+        raise TypeError("a table of files needs a column file or path")
+    if odd := [type(one).__name__ for one in files if not isinstance(one, (str, os.PathLike))]:
+        raise TypeError(f"a table of files needs their names, not {listed(odd)}")
+    rows = zip(*columns.values(), strict=True)
+    cells = [{n: str(cell) for n, cell in zip(columns, row, strict=True)} for row in rows]
+    return Table(Path(FRAME), tuple(columns), tuple(enumerate(cells, start=1)))
+
+
 def _recording(
     item: Any, number: int, sample_rate: int | None
 ) -> Iterator[Found | BinaryIO | Waveform]:
-    if isinstance(item, (str, os.PathLike)):
-        yield from find([os.fspath(item)])
+    if isinstance(item, Found):
+        yield item
+    elif isinstance(item, (str, os.PathLike)):
+        yield from inputs([os.fspath(item)])
     elif isinstance(item, (bytes, bytearray, memoryview)):
         yield _Bytes(item, f"bytes[{number}]")
     elif hasattr(item, "read"):

@@ -17,7 +17,7 @@ from ser_cli.model.pipeline import Pipeline, places
 from ser_cli.model.rows import Rows
 from ser_cli.model.sources import Waveform, recordings
 from ser_cli.model.timeline import timelines
-from ser_cli.model.votes import Votes, failed, priors
+from ser_cli.model.votes import Votes, failures, priors
 from ser_cli.types import Joining, Prediction
 
 if TYPE_CHECKING:
@@ -245,7 +245,7 @@ class Model:
             else:
                 votes.clear()
                 if event.error:
-                    yield failed(event.file, event.error)
+                    yield from failures(event.file, event.error, event.left)
                 yield event
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ser_cli.model import artifacts
-from ser_cli.types import Prediction
+from ser_cli.types import Prediction, Turn
 
 if TYPE_CHECKING:
     from ser_cli.model.artifacts import Artifacts
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from ser_cli.types import Floats
 
 UNCERTAIN = "uncertain"  # in place of an emotion
-HARMLESS = frozenset({"long", "narrow-band"})  # flags that are no reason for a warning
+HARMLESS = frozenset({"long", "mono", "narrow-band"})  # flags that are no reason for a warning
 UNHEARD_FLAGS = frozenset({"silent", "no speech"})  # of a stretch without a vote
+NOWHERE = Turn(math.nan, math.nan)  # where a row is that is about no part of a file
 UNHEARD = 0.3  # confidence of a stretch in which nothing was heard, at most
 
 
@@ -51,6 +52,9 @@ class Votes:
 
     def close(self, stretch: Stretch) -> Prediction:
         """Return the row of the stretch whose windows were counted."""
+        if stretch.error:
+            part = Turn(stretch.start, stretch.end, stretch.speaker)
+            return failed(stretch.file, stretch.error, part)
         mean = (self._sum / self._count).astype(np.float32) if self._count else self._priors()
         flags, confidence = stretch.flags, float(mean.max())
         row = Prediction(
@@ -90,6 +94,15 @@ def priors(trained: Artifacts, classes: Sequence[str]) -> Floats:
     return counts
 
 
-def failed(file: str, error: str) -> Prediction:
-    """Return the row of a file that could not be predicted."""
-    return Prediction(file, math.nan, math.nan, "", math.nan, None, "error", error=error)
+def failed(file: str, error: str, part: Turn = NOWHERE) -> Prediction:
+    """Return the row of a file, or of a part of it, that could not be predicted."""
+    end = part.end if math.isfinite(part.end) else math.nan
+    shares, speaker = None, part.speaker
+    return Prediction(
+        file, part.start, end, "", math.nan, shares, "error", error=error, speaker=speaker
+    )
+
+
+def failures(file: str, error: str, parts: Sequence[Turn]) -> list[Prediction]:
+    """Return the rows of a file that could not be predicted: one, or one for each of its parts."""
+    return [failed(file, error, part) for part in parts] or [failed(file, error)]

@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
-from ser_cli.data.turns import stem
 from ser_cli.errors import AudioError, SerError, UsageError
+from ser_cli.model.readings import readings
 from ser_cli.model.sources import Waveform
-from ser_cli.remarks import listed
-from ser_cli.sound import audio, source
+from ser_cli.sound import audio
 from ser_cli.sound.band import is_narrow
 from ser_cli.sound.detector import speaks
 from ser_cli.sound.files import Found
-from ser_cli.sound.limits import USUAL, Limits
+from ser_cli.sound.limits import CLIP, USUAL, Limits
 from ser_cli.sound.mixer import SHORT_S, is_silent
 from ser_cli.sound.passages import passages
-from ser_cli.sound.reading import Reading
+from ser_cli.sound.segments import ROUNDING_S
 
 if TYPE_CHECKING:
     from ser_cli.sound.frontend import Frontend
+    from ser_cli.sound.reading import Reading
     from ser_cli.types import Floats, Joining, Turn
 
 OVERLAP = 0.5  # of the windows that a long recording is cut into
 WINDOW_S, STEP_S = 4.0, 1.0  # of a timeline: seconds
+WHOLE_ONLY = "a timeline is of whole recordings, and a table names parts of it"
+MONO = ("mono",)  # flag of a recording that has one channel, where each was asked for
+CUT_IT = "--window 4 --step 1 cuts the parts; or leave out start,end"
+PAST_END = ("past end",)  # flag of a part that goes on when its recording has ended
 SHORTEST_S = 0.05  # of window and step: less is no sound, and a hundred times the work
 
 
@@ -39,9 +44,10 @@ class Plan:
         window: Seconds of a row; None makes one row per file.
         step: Seconds from row to row; None is the window.
         limits: What is heard of a recording at most.
-        voices: Who is heard: names, and the channel of each, from 0; None mixes all.
+        channel: The one that is heard, from 0; None mixes all.
+        voice: What rows call who is heard in it.
+        each: Whether every channel is heard by itself.
         track: Number of the audio track, from 0; None is the first that holds sound.
-        turns: When who speaks, by the stem of the recording ("" for any): rows of that alone.
         joining: How windows are joined to a timeline; None leaves them as they are.
         hear_all: Whether windows without speech have a vote, too.
     """
@@ -51,9 +57,10 @@ class Plan:
     window: float | None = None
     step: float | None = None
     limits: Limits = USUAL
-    voices: tuple[tuple[str, int | None], ...] = (("", None),)
+    channel: int | None = None
+    voice: str = ""
+    each: bool = False
     track: int | None = None
-    turns: Mapping[str, tuple[Turn, ...]] = field(default_factory=dict)
     joining: Joining | None = None
     hear_all: bool = False
 
@@ -79,6 +86,7 @@ class Stretch:
         end: Seconds.
         flags: What was odd about it.
         speaker: Who speaks, if that is known.
+        error: Why it could not be heard ("" if it could).
     """
 
     file: str
@@ -86,14 +94,19 @@ class Stretch:
     end: float
     flags: tuple[str, ...] = ()
     speaker: str = ""
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The end of a recording, and why it could not be heard, or not to its end ("" if it could)."""
+    """The end of a recording, and why it could not be heard, or not to its end ("" if it could).
+
+    `left` are the parts of which nothing was heard then.
+    """
 
     file: str
     error: str = ""
+    left: tuple[Turn, ...] = ()
 
 
 Event = Piece | Stretch | Done
@@ -122,11 +135,13 @@ def check(window: float | None, step: float | None) -> None:
 
 def hear(item: Found | BinaryIO | Waveform, plan: Plan) -> Iterator[Event]:
     """Read a recording and cut it; whatever goes wrong with it is data, not an end."""
-    name = item.file if isinstance(item, Found) else str(getattr(item, "name", "audio stream"))
-    error = ""
+    parts = item.parts if isinstance(item, Found) else ()
+    error, left = "", deque(parts)
     try:
-        for voice, channel in plan.voices:
-            yield from _stretches(_reading(item, plan, channel), plan, voice)
+        for reading, voice in readings(item, plan):
+            left = deque(parts)
+            ear = _Ear(reading, plan, voice)
+            yield from _parts(reading, plan, ear, left) if parts else _stretches(reading, plan, ear)
     except AudioError as refused:
         if isinstance(item, Waveform):
             raise
@@ -135,62 +150,73 @@ def hear(item: Found | BinaryIO | Waveform, plan: Plan) -> Iterator[Event]:
         error = str(refused)
     except Exception as surprise:  # one file must not end a run over thousands
         error = f"{type(surprise).__name__}: {surprise}"
-    yield Done(name, error)
+    yield Done(str(getattr(item, "name", "audio stream")), error, tuple(left) if error else ())
 
 
-def _reading(item: Found | BinaryIO | Waveform, plan: Plan, channel: int | None) -> Reading:
-    if isinstance(item, Waveform):
-        found = source.from_array(item.samples, item.sample_rate, item.name)
-    elif isinstance(item, Found):
-        if item.error:
-            raise AudioError(item.error)
-        found = source.opened(item.file, plan.limits, track=plan.track)
-    else:
-        found = source.opened(item, plan.limits, track=plan.track)
-    rate = plan.frontend.sample_rate
-    return Reading(found, rate, limits=plan.limits, channel=channel)
-
-
-def _stretches(reading: Reading, plan: Plan, voice: str) -> Iterator[Event]:
-    ear = _Ear(reading, plan, voice)
-    if plan.turns:
-        yield from _turns(reading, _turns_of(reading.name, plan), ear)
-    elif plan.joining:
+def _stretches(reading: Reading, plan: Plan, ear: _Ear) -> Iterator[Event]:
+    if plan.joining:
         yield from _passages(reading, plan, ear)
     elif plan.window is None:
         yield from ear.pieces(reading)
         yield ear.stretch(0.0, reading.seconds)
     else:
-        cut = audio.window_samples(plan.window, plan.step or plan.window, reading.sample_rate)
-        for at, wave in audio.sliding(reading, *cut):
-            yield from ear.whole(at, wave)
+        yield from _windows(reading, 0, plan, ear)
+
+
+def _windows(parts: Iterable[Floats], first: int, plan: Plan, ear: _Ear) -> Iterator[Event]:
+    """Hear windows of a waveform that begins with this sample of the recording."""
+    assert plan.window
+    cut = audio.window_samples(plan.window, plan.step or plan.window, plan.frontend.sample_rate)
+    for at, wave in audio.sliding(parts, *cut):
+        yield from ear.whole(first + at, wave)
 
 
 def _passages(reading: Reading, plan: Plan, ear: _Ear) -> Iterator[Event]:
     """Hear windows of the passages in which somebody speaks."""
-    assert plan.joining and plan.window and plan.step
+    assert plan.joining
     rate = reading.sample_rate
-    cut = audio.window_samples(plan.window, plan.step, rate)
     for first, wave in passages(reading, sample_rate=rate, pause_s=plan.joining.pause_s):
-        for at, window in audio.sliding([wave], *cut):
-            yield from ear.whole(first + at, window)
+        yield from _windows([wave], first, plan, ear)
 
 
-def _turns_of(name: str, plan: Plan) -> tuple[Turn, ...]:
-    if found := plan.turns.get(stem(name)) or plan.turns.get(""):
-        return found
-    others = listed([repr(other) for other in plan.turns])
-    raise AudioError(f"{name}: nobody says who speaks when in {stem(name)!r}, but in {others}")
+def _parts(reading: Reading, plan: Plan, ear: _Ear, left: deque[Turn]) -> Iterator[Event]:
+    """Hear parts of a recording, and take away those that were."""
+    if plan.joining:
+        raise UsageError(f"{reading.name}: {WHOLE_ONLY}", hint=CUT_IT)
+    spans = [_span(part, reading.sample_rate) for part in left]
+    for wave in audio.spans(reading, spans):
+        yield from _part(reading, left[0], wave, plan, ear)
+        left.popleft()
 
 
-def _turns(reading: Reading, turns: tuple[Turn, ...], ear: _Ear) -> Iterator[Event]:
-    """Hear each turn of a speaker."""
-    rate = reading.sample_rate
-    spans = [(round(turn.start * rate), round(turn.end * rate)) for turn in turns]
-    for turn, wave in zip(turns, audio.spans(reading, spans), strict=True):
-        if not len(wave):
-            raise AudioError(f"{reading.name}: ends before the turn at {turn.start:g} s")
-        yield from ear.whole(round(turn.start * rate), wave, turn.speaker)
+def _span(part: Turn, rate: int) -> tuple[int, int]:
+    """Return the samples of a part: one at least, and no more than are held in memory and one."""
+    first = round(part.start * rate)
+    most = first + round(CLIP.hours * 3600 * rate) + 1
+    return first, most if part.end == math.inf else min(
+        most, max(first + 1, round(part.end * rate))
+    )
+
+
+def _part(reading: Reading, part: Turn, wave: Floats, plan: Plan, ear: _Ear) -> Iterator[Event]:
+    seconds = len(wave) / reading.sample_rate
+    end = part.start + seconds
+    error = ""
+    if not len(wave):
+        error = f"ends at {reading.seconds:.2f} s, before its part from {part.start:g} s on"
+    elif seconds > CLIP.hours * 3600:
+        error = f"its part from {part.start:g} s on is longer than {CLIP.hours:g} h: name several"
+    if error:
+        reason = f"{reading.name}: {error}"
+        yield Stretch(reading.name, part.start, part.end, (), part.speaker, reason)
+        return
+    is_cut = ROUNDING_S < part.end - end < math.inf
+    ear.turn_to(part.speaker, PAST_END if is_cut else ())
+    if plan.window is None:
+        yield from ear.pieces([wave])
+        yield ear.stretch(part.start, end if is_cut or part.end == math.inf else part.end)
+    else:
+        yield from _windows([wave], round(part.start * reading.sample_rate), plan, ear)
 
 
 class _Ear:
@@ -198,6 +224,7 @@ class _Ear:
 
     def __init__(self, reading: Reading, plan: Plan, voice: str) -> None:
         self._reading, self._plan, self._voice = reading, plan, voice
+        self._speaker, self._odd = voice, tuple[str, ...]()
         step = plan.context * (1 - OVERLAP)
         self._cut = audio.window_samples(plan.context, step, reading.sample_rate)
         # Of passages it is known that somebody speaks.
@@ -216,13 +243,17 @@ class _Ear:
                 self._wide += not is_narrow(wave, rate)
                 yield Piece(self._plan.frontend.features(wave))
 
-    def whole(self, at: int, wave: Floats, speaker: str = "") -> Iterator[Event]:
+    def turn_to(self, speaker: str, odd: tuple[str, ...]) -> None:
+        """Hear a part from now on: who speaks in it, if that is known, and what is odd about it."""
+        self._speaker, self._odd = speaker or self._voice, odd
+
+    def whole(self, at: int, wave: Floats) -> Iterator[Event]:
         """Yield the pieces of a stretch that begins with this sample, and then the stretch."""
         start = at / self._reading.sample_rate
         yield from self.pieces([wave])
-        yield self.stretch(start, start + len(wave) / self._reading.sample_rate, speaker)
+        yield self.stretch(start, start + len(wave) / self._reading.sample_rate)
 
-    def stretch(self, start: float, end: float, speaker: str = "") -> Stretch:
+    def stretch(self, start: float, end: float) -> Stretch:
         """Return the stretch whose pieces these were."""
         odd = {
             "short": end - start < SHORT_S,
@@ -230,7 +261,8 @@ class _Ear:
             "no speech": bool(self._loud and not self._heard),
             "narrow-band": bool(self._heard and not self._wide),
         }
+        alone = self._plan.each and self._reading.channels == 1
         flags = tuple(name for name, found in odd.items() if found)
+        flags += self._reading.flags(start, end) + self._odd + (MONO if alone else ())
         self._loud = self._heard = self._wide = 0
-        flags += self._reading.flags(start, end)
-        return Stretch(self._reading.name, start, end, flags, speaker or self._voice)
+        return Stretch(self._reading.name, start, end, flags, "" if alone else self._speaker)

@@ -4,8 +4,8 @@
 
 - {"format": ..., "run": {...}}: the first line; what the rows depend on besides the recordings.
 - {"file": ..., "start": ..., ...}: a row of the recording that is being predicted.
-- ["done", file, stamp, rows, whole]: it is done; how its file looked before it was read, how many
-  rows it has, and whether none is an error (else it is tried again).
+- ["done", key, stamp, rows, whole]: it is done (see `Found.key`); how its file looked before it was
+  read, how many rows it has, and whether none is an error (else it is tried again).
 - ["state", {name: [bytes, sha256]}, ended]: what is in the results and surely on the disk. Up to
   there they are what was written; once `ended`, they are nothing else.
 
@@ -57,7 +57,7 @@ class Past:
 
     Attributes:
         run: What its rows depend on; None where there is no journal.
-        done: The recordings, by name.
+        done: The recordings, by `Found.key`.
         state: Of the results, when they were last known.
         ended: Whether nothing was written since.
         size: Bytes of the lines that count.
@@ -98,7 +98,7 @@ class Journal:
         except (ValueError, TypeError, KeyError) as error:
             raise DataError(f"{self.path} is damaged", hint="--restart begins anew") from error
 
-    def add(self, file: str, stamp: Stamp, rows: Iterable[Prediction]) -> None:
+    def add(self, key: str, stamp: Stamp, rows: Iterable[Prediction]) -> None:
         """Write down the rows of a recording, and that it is done.
 
         Raises:
@@ -111,7 +111,7 @@ class Journal:
                 self._add(_plain(row))
                 count += 1
                 whole = whole and row.status != "error"
-            self._add(["done", file, stamp, count, whole])
+            self._add(["done", key, stamp, count, whole])
         except BaseException:
             self._file.cut(before)
             raise
@@ -151,6 +151,11 @@ def read(path: Path) -> Past:
     return past if past.run is not None else Past()
 
 
+def file_of(key: str) -> str:
+    """Return the file of a recording that has this key."""
+    return key.partition("\0")[0]
+
+
 def stamp_of(file: str) -> Stamp:
     """Return how a file looks, which changes when it is written anew; None where none is there."""
     if file == STDIN:
@@ -184,10 +189,10 @@ def _take(past: Past, line: bytes, end: int) -> None:
         return
     kind, *values = json.loads(line)
     if kind == "done":
-        file, stamp, rows, whole = values
-        before = past.done.get(file)
+        key, stamp, rows, whole = values
+        before = past.done.get(key)
         former = before and replace(before, former=None)
-        past.done[file] = Done(stamp, past.size, rows, whole, former)
+        past.done[key] = Done(stamp, past.size, rows, whole, former)
         past.ended = False
     else:
         state, past.ended = values

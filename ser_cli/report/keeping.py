@@ -98,13 +98,13 @@ class Kept:
         each = [output for output in self._outputs if isinstance(output, Each)]
         if not each and not self._past.done:
             return
-        left = set(self._past.done)
+        left = {journal.file_of(key) for key in self._past.done}
         for one in found:
             self.total += 1
-            self.done += self._has(one.file, journal.stamp_of(one.file))
+            self.done += self._has(one, journal.stamp_of(one.file))
             left.discard(one.file)
             for output in each:
-                output.plan(one, known=one.file in self._past.done)
+                output.plan(one, known=one.key in self._past.done)
         dropped = min((file for file in left if Path(file).exists()), default=None)
         if dropped and not self._force:
             raise UsageError(f"there are rows of {dropped}, which is not named now", hint=FORCE)
@@ -112,7 +112,7 @@ class Kept:
     def skip(self, found: Found) -> bool:
         """Tell whether a recording is done; note how one that is not looks before it is read."""
         stamp = journal.stamp_of(found.file)
-        if done := self._has(found.file, stamp):
+        if done := self._has(found, stamp):
             return done
         self._stamps.append(stamp)
         return False
@@ -130,7 +130,7 @@ class Kept:
         rows = self._recall(found) if made is None else self._record(found, made)
         for output in self._outputs:
             with _writing(output.target.path):
-                output.write(found, rows, self._formers(found.file))
+                output.write(found, rows, self._formers(found.key))
         if self._journal and time.monotonic() - self._synced > SYNC_S:
             with _writing(self._journal.path):
                 self._note()
@@ -158,13 +158,13 @@ class Kept:
     def _joint(self) -> list[Joint]:
         return [output for output in self._outputs if isinstance(output, Joint)]
 
-    def _has(self, file: str, stamp: journal.Stamp) -> bool:
-        done = None if self._anew else self._past.done.get(file)
+    def _has(self, found: Found, stamp: journal.Stamp) -> bool:
+        done = None if self._anew else self._past.done.get(found.key)
         return bool(done and done.whole and stamp and done.stamp == stamp)
 
     def _recall(self, found: Found) -> Rows:
         assert self._journal
-        return self._journal.rows(self._past.done[found.file])
+        return self._journal.rows(self._past.done[found.key])
 
     def _record(self, found: Found, rows: Rows) -> Rows:
         stamp, self._added = self._stamps.popleft(), True
@@ -172,12 +172,12 @@ class Kept:
             with _writing(self._journal.path):
                 if self._past.run is None:
                     self._past = self._journal.begin(self._run)
-                self._journal.add(found.file, stamp, rows)
+                self._journal.add(found.key, stamp, rows)
         return rows
 
-    def _formers(self, file: str) -> Iterator[Rows]:
+    def _formers(self, key: str) -> Iterator[Rows]:
         """Yield the rows of a recording that an output may hold from before."""
-        done = self._past.done.get(file)
+        done = self._past.done.get(key)
         while done and self._journal:
             yield self._journal.rows(done)
             done = done.former

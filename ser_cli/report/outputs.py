@@ -100,7 +100,7 @@ class Each:
     def __init__(self, target: Target, classes: Sequence[str], *, force: bool) -> None:
         """Take what is asked for; `force` overwrites what a person has changed."""
         self.target, self._classes, self._force = target, classes, force
-        self._sources: dict[Path, str] = {}
+        self._sources: dict[Path, Found] = {}
 
     def plan(self, found: Found, *, known: bool) -> None:
         """Refuse a recording whose file would be another's, or is there and not `known`.
@@ -109,8 +109,13 @@ class Each:
             UsageError: That is so.
         """
         path = self.target.path_of(found)
-        other = self._sources.setdefault(path, found.file)
-        if other != found.file:
+        first = self._sources.setdefault(path, found)
+        if first.file == found.file and first.key != found.key:
+            raise UsageError(
+                f"{path} would be of several runs of parts of {found.file}",
+                hint="sort the table by file and start: a file's parts go into one output then",
+            )
+        if (other := first.file) != found.file:
             above = "name the folder above both instead: its folders are kept"
             name = f"--out '{path.with_stem(EACH)}'"
             hint = above if EACH in self.target.path.name else name

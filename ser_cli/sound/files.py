@@ -6,11 +6,12 @@ import glob
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from ser_cli.remarks import listed, remark
 from ser_cli.sound.sniff import is_sound
+from ser_cli.types import Turn
 
 STDIN = "-"  # stands for standard input, as in many commands
 Passed = Counter[str]  # how many files were passed over, by their ending
@@ -24,11 +25,30 @@ class Found:
         file: Its name.
         error: What is wrong.
         root: The folder that was named, where it was found below one.
+        speaker: Who speaks in it, where that is known.
+        parts: Those of it that are heard, by their starts; without any, all of it is.
     """
 
     file: str
     error: str = ""
     root: str = ""
+    speaker: str = ""
+    parts: tuple[Turn, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """How rows and messages call it."""
+        return "stdin" if self.file == STDIN else self.file
+
+    @property
+    def key(self) -> str:
+        """What tells it from all others: the file, and whatever else its rows depend on.
+
+        No name of a file holds the sign that ends it here.
+        """
+        if not (self.speaker or self.parts):
+            return self.file
+        return f"{self.file}\0{self.speaker}\0{[astuple(part) for part in self.parts]}"
 
 
 def find(paths: Iterable[str | Path], passed: Passed | None = None) -> Iterator[Found]:

@@ -61,6 +61,11 @@ class Reading:
         """Length of what was read so far."""
         return self._mixer.count / self._mixer.rate if self._mixer else 0.0
 
+    @property
+    def channels(self) -> int:
+        """How many channels there are in what was read so far; 0 before."""
+        return self._mixer.channels if self._mixer else 0
+
     def flags(self, start: float = 0.0, end: float = math.inf) -> tuple[str, ...]:
         """Return what was odd between two seconds of the recording, which must have been read.
 

@@ -9,23 +9,25 @@ import hashlib
 import pickle
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ser_cli import workers
-from ser_cli.data import turns
-from ser_cli.data.labels import normalise_label
+from ser_cli.data.inputs import Inputs, inputs
+from ser_cli.data.labels import labels_of
 from ser_cli.errors import UsageError
 from ser_cli.jobs import limits
 from ser_cli.model import artifacts
+from ser_cli.model.order import Rows, in_order, left
+from ser_cli.model.readings import EACH, named
 from ser_cli.model.rows import columns
-from ser_cli.model.sources import opened
+from ser_cli.model.sources import read_ahead
 from ser_cli.model.trained import Hearing, Model
-from ser_cli.model.votes import failed
-from ser_cli.model.windows import STEP_S, WINDOW_S, hear
-from ser_cli.sound.files import STDIN, Passed, find, tell
+from ser_cli.model.votes import failures
+from ser_cli.model.windows import CUT_IT, STEP_S, WHOLE_ONLY, WINDOW_S, Plan, hear
+from ser_cli.sound.files import STDIN, Passed, tell
 from ser_cli.sound.fingerprint import of_file
 from ser_cli.types import Joining
 
@@ -35,14 +37,10 @@ if TYPE_CHECKING:
     from ser_cli.jobs.trained import PredictJob
     from ser_cli.model.artifacts import Artifacts
     from ser_cli.model.enrolment import Moments
-    from ser_cli.model.windows import Plan
     from ser_cli.sound.files import Found
     from ser_cli.types import Prediction, Progress
 
-    Rows = list[Prediction]
 
-SIDES = {"left": 0, "right": 1}
-EACH = "each"
 MANY = 128  # files, from which on starting more processes pays on two cores
 CHUNK = 8  # files that travel to a worker together
 # Fields of the job on which no row depends, or only by what `identity` states besides.
@@ -50,6 +48,30 @@ ELSEWHERE = frozenset(
     {"paths", "csv", "out", "as_json", "folder", "recipe", "enrol", "jobs", "report"}
     | {"restart", "force", "speakers"}
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What is to be done, once everything that was named has been read but the recordings.
+
+    Attributes:
+        job: As it was asked for.
+        model: As it is to hear.
+        plan: How recordings are read, cut and joined.
+        inputs: The recordings.
+    """
+
+    job: PredictJob
+    model: Model
+    plan: Plan
+    inputs: Inputs
+
+    @property
+    def is_by_file(self) -> bool:
+        """Whether a row is about a file, and about all of it."""
+        job = self.job
+        in_parts = job.speakers or job.timeline or job.window is not None or self.inputs.has_parts
+        return not in_parts and job.channel != EACH
 
 
 def predict(
@@ -66,7 +88,7 @@ def predict(
     makes the status "warning".
 
     Args:
-        job: Files, folders and patterns (see `sound.files.find`), and what a row is.
+        job: Files, folders, patterns and tables (see `data.inputs`), and what a row is.
         trained: The trained system, read.
         executor: Does the work instead of processes of its own.
         progress: Told files done, files in all, and the file.
@@ -78,73 +100,74 @@ def predict(
         UsageError: The lengths of window and step make no sense.
         ArtifactsError: The model does not fit this version of its recipe, or cannot be loaded.
     """
-    model = ready(job, trained, executor=executor)
-    groups = by_file(job, model, executor=executor, progress=progress)
+    work = ready(job, trained, executor=executor)
+    groups = by_file(work, executor=executor, progress=progress)
     return (row for _, rows in groups for row in rows or ())
 
 
-def ready(job: PredictJob, trained: Artifacts, *, executor: Executor | None = None) -> Model:
-    """Return the model as the job asks it to hear: a speaker is enrolled, where one is named.
+def ready(job: PredictJob, trained: Artifacts, *, executor: Executor | None = None) -> Work:
+    """Return what the job asks for: a speaker is enrolled, where one is named.
 
     Raises:
-        UsageError: A length or a label makes no sense.
+        UsageError: A length or a label makes no sense, or what is named contradicts itself.
+        DataError: A table, or the turns of speakers, cannot be read.
         ArtifactsError: The model does not fit this version of its recipe, or cannot be loaded.
     """
     model = Model(
         trained, Hearing(labels_of(job.labels), job.min_confidence, hear_all=job.hear_all)
     )
-    plan_of(job, model)
+    plan = _plan(job, model)
+    found = inputs(job.paths)
+    found = found.spoken(job.speakers) if job.speakers else found
+    _check(job, found)
+    work = Work(job, model, plan, found)
     if job.enrol or job.same_speaker or job.same_recording_conditions:
-        return _enrolled(job, model, executor)
-    return model
+        return replace(work, model=_enrolled(work, executor))
+    return work
 
 
-def plan_of(job: PredictJob, model: Model) -> Plan:
+def _plan(job: PredictJob, model: Model) -> Plan:
     """Return how the job's recordings are read, cut and joined.
 
     Raises:
         UsageError: A length makes no sense, or there is no such channel.
-        DataError: The turns of speakers cannot be read.
+    """
+    usual = (WINDOW_S, STEP_S) if job.timeline else (None, None)
+    asked = (job.window, job.step)
+    window, step = (b if a is None else a for a, b in zip(asked, usual, strict=True))
+    voice, channel = named(job.channel)
+    return replace(
+        model.plan(window=window, step=step),
+        limits=limits(job),
+        channel=channel,
+        voice=voice,
+        each=job.channel == EACH,
+        track=None if job.track is None else job.track - 1,
+        joining=Joining(job.smooth, job.shortest, job.pause) if job.timeline else None,
+    )
+
+
+def _check(job: PredictJob, found: Inputs) -> None:
+    """Refuse options of which one says what another does.
+
+    Raises:
+        UsageError: There are some.
     """
     if job.timeline and job.speakers:
         raise UsageError(
             "--timeline and --speakers exclude each other", hint="leave one of them out"
         )
-    usual = (WINDOW_S, STEP_S) if job.timeline else (None, None)
-    asked = (job.window, job.step)
-    window, step = (b if a is None else a for a, b in zip(asked, usual, strict=True))
-    return replace(
-        model.plan(window=window, step=step),
-        limits=limits(job),
-        voices=_voices(job.channel),
-        track=None if job.track is None else job.track - 1,
-        turns=turns.read(job.speakers) if job.speakers else {},
-        joining=Joining(job.smooth, job.shortest, job.pause) if job.timeline else None,
-    )
-
-
-def _voices(channel: str | None) -> tuple[tuple[str, int | None], ...]:
-    """Return who is heard: names of channels, and their numbers from 0.
-
-    Raises:
-        UsageError: It is no channel.
-    """
-    if channel is None:
-        return (("", None),)
-    if channel == EACH:
-        return tuple(SIDES.items())
-    if channel in SIDES:
-        return ((channel, SIDES[channel]),)
-    if channel.isdecimal() and int(channel):
-        return ((channel, int(channel) - 1),)
-    raise UsageError(
-        f"{channel!r} is no channel", hint="--channel left, right, each, or a number from 1"
-    )
+    if job.timeline and found.has_parts:
+        raise UsageError(WHOLE_ONLY, hint=CUT_IT)
+    if job.channel == EACH and found.has_speakers:
+        raise UsageError(
+            "--channel each makes channels the speakers, and others are named already",
+            hint="--channel left, or leave out the speakers",
+        )
 
 
 def by_file(
-    job: PredictJob,
-    model: Model,
+    work: Work,
     *,
     skip: Callable[[Found], bool] | None = None,
     executor: Executor | None = None,
@@ -153,27 +176,26 @@ def by_file(
     """Predict as `predict` does, and yield each file with all its rows.
 
     Args:
-        job: As for `predict`.
-        model: From `ready`.
+        work: From `ready`.
         skip: Asked once for each file, in order, before it is read: one that is skipped has None
             for its rows.
         executor: As for `predict`.
         progress: As for `predict`.
     """
-    plan = plan_of(job, model)
     passed = Passed()
-    total = _count(job.paths, passed)
-    tell(job.paths, passed)
+    total = _count(work.inputs.found(passed))
+    tell(work.job.paths, passed)
     order: deque[tuple[Found, bool]] = deque()
-    items = _left(find(job.paths), skip or (lambda item: False), order)
-    labelled = _labelled(items, model, plan, _jobs(job, total, executor), executor)
-    return _told(_in_order(order, labelled), total, progress)
+    items = left(work.inputs, skip or (lambda item: False), order)
+    labelled = _labelled(items, work, _jobs(work.job, total, executor), executor)
+    return _told(in_order(order, labelled), total, progress)
 
 
-def identity(job: PredictJob, model: Model) -> dict[str, Any]:
+def identity(work: Work) -> dict[str, Any]:
     """Return what the rows of a recording depend on besides itself, as plain values."""
     from ser_cli import __version__
 
+    job, model = work.job, work.model
     enrolled = model.hearing.preprocessor
     arrays = (enrolled.mean, enrolled.scale) if enrolled else ()
     asked = {item.name: getattr(job, item.name) for item in fields(job)}
@@ -189,31 +211,26 @@ def identity(job: PredictJob, model: Model) -> dict[str, Any]:
     }
 
 
-def labels_of(text: str | None) -> tuple[str, ...]:
-    """Return the emotions of a list like "angry, happy", in the one spelling of each.
+def _enrolled(work: Work, executor: Executor | None) -> Model:
+    """Return the model with the speaker, or the conditions, of some recordings enrolled.
 
-    Raises:
-        UsageError: There are fewer than two.
+    Of those that are to be predicted, no more is enrolled than is heard.
     """
-    found = tuple(normalise_label(name) for name in (text or "").split(",") if name.strip())
-    if text is not None and len({*found}) < 2:
-        raise UsageError(
-            f"--labels names {len({*found})} emotions, and one must be chosen among some",
-            hint="--labels angry,happy,neutral,sad",
-        )
-    return found
-
-
-def _enrolled(job: PredictJob, model: Model, executor: Executor | None) -> Model:
-    """Return the model with the speaker, or the conditions, of some recordings enrolled."""
-    named, plan = job.enrol or job.paths, replace(model.plan(), limits=limits(job))
-    jobs = _jobs(job, _count(named), executor)
+    job, model, plan = (
+        work.job,
+        work.model,
+        replace(work.plan, window=None, step=None, joining=None),
+    )
+    found: Iterable[Found] = work.inputs
+    if job.enrol:
+        found, plan = inputs(job.enrol), replace(model.plan(), limits=plan.limits)
+    jobs = _jobs(job, _count(found), executor)
     if not jobs:
-        events = (event for item in opened(find(named)) for event in hear(item, plan))
+        events = (event for item in read_ahead(found) for event in hear(item, plan))
         return model.enrolled(model.measure(events))
     task = partial(_measure, model.artifacts.folder, plan)
-    found = workers.run(task, find(named), workers=jobs, chunk=CHUNK, executor=executor)
-    moments = [one.result for one in found if one.result is not None]
+    done = workers.run(task, iter(found), workers=jobs, chunk=CHUNK, executor=executor)
+    moments = [one.result for one in done if one.result is not None]
     return model.enrolled(sum(moments[1:], moments[0]) if moments else None)
 
 
@@ -242,46 +259,25 @@ def _model(folder: Path, hearing: bytes) -> Model:
     return Model(artifacts.load(folder), pickle.loads(hearing))
 
 
-def _count(paths: Sequence[str], passed: Passed | None = None) -> int:
+def _count(found: Iterable[Found]) -> int:
     # Looked through twice: a list of all names would grow with their number.
-    return sum(1 for _ in find(paths, passed))
+    return sum(1 for _ in found)
 
 
 def _labelled(
-    items: Iterator[Found], model: Model, plan: Plan, jobs: int, executor: Executor | None
+    items: Iterator[Found], work: Work, jobs: int, executor: Executor | None
 ) -> Iterator[Rows]:
+    model, plan = work.model, work.plan
     if not jobs:
-        yield from model.label(opened(items), plan)
+        yield from model.label(read_ahead(items), plan)
         return
     # As bytes, by which a worker knows that it has this very model.
     task = partial(_label, model.artifacts.folder, pickle.dumps(model.hearing), plan)
     for one in workers.run(task, items, workers=jobs, chunk=CHUNK, executor=executor):
         if one.result is None:  # a timeline may have no row
-            yield [failed(one.item.file, f"{one.item.file}: {one.error}")]
+            yield failures(one.item.file, f"{one.item.file}: {one.error}", one.item.parts)
         else:
             yield one.result
-
-
-def _left(
-    items: Iterable[Found], skip: Callable[[Found], bool], order: deque[tuple[Found, bool]]
-) -> Iterator[Found]:
-    """Yield the files that are not skipped, and note all of them in `order`."""
-    for item in items:
-        skipped = skip(item)
-        order.append((item, skipped))
-        if not skipped:
-            yield item
-
-
-def _in_order(
-    order: deque[tuple[Found, bool]], labelled: Iterable[Rows]
-) -> Iterator[tuple[Found, Rows | None]]:
-    """Yield the files as they were noted: those labelled with their rows, those skipped without."""
-    for rows in labelled:
-        while order[0][1]:
-            yield order.popleft()[0], None
-        yield order.popleft()[0], rows
-    yield from ((item, None) for item, _ in order)
 
 
 def _told(

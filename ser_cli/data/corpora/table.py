@@ -21,7 +21,7 @@ COLUMNS = "file,emotion[,start,end,speaker,split]"
 UNKNOWN = "unknown"  # speaker of the rows that leave it blank where others do not
 
 # Other names under which people keep the same columns.
-_NAMES: Mapping[str, Sequence[str]] = {
+NAMES: Mapping[str, Sequence[str]] = {
     "file": (
         "path",
         "filename",
@@ -36,7 +36,7 @@ _NAMES: Mapping[str, Sequence[str]] = {
     "speaker": ("speaker_id", "speaker_name", "spk", "subject", "actor"),
     "split": ("set", "subset", "partition"),
 }
-_BLANK = frozenset({"", "-", "n/a", "nan", "nat", "none", "null"})
+_BLANK = frozenset({"", "-", "<na>", "n/a", "nan", "nat", "none", "null"})
 
 Row = tuple[int, Mapping[str, str]]
 
@@ -62,7 +62,7 @@ def clips(read: tables.Table) -> tuple[Clip, ...]:
         DataError: It lacks a column, names files or parts of them that are not there, or one again
             with another label, leaves an emotion empty, or holds an unknown split or no rows.
     """
-    table, rows = read.file, _named(read)
+    table, rows = read.file, named(read, tuple(NAMES), needed=("file", "emotion"))
     if not rows:
         raise DataError(f"{table} has no rows below its header", hint="add a row for each clip")
     paths = _found(table, rows)
@@ -77,17 +77,28 @@ def clips(read: tables.Table) -> tuple[Clip, ...]:
     return tuple(sorted(found, key=lambda c: (c.path.name, c.path.as_posix(), c.start)))
 
 
-def _named(table: tables.Table) -> list[Row]:
-    """Return the rows with the columns in use, by our names of them; tell of all others."""
-    of = {ours: _column(ours, table.header) for ours in _NAMES}
-    if missing := [ours for ours in ("file", "emotion") if of[ours] is None]:
+def named(table: tables.Table, wanted: Sequence[str], *, needed: Sequence[str]) -> list[Row]:
+    """Return the rows with the columns in use, by our names of them; tell of all others.
+
+    Args:
+        table: As it was read.
+        wanted: Our names of the columns in use, besides those of `bounds.columns`.
+        needed: Those that must be there.
+
+    Raises:
+        DataError: One is not.
+    """
+    of = {ours: _column(ours, table.header) for ours in wanted}
+    if missing := [ours for ours in needed if of[ours] is None]:
+        first = ",".join(needed)
         raise DataError(
             f"{table.file} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}; "
             f"it has {', '.join(table.header) or 'none'}",
-            hint="the first line must be file,emotion or file,emotion,speaker,split",
+            hint=f"the first line must be {first} or {first},"
+            + ",".join(ours for ours in wanted if ours not in needed),
         )
     of |= bounds.columns(table)
-    if of["split"] != "split" and not _names_parts(table, of["split"]):
+    if "split" in of and of["split"] != "split" and not _names_parts(table, of["split"]):
         of["split"] = None  # a set of sentences, and no part of a split
     used = {theirs for theirs in of.values() if theirs}
     if unused := [name for name in table.header if name and name not in used]:
@@ -112,7 +123,7 @@ def _names_parts(table: tables.Table, name: str | None) -> bool:
 
 
 def _column(ours: str, header: Sequence[str]) -> str | None:
-    return next((name for name in (ours, *_NAMES[ours]) if name in header), None)
+    return next((name for name in (ours, *NAMES[ours]) if name in header), None)
 
 
 def _found(table: Path, rows: Sequence[Row]) -> list[Path]:
@@ -121,7 +132,7 @@ def _found(table: Path, rows: Sequence[Row]) -> list[Path]:
     Raises:
         DataError: Some are not there; it lists them with their lines.
     """
-    paths = [_file(table.parent, row["file"]) for _, row in rows]
+    paths = [file_of(table, row["file"]) for _, row in rows]
     lost = [
         f"line {number}: {row['file']!r}"
         for path, (number, row) in zip(paths, rows, strict=True)
@@ -136,11 +147,11 @@ def _found(table: Path, rows: Sequence[Row]) -> list[Path]:
     return [first.setdefault(path.resolve(), path) for path in paths if path]
 
 
-def _file(folder: Path, name: str) -> Path | None:
-    """Return the file of this name, however another system writes it."""
+def file_of(table: Path, name: str) -> Path | None:
+    """Return the file that a table calls so, however another system writes it; None: not there."""
     if not name:
         return None
-    return next((path for path in _spelled(folder, name) if _is_there(path)), None)
+    return next((path for path in _spelled(table.parent, name) if _is_there(path)), None)
 
 
 def _is_there(path: Path) -> bool:
