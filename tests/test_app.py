@@ -183,11 +183,9 @@ def test_uploads_are_labelled_once(
     calls = []
     label = stage.label
 
-    def counted(
-        uploads: Sequence[BinaryIO], model: Model, *, same_speaker: bool
-    ) -> list[Prediction]:
+    def counted(uploads: Sequence[BinaryIO], model: Model) -> list[Prediction]:
         calls.append(uploads)
-        return label(uploads, model, same_speaker=same_speaker)
+        return label(uploads, model)
 
     monkeypatch.setattr(stage, "label", counted)
     shown = upload(page(), tone(tmp_path / "one.wav", 440, seed=0))
@@ -196,6 +194,28 @@ def test_uploads_are_labelled_once(
     assert len(calls) == 1
     upload(shown, tone(tmp_path / "two.wav", 440, seed=0))
     assert len(calls) == 2
+
+
+def test_a_timeline_is_of_the_speaker_who_is_enrolled(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[Model] = []
+    monkeypatch.setattr(Model, "can_enrol", True)
+
+    def timeline(upload: BinaryIO, model: Model) -> list[Prediction]:
+        heard.append(model)
+        return []
+
+    monkeypatch.setattr(stage, "timeline", timeline)
+    clips = [tone(tmp_path / f"{n}.wav", 440, seed=n, seconds=3) for n in range(2)]
+    shown = upload(page(), *clips)
+    shown.checkbox[0].check().run()
+    assert not shown.exception and len(heard) == 2
+    plain, enrolled = (model.hearing.preprocessor for model in heard)
+    expected = heard[0].enrol([*clips]).hearing.preprocessor
+    assert plain is None and enrolled and expected
+    np.testing.assert_allclose(enrolled.mean, expected.mean)
+    np.testing.assert_allclose(enrolled.scale, expected.scale)
 
 
 def test_uploads_stay_in_memory(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -230,7 +230,7 @@ def test_the_page_hears_all_recordings_of_one_speaker_against_each_other(
     folder, clips = trained
     model = Model(artifacts.load(folder), ALL)
     uploads = [io.BytesIO(Path(path).read_bytes()) for path in files(clips)[:4]]
-    rows = page.label(uploads, model, same_speaker=True)
+    rows = page.label(uploads, page.enrolled(uploads, model))
     expected = model.enrol(files(clips)[:4]).predict(files(clips)[:4])
     for row, other in zip(rows, expected, strict=True):
         assert row.probabilities is not None and other.probabilities is not None

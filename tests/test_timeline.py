@@ -296,7 +296,11 @@ def test_python_and_the_page_have_the_rows_of_the_command(tmp_path: Path) -> Non
     found = model.timeline(tmp_path / "talk.wav").to_dicts()
     with (tmp_path / "talk.wav").open("rb") as upload:
         shown = Rows(session.timeline(upload, model), model.classes).to_dicts()
+        heard = session.enrolled([upload], model)
+        upon = Rows(session.timeline(upload, heard), model.classes).to_dicts()
     assert len(expected) > 1 and found == expected == shown
+    enrolled = model.enrol(tmp_path / "talk.wav").timeline(tmp_path / "talk.wav").to_dicts()
+    assert upon == enrolled != found
 
 
 def test_a_picture_shows_every_stretch(tmp_path: Path) -> None:

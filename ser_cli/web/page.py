@@ -17,6 +17,7 @@ import ser_cli
 from ser_cli import process
 from ser_cli.errors import SerError
 from ser_cli.model.rows import as_record
+from ser_cli.model.trained import Model
 from ser_cli.report.rows import csv_writer
 from ser_cli.sound.sniff import ENDINGS
 from ser_cli.web import charts, limits, server
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
     from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-    from ser_cli.model.trained import Model
     from ser_cli.types import Prediction
     from ser_cli.web.preview import Sketch
 
@@ -72,7 +72,7 @@ def main() -> None:
         if folder and uploads:
             model = _model(str(folder), stage.seal(folder))
             same = len(uploads) > 1 and model.can_enrol and _same_speaker()
-            _show(uploads, _labelled(uploads, model, same), model)
+            _show(uploads, *_labelled(uploads, model, same))
     except SerError as error:
         st.error(stage.plain(f"{error}. {error.hint}"), icon=":material/error:")
 
@@ -129,15 +129,23 @@ def _same_speaker() -> bool:
     )
 
 
-def _labelled(uploads: Sequence[UploadedFile], model: Model, same: bool) -> list[Prediction]:
-    """Label the uploads, unless these were labelled by this model when the page last ran."""
+def _labelled(
+    uploads: Sequence[UploadedFile], model: Model, same: bool
+) -> tuple[list[Prediction], Model]:
+    """Label the uploads, unless these were labelled by this model when the page last ran.
+
+    Returns:
+        Their rows, and the model as it hears them: with the speaker enrolled, if there is one.
+    """
     key = (model, same, *(upload.file_id for upload in uploads))
     if st.session_state.get("labelled", (None,))[0] != key:
         with st.spinner("Listening …"):
-            st.session_state["labelled"] = (key, stage.label(uploads, model, same_speaker=same))
+            heard = stage.enrolled(uploads, model) if same else model
+            st.session_state["labelled"] = (key, stage.label(uploads, heard), heard.hearing)
         st.session_state["drawn"], st.session_state["heard"] = {}, {}
-    rows: list[Prediction] = st.session_state["labelled"][1]
-    return rows
+    _, rows, hearing = st.session_state["labelled"]
+    # A visitor's session holds the statistics of the speaker, and no network of its own.
+    return rows, Model(model.artifacts, hearing) if same else model
 
 
 def _show(uploads: Sequence[UploadedFile], rows: Sequence[Prediction], model: Model) -> None:

@@ -68,9 +68,18 @@ def seal(folder: Path) -> bytes:
         ) from error
 
 
-def label(
-    uploads: Sequence[BinaryIO], model: Model, *, same_speaker: bool = False
-) -> list[Prediction]:
+def enrolled(uploads: Sequence[BinaryIO], model: Model) -> Model:
+    """Return the model that hears recordings against all of these, which are of one speaker.
+
+    Raises:
+        DataError: None of them can be read.
+        SerError: Other visitors are served, and that takes too long.
+    """
+    with limits.turn():
+        return model.enrolled(model.measure(_events(uploads, model)))
+
+
+def label(uploads: Sequence[BinaryIO], model: Model) -> list[Prediction]:
     """Return the rows `ser predict` gives for the same files in the same order.
 
     All at once, also where one upload was added to others: the last digit of a probability
@@ -79,15 +88,13 @@ def label(
     Args:
         uploads: The files.
         model: Labels them.
-        same_speaker: Hear each against all of them, which are of one speaker.
 
     Raises:
         SerError: Other visitors are served, and that takes too long.
     """
     with limits.turn():
-        heard = model.enrolled(model.measure(_events(uploads, model))) if same_speaker else model
-        plan = replace(heard.plan(), limits=BOUNDS)
-        return [row for rows in heard.label(_allowed(uploads), plan) for row in rows]
+        plan = replace(model.plan(), limits=BOUNDS)
+        return [row for rows in model.label(_allowed(uploads), plan) for row in rows]
 
 
 def timeline(upload: BinaryIO, model: Model) -> list[Prediction]:
