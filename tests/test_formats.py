@@ -8,6 +8,7 @@ import json
 import math
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -164,11 +165,32 @@ def test_rows_are_written_as_they_come() -> None:
             taken.append(one)
             yield one
 
-    for ending in (".csv", ".jsonl", ".srt", ".vtt", ".txt"):
+    for ending in (".csv", ".jsonl", ".txt"):
         taken.clear()
         pieces = formats.FORMATS[ending].recording(rows(), CLASSES)
         next(pieces)
         assert len(taken) <= 2, ending
+
+
+def test_speakers_who_talk_at_once_are_both_told() -> None:
+    ann, bob = replace(PLAIN[1], speaker="ann"), replace(PLAIN[0], speaker='b"ob', start=1, end=3)
+    rows = [replace(PLAIN[0], speaker="ann"), ann, bob]  # 0-2 and 2-4; 1-3
+
+    def told(ending: str) -> str:
+        return "".join(formats.FORMATS[ending].recording(rows, CLASSES))
+
+    expected = [(0, 2, "ann: angry"), (1, 3, 'b"ob: angry'), (2, 4, "ann: sad")]
+    assert read_cues(told(".vtt"), ".") == expected
+    assert '2\n00:00:01,000 --> 00:00:03,000\nb"ob: angry\n' in told(".srt")
+    lines = [line.split(" ") for line in told(".rttm").splitlines()]
+    assert [line[7] for line in lines] == ["ann:_angry", 'b"ob:_angry', "ann:_sad"]
+    assert "2.000000\t4.000000\tann: sad\n" in told(".txt")
+    texts = re.findall(r"(?:xmax|name|text) = (.+)", told(".TextGrid"))
+    assert texts == [
+        "4",
+        *('"ann"', "4", "2", '"angry"', "4", '"sad"'),
+        *('"b""ob"', "4", "1", '""', "3", '"angry"', "4", '""'),
+    ]
 
 
 def test_an_ending_is_a_format() -> None:

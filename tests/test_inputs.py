@@ -392,3 +392,37 @@ def test_no_more_is_enrolled_than_is_heard(
         for given in (("right.wav",), ("call.wav", "--channel", "right"), ("call.wav",))
     )
     assert heard == alone != mixed
+
+
+@pytest.mark.parametrize("option", ["--csv", "--out"])
+def test_a_table_is_never_written_over(predict: Predict, option: str) -> None:
+    table = as_table("a.csv")
+    done = predict(table, option, "clips/../clips/a.csv", "--force")
+    assert done.code == 2 and "is read, too" in done.err
+    who = as_table("who.csv", "start,end,speaker\n0,1,ann\n")
+    assert predict(TALK, "--speakers", who, option, who, "--force").code == 2
+    assert Path(table).read_text(encoding="utf-8") == TEXT
+
+
+@pytest.mark.parametrize("option", ["--smooth", "--shortest", "--pause"])
+def test_what_is_of_a_timeline_is_not_passed_over(predict: Predict, option: str) -> None:
+    done = predict(TALK, option, "3")
+    assert done.code == 2 and "add --timeline" in done.err
+
+
+def test_a_timeline_of_short_windows_needs_no_step(predict: Predict) -> None:
+    assert predict(TALK, "--timeline", "--window", ".5").code == 0
+
+
+def test_turns_in_parquet_and_channels_of_an_rttm(
+    predict: Predict, caplog: pytest.LogCaptureFixture
+) -> None:
+    lines = [f"SPEAKER talk {n} 0 1 <NA> <NA> {who}\n" for n, who in ((1, "ann"), (2, "bob"))]
+    Path("who.rttm").write_text("".join(lines), encoding="utf-8")
+    assert [row[-1] for row in rows(predict(TALK, "--speakers", "who.rttm").out)] == ["ann", "bob"]
+    assert "who.rttm tells channels apart" in caplog.text
+    pytest.importorskip("pyarrow")
+    pandas.DataFrame({"start": [0], "end": [1.5], "speaker": ["eve"]}).to_parquet("who.parquet")
+    assert rows(predict(TALK, "--speakers", "who.parquet").out) == [
+        (TALK, "0.0", "1.5", "loud", "eve")
+    ]

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -16,6 +17,7 @@ from ser_cli.disarm import visible
 from ser_cli.errors import UsageError
 from ser_cli.jobs.trained import PredictJob
 from ser_cli.remarks import listed
+from ser_cli.types import Joining
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,16 +77,12 @@ def predict(job: PredictJob) -> None:
     from ser_cli.report.outputs import targets
     from ser_cli.stages import predict as stage
 
-    voices = (job.enrol, job.same_speaker, job.same_recording_conditions)
-    if sum(map(bool, voices)) > 1:
-        raise UsageError(
-            "--enrol, --same-speaker and --same-recording-conditions exclude each other",
-            hint="ser predict --help",
-        )
+    _check(job)
     wanted = targets(job.csv, job.out)
     trained = artifacts.load(artifacts.resolve(job.folder, recipe=job.recipe))
     console.say(f"model: {trained.folder}")
     work = stage.ready(job, trained)
+    _spare([*work.inputs.tables, *([job.speakers] if job.speakers else [])], wanted)
     model = work.model
     labels = _labels(trained, model.classes) if job.report and work.is_by_file else None
     printed = job.as_json or not wanted
@@ -104,6 +102,36 @@ def predict(job: PredictJob) -> None:
                         labels.add(row)
     _summarise(wanted, labels, tally)
     raise typer.Exit(3 if tally.failed else 0)
+
+
+def _check(job: PredictJob) -> None:
+    """Refuse options of which one would be passed over.
+
+    Raises:
+        UsageError: There are some.
+    """
+    voices = (job.enrol, job.same_speaker, job.same_recording_conditions)
+    if sum(map(bool, voices)) > 1:
+        raise UsageError(
+            "--enrol, --same-speaker and --same-recording-conditions exclude each other",
+            hint="ser predict --help",
+        )
+    if not job.timeline and Joining(job.smooth, job.shortest, job.pause) != Joining():
+        raise UsageError(
+            "--smooth, --shortest and --pause are of a timeline", hint="add --timeline"
+        )
+
+
+def _spare(read: Sequence[str | Path], wanted: Sequence[Target]) -> None:
+    """Refuse to write over a table that is read, whatever --force says.
+
+    Raises:
+        UsageError: That was asked for.
+    """
+    tables = {Path(path).resolve() for path in read}
+    for target in wanted:
+        if target.path.resolve() in tables:
+            raise UsageError(f"{target.path} is read, too", hint="name another file to write")
 
 
 @contextmanager

@@ -23,8 +23,7 @@ from ser_cli.sound.files import STDIN, Found, Passed, find
 from ser_cli.sound.sniff import is_sound
 from ser_cli.types import Turn
 
-PARQUET = ".parquet"
-ENDINGS = (".csv", ".tsv", PARQUET)  # of tables, unless they are sounds by their first bytes
+ENDINGS = (".csv", ".tsv", tables.PARQUET)  # of tables, unless they are sounds by their first bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +86,9 @@ def inputs(paths: Sequence[str]) -> Inputs:
     Raises:
         SerError: A table cannot be read, or does not say which files it means.
     """
-    return Inputs(paths, {path: of_table(_read(Path(path))) for path in paths if is_table(path)})
+    return Inputs(
+        paths, {path: of_table(tables.read_any(Path(path))) for path in paths if is_table(path)}
+    )
 
 
 def is_table(path: str) -> bool:
@@ -117,12 +118,6 @@ def of_table(table: Table) -> tuple[Found, ...]:
             f"absolute, or relative to {table.file.parent.resolve()}"
         )
     return tuple(_together(found))
-
-
-def _read(file: Path) -> Table:
-    if file.suffix.lower() == PARQUET:
-        return tables.read_parquet(file, hint="or save it as CSV")
-    return tables.read(file)
 
 
 def _recording(table: Path, row: Row, own: Bounds) -> Found:

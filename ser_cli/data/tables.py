@@ -22,6 +22,7 @@ from ser_cli.remarks import remark
 
 SEPARATORS = (",", ";", "\t", "|")
 WINDOWS = ("1252", "1250", "1251", "1254")  # western, central European, Cyrillic, Turkish
+PARQUET = ".parquet"
 TRIED = 2**20  # letters by which they are told apart
 MOST_BYTES = 2**30  # of a table: some ten million rows
 MOST_CELLS = 2**26  # of one whose cells are packed
@@ -70,6 +71,13 @@ def read(file: Path) -> Table:
             f"{file} cannot be read as a table: {error}", hint="save it as CSV in UTF-8"
         ) from error
     return Table(file, tuple(header), rows)
+
+
+def read_any(file: Path) -> Table:
+    """Read a table in either form, which its ending tells; see `read` and `read_parquet`."""
+    if file.suffix.lower() == PARQUET:
+        return read_parquet(file, hint="or save it as CSV")
+    return read(file)
 
 
 def read_parquet(file: Path, *, hint: str) -> Table:

@@ -148,16 +148,25 @@ def _rttm(file: Path) -> Iterator[tuple[str, Turn]]:
         raise DataError(f"{file} cannot be read: {error.strerror}", hint=tables.UNREAD) from error
     except UnicodeDecodeError as error:
         raise DataError(f"{file} is no text in UTF-8: {error.reason}", hint=_HINT) from error
+    channels: dict[str, set[str]] = {}
     for number, line in enumerate(lines, 1):
         fields = line.split()
         if fields[:1] == ["SPEAKER"]:
             fields += [""] * (_RTTM_FIELDS - len(fields))
+            if not fields[1]:
+                raise ValueError(f"line {number} does not say of which file it is")
+            channels.setdefault(fields[1], set()).add(fields[2])
             cells = {"start": fields[3], "duration": fields[4]}
             yield fields[1], _turn(number, cells, fields[7])
+    if several := [name for name, own in channels.items() if len(own) > 1]:
+        remark(
+            f"{file} tells channels apart, and turns are heard in all of them together, or in the "
+            f"one that --channel names: {listed(several)}"
+        )
 
 
 def _table(file: Path) -> Iterator[tuple[str, Turn]]:
-    table = tables.read(file)
+    table = tables.read_any(file)
     rows = named(table, ("file", "speaker"), needed=("speaker",))
     if not bounds.columns(table)["start"]:
         raise DataError(f"{file} does not say who speaks when", hint=_HINT)

@@ -1,4 +1,4 @@
-"""Rows as labelled spans of time, for formats in which only one label can hold at a time."""
+"""Rows as labelled spans of time, of which a speaker has one at a time."""
 
 from __future__ import annotations
 
@@ -16,26 +16,40 @@ DIGITS = 6  # of seconds, as in a row
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch of a recording: seconds, and one line that says what was heard."""
+    """A stretch of a recording: seconds, one line that says what was heard, and of whom."""
 
     start: float
     end: float
     label: str
+    speaker: str = ""
+
+    @property
+    def said(self) -> str:
+        """The label, and before it the speaker, where there is one."""
+        return f"{self.speaker}: {self.label}" if self.speaker else self.label
 
 
-def spans(rows: Iterable[Prediction]) -> Iterator[Span]:
-    """Yield a span for each row of a recording, in order; none for an error.
+def spans(rows: Iterable[Prediction]) -> list[Span]:
+    """Return a span for each row of a recording, by their starts; none for an error.
 
-    Where windows overlap, each row holds from its start to the start of the next.
+    Where windows overlap, each row holds from its start to the start of the speaker's next.
     """
-    heard = (row for row in rows if row.status != "error")
+    of: dict[str, list[Prediction]] = {}
+    for row in rows:
+        if row.status != "error":
+            of.setdefault(row.speaker, []).append(row)
+    found = [span for own in of.values() for span in _one_by_one(own)]
+    return sorted(found, key=lambda span: span.start)
+
+
+def _one_by_one(heard: Iterable[Prediction]) -> Iterator[Span]:
     for row, following in pairwise(chain(heard, (None,))):
         assert row
         start, end = round(row.start, DIGITS), round(row.end, DIGITS)
         if following:
             end = min(end, round(following.start, DIGITS))
         if end > start:
-            yield Span(start, end, line(row.emotion))
+            yield Span(start, end, line(row.emotion), line(row.speaker))
 
 
 def line(text: str) -> str:

@@ -16,7 +16,7 @@ VTT_HEAD = "WEBVTT\n\n"
 def srt(rows: Iterable[Prediction], classes: Sequence[str]) -> Iterator[str]:
     """Yield the numbered cues of SubRip, whose seconds have a comma."""
     for number, span in enumerate(spans(rows), 1):
-        text = span.label.replace("-->", "->")
+        text = span.said.replace("-->", "->")
         yield f"{number}\n{_time(span.start, ',')} --> {_time(span.end, ',')}\n{text}\n\n"
 
 
@@ -27,7 +27,7 @@ def vtt(rows: Iterable[Prediction], classes: Sequence[str]) -> Iterator[str]:
 
 
 def _escaped(span: Span) -> str:
-    return span.label.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return span.said.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _time(seconds: float, point: str) -> str:

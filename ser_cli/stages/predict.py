@@ -132,9 +132,10 @@ def _plan(job: PredictJob, model: Model) -> Plan:
     Raises:
         UsageError: A length makes no sense, or there is no such channel.
     """
-    usual = (WINDOW_S, STEP_S) if job.timeline else (None, None)
-    asked = (job.window, job.step)
-    window, step = (b if a is None else a for a, b in zip(asked, usual, strict=True))
+    window, step = job.window, job.step
+    if job.timeline:
+        window = WINDOW_S if window is None else window
+        step = min(STEP_S, window) if step is None else step
     voice, channel = named(job.channel)
     return replace(
         model.plan(window=window, step=step),
