@@ -154,6 +154,7 @@ def test_what_is_not_there_is_listed_and_every_row_keeps_its_place(
             "2 of 2 rows name no part of their file: line 2",
         ),
         ("file,start\nb.wav,1\n", "not where they end"),
+        ("name\na\n", "may be file,start,end,speaker"),
         ("file,file\na,b\n", "two columns"),
     ],
 )
@@ -173,6 +174,14 @@ def test_a_part_ends_with_its_file_or_is_an_error(predict: Predict) -> None:
         ("3.0", "4.0", "error", ""),
     ]
     assert done.code == 3 and "ends at 3.00 s, before its part from 3 s on" in found[3]["error"]
+
+
+def test_what_a_limit_cuts_off_is_told_as_such(predict: Predict) -> None:
+    soundfile.write("long.wav", alternating(*[0.5] * 5), RATE)
+    Path("a.csv").write_text("file,start,end\nlong.wav,3,4\nlong.wav,4,5\n", encoding="utf-8")
+    done = predict("a.csv", "--max-hours", 0.001)
+    assert "3.6,loud" in done.out and "cut;past end" in done.out
+    assert "ends at 3.60 s (--max-hours), before its part from 4 s on" in done.out
 
 
 def test_parts_have_windows_of_their_own(predict: Predict) -> None:
@@ -361,7 +370,7 @@ def test_a_row_for_each_channel_however_many(predict: Predict) -> None:
     ]
     done = predict("1.wav", TALK, "2.wav", "--channel", "each")
     assert done.code == 0 and done.err.count("one channel") == 1
-    assert "2 of 3 files of one channel: 1.wav, clips/talk.wav" in done.err
+    assert "one channel is all that 2 of 3 files have: 1.wav, clips/talk.wav" in done.err
     soundfile.write("many.wav", np.zeros((800, 65), "f4"), RATE)
     done = predict("many.wav", "--channel", "each")
     assert done.code == 3 and "has 65 channels" in done.out

@@ -176,7 +176,7 @@ def _summarise(wanted: Sequence[Target], labels: FilenameLabels | None, tally: _
         console.say(f"nobody speaks in {count}: {visible(listed(tally.mute))}")
     if tally.mono:
         count = f"{len(tally.mono)} of {tally.files} files"
-        console.say(f"all is heard as one in {count} of one channel: {visible(listed(tally.mono))}")
+        console.say(f"one channel is all that {count} have: {visible(listed(tally.mono))}")
     if tally.failed and (not wanted or any(target.format.tells for target in wanted)):
         console.say(f"{tally.failed} of {tally.rows} rows are errors: see the error column")
     elif tally.failed:  # no output says why

@@ -23,6 +23,7 @@ from ser_cli.sound.files import STDIN, Found, Passed, find
 from ser_cli.sound.sniff import is_sound
 from ser_cli.types import Turn
 
+_HEADER = "the first line must be file, and may be file,start,end,speaker"
 ENDINGS = (".csv", ".tsv", tables.PARQUET)  # of tables, unless they are sounds by their first bytes
 
 
@@ -103,7 +104,7 @@ def of_table(table: Table) -> tuple[Found, ...]:
     Raises:
         DataError: It has no column of files, or no rows, or some of them name no part of a file.
     """
-    rows = named(table, ("file", "speaker"), needed=("file",))
+    rows = named(table, ("file", "speaker"), needed=("file",), hint=_HEADER)
     if not rows:
         raise DataError(
             f"{table.file} has no rows below its header", hint="add a row for each file"

@@ -76,7 +76,7 @@ def read(file: Path) -> Table:
 def read_any(file: Path) -> Table:
     """Read a table in either form, which its ending tells; see `read` and `read_parquet`."""
     if file.suffix.lower() == PARQUET:
-        return read_parquet(file, hint="or save it as CSV")
+        return read_parquet(file, hint="save it again, or as CSV")
     return read(file)
 
 

@@ -167,7 +167,7 @@ def _rttm(file: Path) -> Iterator[tuple[str, Turn]]:
 
 def _table(file: Path) -> Iterator[tuple[str, Turn]]:
     table = tables.read_any(file)
-    rows = named(table, ("file", "speaker"), needed=("speaker",))
+    rows = named(table, ("file", "speaker"), needed=("speaker",), hint=_HINT)
     if not bounds.columns(table)["start"]:
         raise DataError(f"{file} does not say who speaks when", hint=_HINT)
     has_files = any(row["file"] for _, row in rows)

@@ -203,7 +203,8 @@ def _part(reading: Reading, part: Turn, wave: Floats, plan: Plan, ear: _Ear) -> 
     end = part.start + seconds
     error = ""
     if not len(wave):
-        error = f"ends at {reading.seconds:.2f} s, before its part from {part.start:g} s on"
+        limit = " (--max-hours)" if "cut" in reading.flags() else ""
+        error = f"ends at {reading.seconds:.2f} s{limit}, before its part from {part.start:g} s on"
     elif seconds > CLIP.hours * 3600:
         error = f"its part from {part.start:g} s on is longer than {CLIP.hours:g} h: name several"
     if error:

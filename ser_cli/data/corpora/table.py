@@ -18,6 +18,7 @@ from ser_cli.types import Clip, Segment
 
 ENDINGS = (".csv", ".tsv")
 COLUMNS = "file,emotion[,start,end,speaker,split]"
+_HEADER = "the first line must be file,emotion or file,emotion,speaker,split"
 UNKNOWN = "unknown"  # speaker of the rows that leave it blank where others do not
 
 # Other names under which people keep the same columns.
@@ -62,7 +63,7 @@ def clips(read: tables.Table) -> tuple[Clip, ...]:
         DataError: It lacks a column, names files or parts of them that are not there, or one again
             with another label, leaves an emotion empty, or holds an unknown split or no rows.
     """
-    table, rows = read.file, named(read, tuple(NAMES), needed=("file", "emotion"))
+    table, rows = read.file, named(read, tuple(NAMES), needed=("file", "emotion"), hint=_HEADER)
     if not rows:
         raise DataError(f"{table} has no rows below its header", hint="add a row for each clip")
     paths = _found(table, rows)
@@ -77,25 +78,26 @@ def clips(read: tables.Table) -> tuple[Clip, ...]:
     return tuple(sorted(found, key=lambda c: (c.path.name, c.path.as_posix(), c.start)))
 
 
-def named(table: tables.Table, wanted: Sequence[str], *, needed: Sequence[str]) -> list[Row]:
+def named(
+    table: tables.Table, wanted: Sequence[str], *, needed: Sequence[str], hint: str
+) -> list[Row]:
     """Return the rows with the columns in use, by our names of them; tell of all others.
 
     Args:
         table: As it was read.
         wanted: Our names of the columns in use, besides those of `bounds.columns`.
         needed: Those that must be there.
+        hint: What to do where they are not.
 
     Raises:
         DataError: One is not.
     """
     of = {ours: _column(ours, table.header) for ours in wanted}
     if missing := [ours for ours in needed if of[ours] is None]:
-        first = ",".join(needed)
         raise DataError(
             f"{table.file} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}; "
             f"it has {', '.join(table.header) or 'none'}",
-            hint=f"the first line must be {first} or {first},"
-            + ",".join(ours for ours in wanted if ours not in needed),
+            hint=hint,
         )
     of |= bounds.columns(table)
     if "split" in of and of["split"] != "split" and not _names_parts(table, of["split"]):
