@@ -209,6 +209,15 @@ def test_parts_in_their_order_are_read_in_one_go(
     assert wanted == [2, 1]
 
 
+def test_a_table_out_of_order_is_told(predict: Predict, caplog: pytest.LogCaptureFixture) -> None:
+    lines = ["talk.wav,1,2", "talk.wav,0,1"] * 6
+    predict(as_table("a.csv", "\n".join(["file,start,end", *lines])))
+    assert "files are read" not in caplog.text
+    lines = ["talk.wav,1,2", "talk.wav,0,1"] * 11
+    predict(as_table("a.csv", "\n".join(["file,start,end", *lines])))
+    assert "a.csv: 1 files are read 12 times" in caplog.text
+
+
 def test_workers_change_nothing(predict: Predict) -> None:
     table = as_table("a.csv", TEXT + "no.wav,0,1,,\n")
     trained = artifacts.load(Path("artifacts"))
@@ -312,6 +321,7 @@ def test_python_takes_the_same_columns(predict: Predict) -> None:
     assert model.predict(times)[1].end == 3.0
     (error,) = model.timeline(table.iloc[:1])
     assert error.status == "error" and "whole recordings" in error.error
+    assert model.predict(table.iloc[:0]) == []
     with pytest.raises(TypeError, match="names, not bytes"):
         model.predict(pandas.DataFrame({"file": [b"RIFF"]}))
     with pytest.raises(TypeError, match="two columns of one name"):

@@ -23,6 +23,7 @@ from ser_cli.sound.files import STDIN, Found, Passed, find
 from ser_cli.sound.sniff import is_sound
 from ser_cli.types import Turn
 
+OFTEN = 10  # times that files are read, on average, from which on it is said
 _HEADER = "the first line must be file, and may be file,start,end,speaker"
 ENDINGS = (".csv", ".tsv", tables.PARQUET)  # of tables, unless they are sounds by their first bytes
 
@@ -111,14 +112,32 @@ def of_table(table: Table) -> tuple[Found, ...]:
         )
     times = bounds.read(table.file, None, rows)
     found = [_recording(table.file, row, own) for row, own in zip(rows, times, strict=True)]
+    _tell_lost(table.file, rows, found)
+    read = tuple(_together(found))
+    _tell_often(table.file, read)
+    return read
+
+
+def _tell_lost(table: Path, rows: Sequence[Row], found: Sequence[Found]) -> None:
+    """Say which files are not there, with their lines."""
     lost = [row for row, one in zip(rows, found, strict=True) if one.error]
     if lost:
         lines = listed([f"line {number}: {row['file']!r}" for number, row in lost], most=NAMED)
         remark(
-            f"{table.file}: {len(lost)} of {len(rows)} files are not there: {lines}; names are "
-            f"absolute, or relative to {table.file.parent.resolve()}"
+            f"{table}: {len(lost)} of {len(rows)} files are not there: {lines}; names are "
+            f"absolute, or relative to {table.parent.resolve()}"
         )
-    return tuple(_together(found))
+
+
+def _tell_often(table: Path, read: Sequence[Found]) -> None:
+    """Say that files are read again and again, where another order would spare that."""
+    in_parts = [one.file for one in read if one.parts and not one.error]
+    files, times = len({*in_parts}), len(in_parts)
+    if times > OFTEN * files:
+        remark(
+            f"{table}: {files} files are read {times} times, which takes long; sort it by file and "
+            "start, and each is read once"
+        )
 
 
 def _recording(table: Path, row: Row, own: Bounds) -> Found:

@@ -133,7 +133,8 @@ def _is_numbers(source: Any) -> bool:
 
 def _many(sources: Any) -> Iterable[Any]:
     if hasattr(sources, "columns"):
-        return of_table(_table(sources))
+        table = _table(sources)
+        return of_table(table) if table.rows else ()
     if isinstance(sources, Mapping) or not isinstance(sources, Iterable):
         raise TypeError(f"{type(sources).__name__} is no recording: {_USAGE}")
     return sources
