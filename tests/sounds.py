@@ -71,7 +71,8 @@ def encode(
 ) -> Path:
     """Write a waveform (n,) with one of FFmpeg's encoders, the same in every channel."""
     av = pytest.importorskip("av")
-    with av.open(str(path), "w", format=form) as container:
+    target = str(path) if isinstance(path, Path) else path
+    with av.open(target, "w", format=form) as container:
         stream = container.add_stream(codec, rate=rate, options=options or {})
         stream.layout = layout
         size = stream.codec_context.frame_size or 1024

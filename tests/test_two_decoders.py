@@ -95,20 +95,61 @@ def test_a_chain_of_flac_is_heard_whole(times: int, tmp_path: Path) -> None:
     assert not joined.is_chain(link, link.read_bytes()[:64])
 
 
-@pytest.mark.parametrize("name", ["mp3-cbr", "mp2", "adts", "ac3", "ogg-opus", "ogg-vorbis"])
+JOINED = ("mp3-cbr", "mp2", "adts", "ac3", "ogg-opus", "ogg-vorbis")
+
+
+@pytest.mark.parametrize("name", JOINED)
 def test_joined_streams_are_heard_whole(name: str, tmp_path: Path) -> None:
     one = FORMATS[name].write(tmp_path, "one", lambda rate: speech(rate, SECONDS)).read_bytes()
     sound = heard(tmp_path / f"two.{FORMATS[name].suffix}", one + one)
     assert sound.duration == pytest.approx(2 * SECONDS, abs=0.1) and sound.flags == ()
 
 
-@pytest.mark.parametrize("name", ["ac3", "eac3", "mp2", "ogg-opus", "au", "w64", "flv-mp3"])
+CUT = ("ac3", "eac3", "mp2", "ogg-opus", "au", "w64", "rf64", "voc", "nist", "caf", "flv-mp3",
+       "avi-mp3", "ts-aac", "wma")  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CUT)
 def test_a_file_that_was_cut_says_so(name: str, tmp_path: Path) -> None:
     one = FORMATS[name].write(tmp_path, "one", lambda rate: speech(rate, 2.5))
     content = one.read_bytes()
     cut = heard(tmp_path / f"cut{one.suffix}", content[: len(content) * 6 // 10 + 7])
     assert "truncated" in cut.flags and 0.9 < cut.duration < 2
     assert audio.load(one, sample_rate=RATE).flags == ()
+
+
+@pytest.mark.parametrize("codec", ["aac", "ac3", "mp2"])
+def test_a_transport_stream_that_ends_within_a_packet_of_sound_says_so(
+    codec: str, tmp_path: Path
+) -> None:
+    content = encode(tmp_path / "a.ts", codec, 48_000, speech(48_000, 2.5)).read_bytes()
+    begins = [bool(content[at + 1] & 0x40) for at in range(0, len(content), 188)]
+    goes_on = [at for at in range(len(begins) - 1) if begins[at] and not begins[at + 1]]
+    last = heard(tmp_path / "last.ts", content[: 188 * (goes_on[-1] + 1)])
+    assert "truncated" in last.flags and last.duration > 1
+    assert audio.load(tmp_path / "a.ts", sample_rate=RATE).flags == ()
+
+
+class Pipe:
+    """What can be written to, and not gone back in."""
+
+    def __init__(self) -> None:
+        self.content = b""
+
+    def write(self, part: bytes) -> int:
+        self.content += part
+        return len(part)
+
+
+@pytest.mark.parametrize(
+    ("form", "codec"),
+    [("asf", "wmav2"), ("asf", "libmp3lame"), ("avi", "libmp3lame"), ("caf", "pcm_s16le")],
+)
+def test_what_was_written_into_a_pipe_is_whole(form: str, codec: str, tmp_path: Path) -> None:
+    pipe, options = Pipe(), {"b": "64000"}
+    encode(pipe, codec, 44_100, speech(44_100, 2.5), form, options=options)  # type: ignore[arg-type]
+    sound = heard(tmp_path / f"a.{form}", pipe.content)
+    assert sound.flags == () and sound.duration == pytest.approx(2.5, abs=0.06)
 
 
 def test_floats_above_full_scale_are_not_clipped(tmp_path: Path) -> None:
@@ -181,3 +222,12 @@ def test_pieces_are_read_as_one_file() -> None:
     for at in range(8):
         whole.seek(at)
         assert whole.read(3) == b"ab78123"[at : at + 3]
+
+
+def test_a_sign_is_found_across_two_readings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(joined, "_STEP", 4)
+    file = io.BytesIO(b"ab12345ab1ab")
+    assert [list(joined._places(file, (b"ab",), after)) for after in (0, 1)] == [
+        [0, 7, 10],
+        [7, 10],
+    ]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from ser_cli.sound import joined, mpeg, tracks
+from ser_cli.sound import headers, joined, tracks
 
 if TYPE_CHECKING:
     import av
@@ -30,12 +30,11 @@ DEMUXERS = (
     "gsm,nistsphere,tta,voc,wv"
 )
 
-# Streams of packets without a header, of whose length FFmpeg makes a guess.
-BARE = frozenset({"aac", "ac3", "amr", "eac3", "mp3"})
-
-
-# What libsndfile's log says of a WAV or AIFF, an AU, a W64 that is shorter than its header.
-_CUT = r"^\s*(?:data|SSND|Data Size|riff)\s*: (\d+) \(should be (\d+)\)"
+# What libsndfile's log says of a WAV or AIFF, an AU, a W64 that is shorter than its header, of
+# such an RF64, and of such a VOC.
+_CUT = r"^\s*(?:data|SSND|Data Size|riff)\s*: (?P<said>\d+) \(should be (?P<there>\d+)\)"
+_CUT_RF64 = r"frame count (?P<there>\d+) does not match value from 'ds64' chunk of (?P<said>\d+)"
+_CUT_VOC = "Seems to be a truncated file"
 FLOATS = ("FLOAT", "DOUBLE", "pcm_f")  # kinds of samples that may lie above full scale
 # Codecs whose packets are of one size, so that a shorter one at the end is cut.
 _EVEN = ("ac3", "eac3", "mp2", "amrnb", "amr_nb", "libopencore_amrnb", "mp3float", "mp3")
@@ -72,7 +71,12 @@ def by_soundfile(source: Path | BinaryIO) -> Iterator[Stream]:
         with joined.whole_wav(source) as whole, _opened(whole) as sound:
             rate, channels = sound.samplerate, sound.channels
             floats = sound.subtype.startswith(FLOATS)
-            yield Stream(rate, channels, _blocks(sound), _stated_s(sound), floats=floats)
+            said = headers.read(source, sound.format).seconds
+            stated_s = _stated_s(sound) if said is None else said
+            stream = Stream(rate, channels, _blocks(sound), stated_s, floats=floats)
+            if _CUT_VOC in sound.extra_info:
+                stream.stated_s, stream.broken = 0.0, headers.MISSING
+            yield stream
     except soundfile.SoundFileError as error:
         reason = getattr(error, "error_string", None) or str(error)
         raise UndecodableError(reason) from error
@@ -104,10 +108,10 @@ def _stated_s(sound: soundfile.SoundFile) -> float:
     libsndfile shortens a WAV or AIFF silently to what is there; its log knows what was said.
     """
     seconds = float(sound.frames / max(1, sound.samplerate))
-    cut = re.search(_CUT, sound.extra_info, re.M)
+    cut = re.search(_CUT_RF64 if sound.format == "RF64" else _CUT, sound.extra_info, re.M)
     if not cut:
         return seconds
-    said, there = int(cut[1]), int(cut[2])
+    said, there = int(cut["said"]), int(cut["there"])
     # A writer into a pipe cannot know the size, and says the largest one.
     unknown = said >= 2**31 - 2**16
     return seconds if unknown or not there else seconds * said / there
@@ -123,32 +127,21 @@ def by_ffmpeg(source: Path | BinaryIO, *, track: int | None = None) -> Iterator[
     """
     import av
 
-    # An open file, never a name: FFmpeg takes "a:b" for a protocol.
-    file = source.open("rb") if isinstance(source, Path) else source
     try:
-        stated_s, cut = mpeg.stated_s(file), joined.is_cut_ogg(file)
-        guessed = track is None
-        if track is None:
+        # An open file, never a name: FFmpeg takes "a:b" for a protocol.
+        with headers.binary(source) as file:
+            guessed = track is None
+            if track is None:
+                with _container(file) as container:
+                    several = len(container.streams.audio) > 1
+                    track = tracks.first_with_sound(container) if several else 0
+                file.seek(0)
             with _container(file) as container:
-                several = len(container.streams.audio) > 1
-                track = tracks.first_with_sound(container) if several else 0
-            file.seek(0)
-        with _container(file) as container:
-            count = len(container.streams.audio)
-            if track >= count:
-                raise UndecodableError(f"it has {count} audio tracks, and no track {track + 1}")
-            bare = container.format.name in BARE
-            chosen = container.streams.audio[track]
-            stream = _stream(container, chosen, stated_s if bare else _track_s(container, chosen))
-            stream.tracks = count if guessed else 1
-            if container.format.name == "ogg" and cut:
-                stream.stated_s, stream.broken = 0.0, "its last page is cut"
-            yield stream
+                stream = _stream(container, track, headers.read(file, container.format.name))
+                stream.tracks = len(container.streams.audio) if guessed else 1
+                yield stream
     except (av.FFmpegError, OSError, EOFError) as error:  # damage leads outside of the file
         raise UndecodableError(getattr(error, "strerror", None) or str(error)) from error
-    finally:
-        if isinstance(source, Path):
-            file.close()
 
 
 def _container(file: BinaryIO) -> av.container.InputContainer:
@@ -162,13 +155,18 @@ def _container(file: BinaryIO) -> av.container.InputContainer:
     return container
 
 
-def _stream(
-    container: av.container.InputContainer, track: av.AudioStream, stated_s: float
-) -> Stream:
+def _stream(container: av.container.InputContainer, number: int, said: headers.Said) -> Stream:
     import av
 
+    count = len(container.streams.audio)
+    if number >= count:
+        raise UndecodableError(f"it has {count} audio tracks, and no track {number + 1}")
+    track = container.streams.audio[number]
     floats = track.codec_context.name.startswith(FLOATS)
+    stated_s = _track_s(container, track) if said.seconds is None else said.seconds
     stream = Stream(0, 0, iter(()), stated_s, floats=floats)
+    if said.cut:
+        stream.stated_s, stream.broken = 0.0, headers.MISSING
     frames = _frames(container, track, stream)
     # The decoder's own rate: HE-AAC headers state half of it.
     first = next(frames, None)

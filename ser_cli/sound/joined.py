@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-_FLAC = b"fLaC\0\0\0\x22"  # with the block of facts that comes first, of 34 bytes
-_LAST = b"fLaC\x80\0\0\x22"  # where no other block follows it
-_LARGEST_PAGE = 27 + 255 + 255 * 255  # bytes, of Ogg
+from ser_cli.sound.headers import binary
+
+# With the block of facts that comes first, of 34 bytes; and where no other block follows it.
+_FLAC = (b"fLaC\0\0\0\x22", b"fLaC\x80\0\0\x22")
 _STEP = 2**22  # bytes looked through at a time
 _MOST = 2**32 - 2**16  # bytes of a chunk; larger ones are of a writer that did not know
 
@@ -74,8 +75,7 @@ class Pieces(io.RawIOBase):
 @contextmanager
 def whole_wav(source: Path | BinaryIO) -> Iterator[Path | BinaryIO]:
     """Yield a WAV as one of a single data chunk, where it has several; else the source."""
-    file = source.open("rb") if isinstance(source, Path) else source
-    try:
+    with binary(source) as file:
         file.seek(0)
         first = file.read(12)
         kind, pieces = _chunks(file) if first[:4] + first[8:] == b"RIFFWAVE" else (b"", [])
@@ -84,46 +84,36 @@ def whole_wav(source: Path | BinaryIO) -> Iterator[Path | BinaryIO]:
             head = b"WAVEfmt " + struct.pack("<I", len(kind)) + kind
             head += b"data" + struct.pack("<I", size)
             start = b"RIFF" + struct.pack("<I", len(head) + size) + head
-            yield io.BufferedReader(Pieces(start, file, pieces))  # type: ignore[type-var]
+            yield _pieced(start, file, pieces)
         else:
             file.seek(0)
             yield source
-    finally:
-        if isinstance(source, Path):
-            file.close()
 
 
 def is_chain(source: Path | BinaryIO, first: bytes) -> bool:
     """Tell whether a FLAC is followed by another one, which FFmpeg reads on to."""
-    if not first.startswith((_FLAC, _LAST)):
+    if not first.startswith(_FLAC):
         return False
-    file = source.open("rb") if isinstance(source, Path) else source
-    try:
-        file.seek(len(_FLAC))
-        kept = b""
-        while block := file.read(_STEP):
-            block = kept + block
-            if _FLAC in block or _LAST in block:
-                return True
-            kept = block[-len(_FLAC) :]
-        return False
-    finally:
-        if isinstance(source, Path):
-            file.close()
+    with binary(source) as file:
+        return next(_places(file, _FLAC, after=1), None) is not None
 
 
-def is_cut_ogg(file: BinaryIO) -> bool:
-    """Tell whether the last page of an Ogg is not whole; the file is left at its start."""
-    end = file.seek(0, io.SEEK_END)
-    file.seek(max(0, end - _LARGEST_PAGE))
-    tail = file.read()
-    file.seek(0)
-    at = tail.rfind(b"OggS")
-    if at < 0:
-        return False
-    head = tail[at : at + 27]
-    sizes = tail[at + 27 : at + 27 + head[-1]]
-    return len(head) < 27 or len(sizes) < head[-1] or len(tail) < at + 27 + len(sizes) + sum(sizes)
+def _pieced(head: bytes, file: BinaryIO, pieces: list[Piece]) -> BinaryIO:
+    return io.BufferedReader(Pieces(head, file, pieces))  # type: ignore[type-var]
+
+
+def _places(file: BinaryIO, signs: tuple[bytes, ...], after: int = 0) -> Iterator[int]:
+    """Yield where one of some signs of the same length stands in a file."""
+    at, kept = file.seek(after), b""
+    while block := file.read(_STEP):
+        block = kept + block
+        for sign in signs:
+            place = block.find(sign)
+            while place >= 0:
+                yield at + place
+                place = block.find(sign, place + 1)
+        kept = block[-len(signs[0]) + 1 :]  # a sign may lie across
+        at += len(block) - len(kept)
 
 
 def _chunks(file: BinaryIO) -> tuple[bytes, list[Piece]]:
