@@ -95,7 +95,7 @@ def test_a_chain_of_flac_is_heard_whole(times: int, tmp_path: Path) -> None:
     assert not joined.is_chain(link, link.read_bytes()[:64])
 
 
-JOINED = ("mp3-cbr", "mp2", "adts", "ac3", "ogg-opus", "ogg-vorbis")
+JOINED = ("mp3-cbr", "mp2", "adts", "ac3", "amr", "ogg-opus", "ogg-vorbis")
 
 
 @pytest.mark.parametrize("name", JOINED)
@@ -222,6 +222,13 @@ def test_pieces_are_read_as_one_file() -> None:
     for at in range(8):
         whole.seek(at)
         assert whole.read(3) == b"ab78123"[at : at + 3]
+
+
+def test_of_joined_amr_every_one_is_heard(tmp_path: Path) -> None:
+    one = FORMATS["amr"].write(tmp_path, "one", lambda rate: speech(rate, SECONDS)).read_bytes()
+    alone, three = (heard(tmp_path / "a.amr", one * times).waveform for times in (1, 3))
+    assert len(three) == 3 * len(alone)
+    assert all(np.corrcoef(part, alone)[0, 1] > 0.99 for part in np.split(three, 3))
 
 
 def test_a_sign_is_found_across_two_readings(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,7 +38,7 @@ _CUT_VOC = "Seems to be a truncated file"
 FLOATS = ("FLOAT", "DOUBLE", "pcm_f")  # kinds of samples that may lie above full scale
 # Codecs whose packets are of one size, so that a shorter one at the end is cut.
 _EVEN = ("ac3", "eac3", "mp2", "amrnb", "amr_nb", "libopencore_amrnb", "mp3float", "mp3")
-_MARKS = (b"ID3", b"TAG", b"APETAGEX", b"#!AMR")  # what stands between recordings that were joined
+_MARKS = (b"ID3", b"TAG", b"APETAGEX")  # what stands between recordings that were joined
 
 
 class UndecodableError(Exception):
@@ -129,7 +129,8 @@ def by_ffmpeg(source: Path | BinaryIO, *, track: int | None = None) -> Iterator[
 
     try:
         # An open file, never a name: FFmpeg takes "a:b" for a protocol.
-        with headers.binary(source) as file:
+        with headers.binary(source) as opened:
+            file = joined.whole_amr(opened)
             guessed = track is None
             if track is None:
                 with _container(file) as container:

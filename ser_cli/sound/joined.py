@@ -1,4 +1,4 @@
-"""Recordings that were joined as bytes: one WAV behind another, several data chunks, FLACs.
+"""Recordings that were joined as bytes: one WAV behind another, several data chunks, FLAC, AMR.
 
 A reader of one recording takes the first and passes the rest over without a word.
 """
@@ -17,6 +17,7 @@ from ser_cli.sound.headers import binary
 
 # With the block of facts that comes first, of 34 bytes; and where no other block follows it.
 _FLAC = (b"fLaC\0\0\0\x22", b"fLaC\x80\0\0\x22")
+_AMR = (b"#!AMR\n", b"#!AMR-WB\n")
 _STEP = 2**22  # bytes looked through at a time
 _MOST = 2**32 - 2**16  # bytes of a chunk; larger ones are of a writer that did not know
 
@@ -96,6 +97,23 @@ def is_chain(source: Path | BinaryIO, first: bytes) -> bool:
         return False
     with binary(source) as file:
         return next(_places(file, _FLAC, after=1), None) is not None
+
+
+def whole_amr(file: BinaryIO) -> BinaryIO:
+    """Return an AMR as one, where others follow it: the mark that begins each is no sound.
+
+    Any other file is returned as it is, at its start.
+    """
+    file.seek(0)
+    first = file.read(max(map(len, _AMR)))
+    mark = next((mark for mark in _AMR if first.startswith(mark)), b"")
+    starts = [at + len(mark) for at in _places(file, (mark,))] if mark else []
+    end = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    if len(starts) < 2:
+        return file
+    ends = [*(start - len(mark) for start in starts[1:]), end]
+    return _pieced(mark, file, [Piece(a, b - a) for a, b in zip(starts, ends, strict=True)])
 
 
 def _pieced(head: bytes, file: BinaryIO, pieces: list[Piece]) -> BinaryIO:
