@@ -238,3 +238,48 @@ def test_a_sign_is_found_across_two_readings(monkeypatch: pytest.MonkeyPatch) ->
         [0, 7, 10],
         [7, 10],
     ]
+
+
+NB, WB = b"#!AMR\n", b"#!AMR-WB\n"
+NOTHING = b"\x7c"  # a frame of AMR in which nothing is sent, of 20 ms
+
+
+def spoken(folder: Path, suffix: str = "amr") -> Path:
+    """Write speech around a pause of two seconds, for which comfort noise is sent."""
+    voice, pause = speech(8_000, SECONDS), np.zeros(16_000, np.float32)
+    wave = np.concatenate([voice, pause, voice])
+    path = folder / f"pause.{suffix}"
+    return encode(path, "libopencore_amrnb", 8_000, wave, options={"dtx": "1"})
+
+
+@pytest.mark.parametrize("suffix", ["amr", "3gp"])
+def test_a_pause_of_comfort_noise_keeps_its_length(suffix: str, tmp_path: Path) -> None:
+    sound = audio.load(spoken(tmp_path, suffix), sample_rate=8_000)
+    assert sound.flags == () and sound.duration == pytest.approx(2 * SECONDS + 2, abs=0.03)
+    loud = np.abs(sound.waveform).reshape(-1, 160).max(axis=1) > 0.02
+    at = np.flatnonzero(loud) * 0.02
+    assert not np.any((at > SECONDS + 0.1) & (at < SECONDS + 1.9)) and at[-1] > SECONDS + 2.5
+
+
+def test_amr_that_was_cut_in_a_pause_says_so(tmp_path: Path) -> None:
+    content = spoken(tmp_path).read_bytes()
+    noise = content.index(NOTHING * 7) + 7  # 5 bytes follow its first
+    assert heard(tmp_path / "whole.amr", content[: noise + 6]).flags == ()
+    assert "truncated" in heard(tmp_path / "cut.amr", content[: noise + 5]).flags
+
+
+@pytest.mark.parametrize(
+    ("mark", "voice", "noise"),
+    [(NB, b"\x04" + bytes(12), b"\x44" + bytes(5)), (WB, b"\x14" + bytes(32), b"\x4c" + bytes(5))],
+    ids=["narrow", "wide"],
+)
+def test_frames_of_amr_without_speech_are_heard_as_pauses(
+    mark: bytes, voice: bytes, noise: bytes, tmp_path: Path
+) -> None:
+    for frames in (
+        [voice] * 50 + ([noise] + [NOTHING] * 7) * 10 + [voice] * 20,
+        [noise] + [NOTHING] * 49 + [voice] * 50,
+        [NOTHING] * 50 + [voice] * 50 + [NOTHING] * 50,
+    ):
+        sound = heard(tmp_path / "a.amr", mark + b"".join(frames))
+        assert sound.duration == pytest.approx(0.02 * len(frames)) and "damaged" not in sound.flags

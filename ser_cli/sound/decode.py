@@ -36,6 +36,9 @@ _CUT = r"^\s*(?:data|SSND|Data Size|riff)\s*: (?P<said>\d+) \(should be (?P<ther
 _CUT_RF64 = r"frame count (?P<there>\d+) does not match value from 'ds64' chunk of (?P<said>\d+)"
 _CUT_VOC = "Seems to be a truncated file"
 FLOATS = ("FLOAT", "DOUBLE", "pcm_f")  # kinds of samples that may lie above full scale
+# Packets of AMR in which nobody speaks, by codec, kind and bytes: they describe a noise, or are
+# empty. FFmpeg's decoder of AMR-NB takes neither, that of AMR-WB no noise.
+_PAUSES = {("amr_nb", 8, 6), ("amr_nb", 15, 1), ("amr_wb", 9, 6), ("amr_wb", 15, 1)}
 # Codecs whose packets are of one size, so that a shorter one at the end is cut.
 _EVEN = ("ac3", "eac3", "mp2", "amrnb", "amr_nb", "libopencore_amrnb", "mp3float", "mp3")
 _MARKS = (b"ID3", b"TAG", b"APETAGEX")  # what stands between recordings that were joined
@@ -203,6 +206,8 @@ def _frames(
             try:
                 frames = packet.decode()
             except av.FFmpegError:
+                frames = _pause(track, packet)
+            if frames is None:
                 if bytes(packet).startswith(_MARKS):
                     continue
                 failed.append(float((packet.duration or 0) * (packet.time_base or 0)))
@@ -219,6 +224,20 @@ def _frames(
         stream.broken = stream.broken or "its last packets cannot be decoded"
     elif track.codec_context.name in _EVEN and _ends_short(sizes):
         stream.broken = stream.broken or "its last packet is cut"
+
+
+def _pause(track: av.AudioStream, packet: Any) -> list[av.AudioFrame] | None:
+    """Return the silence that a packet stands for in which nobody speaks; None of any other."""
+    import av
+
+    codec = track.codec_context
+    kind = (bytes(packet) or b"\0")[0] >> 3 & 15
+    if (codec.codec.canonical_name, kind, packet.size) not in _PAUSES:
+        return None
+    silence = np.zeros((1, codec.sample_rate // 50), np.float32)  # 20 ms
+    frame = av.AudioFrame.from_ndarray(silence, "fltp", "mono")  # as the decoder's own
+    frame.sample_rate, frame.pts, frame.time_base = codec.sample_rate, packet.pts, packet.time_base
+    return [frame]
 
 
 def _ends_short(sizes: list[int]) -> bool:
