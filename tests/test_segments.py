@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import tracemalloc
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +16,10 @@ import soundfile
 from ser_cli.data import cache, duplicates
 from ser_cli.data.audit import audit
 from ser_cli.data.splits import Split
+from ser_cli.errors import AudioError
 from ser_cli.report.html import PageContent, WorstError, render
 from ser_cli.sound import audio, segments
+from ser_cli.sound.limits import Limits
 from ser_cli.training import dataset
 from ser_cli.types import Clip, Segment
 
@@ -78,13 +81,13 @@ def test_a_file_is_decoded_once_for_many_parts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     decoded: list[Path] = []
-    load = audio.load
+    read = audio.read
 
     def counted(path: Path, **options: Any) -> Any:
         decoded.append(path)
-        return load(path, **options)
+        return read(path, **options)
 
-    monkeypatch.setattr(audio, "load", counted)
+    monkeypatch.setattr(audio, "read", counted)
     monkeypatch.setattr(cache, "BATCH", 4)
     clips = []
     for number, name in enumerate(("a.wav", "b.wav")):
@@ -158,7 +161,46 @@ def test_a_page_plays_the_part(tmp_path: Path) -> None:
     np.testing.assert_allclose(heard, wave[4_000:16_000], atol=2**-14)
 
 
-def test_a_part_is_never_empty() -> None:
-    wave = np.arange(100, dtype=np.float32)
-    instant = Segment(Path("a"), 0.5, 0.500001)
-    assert segments.cut(wave, instant, sample_rate=100).tolist() == [50.0]
+def test_a_part_is_never_empty(tmp_path: Path) -> None:
+    wave = hiss(tmp_path / "a.wav", 1.0)
+    instant = Segment(tmp_path / "a.wav", 0.5, 0.500001)
+    (part,) = segments.cut(audio.read(instant.path, sample_rate=fake.RATE), [instant])
+    assert not isinstance(part, AudioError) and part.tolist() == [wave[8_000]]
+
+
+def test_a_long_file_is_cut_within_little_memory(tmp_path: Path) -> None:
+    minute = np.random.default_rng(0).uniform(-0.1, 0.1, 60 * fake.RATE).astype(np.float32)
+    with soundfile.SoundFile(tmp_path / "a.wav", "w", fake.RATE, 1, "PCM_16") as file:
+        for _ in range(20):
+            file.write(minute)
+    wanted = [Segment(tmp_path / "a.wav", start, start + 2.0) for start in range(0, 1_198, 2)]
+    reading = audio.read(tmp_path / "a.wav", sample_rate=fake.RATE)
+    tracemalloc.start()
+    lengths = {len(part) for part in segments.cut(reading, wanted) if isinstance(part, np.ndarray)}
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert lengths == {2 * fake.RATE}
+    assert most < 20 * 2**20  # bytes; the whole has 77 million
+
+
+def test_only_what_is_beyond_the_hours_fails(tmp_path: Path) -> None:
+    hiss(tmp_path / "a.wav", 4.0)
+    clips = [Clip(tmp_path / "a.wav", start=0.0, end=1.0), Clip(tmp_path / "a.wav", start=3.0),
+             Clip(tmp_path / "a.wav", start=1.0, end=3.5), Clip(tmp_path / "a.wav")]  # fmt: skip
+    made = cache.extract(clips, fake.FRONTEND, jobs=1, limits=Limits(hours=0.0005))
+    assert made.clips == (clips[0],)
+    assert all(reason.startswith("is longer than 0.0005 h") for _, reason in made.failed)
+
+
+@pytest.mark.parametrize(
+    ("jobs", "sizes"), [(1, [90, 10]), (2, [50, 40, 10]), (9, [16] * 5 + [10] * 2)]
+)
+def test_a_file_with_more_than_its_share_is_left_to_several(jobs: int, sizes: list[int]) -> None:
+    todo = {f"a{k}": Segment(Path("a.wav"), 90.0 - k) for k in range(90)}
+    todo |= {f"b{k}": Segment(Path("b.wav"), float(k)) for k in range(10)}
+    batches = cache._batches(todo, jobs)
+    assert sorted(map(len, batches)) == sorted(sizes)
+    starts = [
+        segment.start for batch in batches for _, segment in batch if segment.path.stem == "a"
+    ]
+    assert starts == sorted(starts)

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 FEW = 16  # clips that are done sooner than processes have started
 CHUNK = 8  # clips that travel to a process together
-BATCH = 256  # parts of a file that are cut from one decoding of it
+BATCH = 1_024  # parts of a file that are cut from one decoding of it, after which progress is told
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +159,7 @@ def _compute(
 ) -> dict[str, str]:
     """Compute what is missing; return the reasons of what failed, by key."""
     errors: dict[str, str] = {}
-    batches, done = _batches(todo), 0
+    batches, done = _batches(todo, jobs), 0
     processes = jobs if len(todo) > FEW else 1
     chunk = max(1, CHUNK * len(batches) // max(1, len(todo)))
     for outcome in workers.run(workers.one_by_one(task), batches, workers=processes, chunk=chunk):
@@ -172,12 +172,16 @@ def _compute(
     return errors
 
 
-def _batches(todo: dict[str, Segment]) -> list[Batch]:
-    """Put the parts of a file together, so that it is decoded once for many of them."""
+def _batches(todo: dict[str, Segment], jobs: int) -> list[Batch]:
+    """Put the parts of a file together, in their order, so that it is decoded once for many.
+
+    Those of a file that has more than a process's share are left to several.
+    """
     of: dict[Path, list[tuple[str, Segment]]] = {}
-    for item in todo.items():
+    for item in sorted(todo.items(), key=lambda item: item[1].start):
         of.setdefault(item[1].path, []).append(item)
-    return [tuple(own[at : at + BATCH]) for own in of.values() for at in range(0, len(own), BATCH)]
+    most = min(BATCH, max(FEW, -(-len(todo) // jobs)))
+    return [tuple(own[at : at + most]) for own in of.values() for at in range(0, len(own), most)]
 
 
 def _store(
@@ -190,28 +194,25 @@ def _store(
     batch: Batch,
 ) -> list[str]:
     """Compute the features of parts of a file and keep them; return why each failed, or ""."""
-    path, rate = batch[0][1].path, frontend.sample_rate
-    try:
-        sound = audio.load(path, sample_rate=rate, limits=limits)
-    except AudioError as error:
-        # The caller names the file, and equal files share this reason.
-        return [str(error).removeprefix(f"{path}: ")] * len(batch)
-    if "cut" in sound.flags:
-        return [f"is longer than {limits.hours:g} h: see `ser extract --max-hours`"] * len(batch)
+    path = batch[0][1].path
     reasons = []
-    for key, segment in batch:
-        try:
-            waveform = segments.cut(sound.waveform, segment, sample_rate=rate)
+    try:
+        reading = audio.read(path, sample_rate=frontend.sample_rate, limits=limits)
+        parts = segments.cut(reading, [segment for _, segment in batch])
+        for (key, _), waveform in zip(batch, parts, strict=True):
+            if isinstance(waveform, AudioError):
+                reasons.append(str(waveform))
+                continue
             if augment and copy:
                 rng = np.random.default_rng([seed, copy, int(key[:15], 16)])
                 waveform = augment(waveform, Copy(copy, rng))
-            features = frontend.features(waveform)
-        except AudioError as error:
-            reasons.append(str(error))
-            continue
-        with atomic_write(_file(folder, key), sync=False) as temporary:
-            np.save(temporary, features, allow_pickle=False)
-        reasons.append("")
+            with atomic_write(_file(folder, key), sync=False) as temporary:
+                np.save(temporary, frontend.features(waveform), allow_pickle=False)
+            reasons.append("")
+    except AudioError as error:
+        # The caller names the file, and equal files share this reason.
+        reason = str(error).removeprefix(f"{path}: ")
+        return reasons + [reason] * (len(batch) - len(reasons))
     return reasons
 
 

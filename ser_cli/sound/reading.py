@@ -41,7 +41,7 @@ class Reading:
             channel: The one to hear, from 0; None mixes all.
         """
         self.name, self.sample_rate = source.name, sample_rate
-        self._source, self._limits, self._channel = source, limits, channel
+        self._source, self.limits, self._channel = source, limits, channel
         self._mixer: Mixer | None = None
         self._end: tuple[str, ...] = ()
         self._several = False
@@ -66,6 +66,11 @@ class Reading:
         """How many channels there are in what was read so far; 0 before."""
         return self._mixer.channels if self._mixer else 0
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether it was found to be longer than what is read of it."""
+        return "cut" in self._end
+
     def flags(self, start: float = 0.0, end: float = math.inf) -> tuple[str, ...]:
         """Return what was odd between two seconds of the recording, which must have been read.
 
@@ -83,7 +88,7 @@ class Reading:
     def _mixed(self, stream: Stream) -> Iterator[Floats]:
         """Mix a stream, from where another one failed, if one did."""
         mixer = self._mixer_for(stream)
-        passed, damaged, most = mixer.count, 0, round(self._limits.hours * 3600 * stream.rate)
+        passed, damaged, most = mixer.count, 0, round(self.limits.hours * 3600 * stream.rate)
         for block in stream.blocks:
             if stream.damaged > damaged:
                 damaged = stream.damaged

@@ -3,37 +3,62 @@
 from __future__ import annotations
 
 import io
+import sys
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ser_cli.errors import AudioError
 from ser_cli.sound import audio
+from ser_cli.sound.limits import USUAL
 
 if TYPE_CHECKING:
+    from ser_cli.sound.reading import Reading
     from ser_cli.types import Floats, Segment
 
 ROUNDING_S = 0.1  # by which a segment may end after its file: tables round, and headers are off
+_NEVER = sys.maxsize  # samples
 
 
-def cut(waveform: Floats, segment: Segment, *, sample_rate: int) -> Floats:
-    """Return what a segment holds of its file's waveform.
+def cut(reading: Reading, wanted: Sequence[Segment]) -> Iterator[Floats | AudioError]:
+    """Cut segments out of a recording while it is read; no more than one of them is held.
 
     Args:
-        waveform: (n,) of the whole file.
-        segment: The stretch.
-        sample_rate: Hz of the waveform.
+        reading: The recording, of which nothing was read yet.
+        wanted: Of it, sorted by their starts.
+
+    Yields:
+        The samples (n,) of each; or why they are not there: the recording ends before the segment
+        does, or is longer than what is read.
 
     Raises:
-        AudioError: The recording ends before the segment does.
+        AudioError: It cannot be decoded.
     """
-    total = len(waveform) / sample_rate
-    end = total if segment.end is None else segment.end
-    if not segment.start < total or end > total + ROUNDING_S:
-        until = "on" if segment.end is None else f"to {end:g} s"
-        raise AudioError(
-            f"its part from {segment.start:g} s {until} is not there: it ends at {total:.2f} s"
-        )
-    first = round(segment.start * sample_rate)
-    return waveform[first : max(first + 1, round(end * sample_rate))]
+    bounds = [_samples(segment, reading.sample_rate) for segment in wanted]
+    for segment, (first, end), found in zip(
+        wanted, bounds, audio.spans(reading, bounds), strict=True
+    ):
+        if len(found) == end - first:
+            yield found
+        elif reading.is_cut:
+            hours = reading.limits.hours
+            yield AudioError(f"is longer than {hours:g} h: see `ser extract --max-hours`")
+        elif not len(found) or (segment.end or 0.0) > reading.seconds + ROUNDING_S:
+            yield _absent(segment, reading.seconds)
+        else:
+            yield found
+
+
+def _samples(segment: Segment, rate: int) -> tuple[int, int]:
+    """Return where a segment begins and ends; at no sample that there is, if with its file."""
+    first = round(segment.start * rate)
+    return first, max(first + 1, _NEVER if segment.end is None else round(segment.end * rate))
+
+
+def _absent(segment: Segment, total: float) -> AudioError:
+    until = "on" if segment.end is None else f"to {segment.end:g} s"
+    return AudioError(
+        f"its part from {segment.start:g} s {until} is not there: it ends at {total:.2f} s"
+    )
 
 
 def as_wav(segment: Segment) -> bytes:
@@ -45,7 +70,10 @@ def as_wav(segment: Segment) -> bytes:
     import soundfile
 
     rate = audio.measure(segment.path)[0]
-    whole = audio.load(segment.path, sample_rate=rate).waveform
+    reading = audio.read(segment.path, sample_rate=rate, limits=USUAL)
+    (found,) = cut(reading, [segment])
+    if isinstance(found, AudioError):
+        raise found
     made = io.BytesIO()
-    soundfile.write(made, cut(whole, segment, sample_rate=rate), rate, "PCM_16", format="WAV")
+    soundfile.write(made, found, rate, "PCM_16", format="WAV")
     return made.getvalue()
