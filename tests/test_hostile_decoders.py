@@ -16,7 +16,7 @@ import pytest
 import soundfile
 from modules import printed
 
-from ser_cli.errors import AudioError
+from ser_cli.errors import AudioError, SerError
 from ser_cli.sound import audio, decode, guard
 from ser_cli.sound.decode import UndecodableError, by_soundfile
 from ser_cli.sound.limits import Limits
@@ -159,6 +159,20 @@ def test_a_block_for_each_sample_takes_no_longer() -> None:
     joined = [len(block) for block in guard._together(iter(blocks))]
     assert joined == [2**14, 2**14]
     assert time.process_time() - began < 2  # s; 16 where all that are held are counted each time
+
+
+@pytest.mark.parametrize("missing", [None, ""])
+def test_a_program_that_names_no_python_is_told_so(
+    missing: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    soundfile.write(tmp_path / "a.wav", np.zeros(16_000), 16_000)
+    soundfile.write(tmp_path / "a.ogg", np.zeros(16_000), 16_000)
+    guard._end()
+    monkeypatch.setattr(sys, "executable", missing)
+    assert audio.load(tmp_path / "a.wav", sample_rate=16_000).duration == 1.0
+    with pytest.raises(SerError, match=r"sys.executable is empty") as told:
+        audio.load(tmp_path / "a.ogg", sample_rate=16_000)
+    assert "set it" in told.value.hint and not isinstance(told.value, AudioError)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")

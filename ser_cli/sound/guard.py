@@ -24,6 +24,7 @@ from typing import IO, Any, BinaryIO, TextIO, TypeVar, cast
 
 import numpy as np
 
+from ser_cli.errors import SerError
 from ser_cli.sound.decode import Stream, UndecodableError
 from ser_cli.sound.limits import Limits
 
@@ -31,6 +32,10 @@ T = TypeVar("T")
 Decoder = Callable[..., AbstractContextManager[Stream]]  # of a file
 
 _START = "import sys; sys.path[:] = {}; from ser_cli.sound import guard; guard.serve({}, {})"
+_NO_PYTHON = (
+    "FFmpeg is run in a process of its own, where it may crash, and this program does not say "
+    "which Python starts one: sys.executable is empty"
+)
 # What is told of a stream with every answer.
 _TELLING = ("stated_s", "broken", "damaged", "damaged_s", "floats", "tracks")
 _SKIPPED = 2**22  # samples of an end that nobody wants to hear; then the child is given up
@@ -55,6 +60,7 @@ def guarded(
 
     Raises:
         UndecodableError: It cannot, or the child crashed, hung or had not enough memory.
+        SerError: There is no Python to start it with.
     """
     try:
         child = _idle.pop()
@@ -81,6 +87,8 @@ class _Child:
         self.limits, self.is_free = limits, True
         self._rest: Iterator[np.ndarray] = iter(())
         self._owner = os.getpid()
+        if not sys.executable:  # of a program that Python is a part of
+            raise SerError(_NO_PYTHON, hint="set it before: sys.executable = '/usr/bin/python3'")
         start = _START.format(sys.path, limits.stall_s, limits.memory_mb)
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-c", start],
