@@ -130,6 +130,20 @@ def test_a_damaged_packet_is_passed_over(suffix: str, codec: str, tmp_path: Path
         assert heard.flags == ("damaged",)
 
 
+def test_it_is_known_where_a_packet_was_passed_over(tmp_path: Path) -> None:
+    path = encode(tmp_path / "a.m4a", "aac", 44_100, voice(44_100))
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 3
+    content[middle : middle + 40] = np.random.default_rng(0).bytes(40)
+    path.write_bytes(content)
+    with decode.by_ffmpeg(path) as stream:
+        before = sum(len(block) for block in stream.blocks if not stream.damaged) / stream.rate
+    reading = audio.read(path, sample_rate=16_000)
+    assert len(np.concatenate(list(reading))) and 1 < before < 5
+    at = [k / 10 for k in range(60) if "damaged" in reading.flags(k / 10, k / 10 + 0.1)]
+    assert at == [int(10 * before) / 10]
+
+
 @pytest.mark.parametrize(
     ("channels", "layout", "suffix", "codec"),
     [

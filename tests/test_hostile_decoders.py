@@ -18,7 +18,7 @@ from modules import printed
 
 from ser_cli.errors import AudioError, SerError
 from ser_cli.sound import audio, decode, guard
-from ser_cli.sound.decode import UndecodableError, by_soundfile
+from ser_cli.sound.decode import Stream, UndecodableError, by_soundfile
 from ser_cli.sound.limits import Limits
 
 LIMITS = Limits(stall_s=1.0, memory_mb=512)
@@ -156,9 +156,19 @@ def test_sound_beyond_the_hours_is_cut(tmp_path: Path) -> None:
 def test_a_block_for_each_sample_takes_no_longer() -> None:
     blocks = [np.full((1, 1), 0.5, np.float32)] * 2**15
     began = time.process_time()
-    joined = [len(block) for block in guard._together(iter(blocks))]
+    joined = [len(block) for _, block in guard._together(Stream(16_000, 1, iter(blocks)))]
     assert joined == [2**14, 2**14]
     assert time.process_time() - began < 2  # s; 16 where all that are held are counted each time
+
+
+def test_damage_lies_where_a_block_begins() -> None:
+    def blocks() -> Iterator[np.ndarray]:
+        for stream.damaged in (0, 0, 2, 2, 3):
+            yield np.zeros((100, 1), np.float32)
+
+    stream = Stream(16_000, 1, blocks())
+    found = [(told["damaged"], len(block)) for told, block in guard._together(stream)]
+    assert found == [(0, 200), (2, 200), (3, 100)]
 
 
 @pytest.mark.parametrize("missing", [None, ""])

@@ -216,8 +216,8 @@ def _answers(request: dict[str, Any]) -> Iterator[tuple[dict[str, Any], bytes]]:
         module, decoder = request["decoder"]
         with getattr(import_module(module), decoder)(source, **request["options"]) as stream:
             yield {"rate": stream.rate, "channels": stream.channels, **_told(stream)}, b""
-            for block in _together(stream.blocks):
-                yield {"samples": block.size, **_told(stream)}, block.tobytes()
+            for told, block in _together(stream):
+                yield {"samples": block.size, **told}, block.tobytes()
             yield {"samples": 0, **_told(stream)}, b""
     except UndecodableError as error:
         yield {"error": str(error)}, b""
@@ -237,19 +237,29 @@ def _copied(size: int) -> BinaryIO:
     return cast("BinaryIO", copy)
 
 
-def _together(blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-    """Join small blocks, so that fewer travel."""
+def _together(stream: Stream) -> Iterator[tuple[dict[str, Any], np.ndarray]]:
+    """Join small blocks, so that fewer travel; yield what is told of the stream up to each."""
     held: list[np.ndarray] = []
+    told = _told(stream)
+
+    def joined() -> tuple[dict[str, Any], np.ndarray]:
+        block = np.concatenate(held, dtype=np.float32)
+        held.clear()
+        return told, block
+
     size = 0  # counted as they come: a hostile file has a block for each sample
-    for block in blocks:
+    for block in stream.blocks:
+        # What is damaged begins a block, so that it is known where it is heard.
+        if held and stream.damaged > told["damaged"]:
+            yield joined()
+            size = 0
         held.append(block)
-        size += block.size
+        size, told = size + block.size, _told(stream)
         if size >= _TOGETHER:
-            yield np.concatenate(held, dtype=np.float32)
-            held.clear()
+            yield joined()
             size = 0
     if held:
-        yield np.concatenate(held, dtype=np.float32)
+        yield joined()
 
 
 def _told(stream: Stream) -> dict[str, Any]:
