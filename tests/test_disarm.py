@@ -18,17 +18,24 @@ import soundfile
 
 from ser_cli import disarm, remarks
 from ser_cli.commands import console, output
+from ser_cli.data import store
+from ser_cli.data.labels import normalise_label
 from ser_cli.errors import AudioError
+from ser_cli.model import sklearn_files
+from ser_cli.report import plotting, spans
 from ser_cli.report.rows import csv_head, csv_line, json_line
 from ser_cli.sound import audio
-from ser_cli.types import Prediction
+from ser_cli.types import Prediction, Preprocessor
 
 RED, TURNED, BYTES = "\x1b[31mred.wav", "\u202egnp.wav", "m\udcff.wav"
 NAMES = [
     "plain ä 😀.wav", RED, TURNED, BYTES, "=1+1.wav", "+.wav", "-dash.wav", "@SUM(A1).wav",
     "'quoted.wav", "''twice.wav", "\ttab.wav", "\rreturn.wav", "a\rb.wav", "a\nb.wav", "\nc.wav",
     'say "so", or not.wav', "[/red] [bold].wav", "\x9b31m.wav", " blank .wav",
+    "\uff1d1+1.wav", "\uff0b.wav", "\uff0ddash.wav", "\uff20SUM(A1).wav",
 ]  # fmt: skip
+WIDE = "\uff1d\uff0b\uff0d\uff20"  # = + - @ in full width
+FORMULA = tuple(f"=+-@\t\r\n{WIDE}")
 CLASSES = ("=calm", "sad")
 
 
@@ -102,9 +109,31 @@ def test_a_name_in_a_csv_is_no_formula_and_comes_back(name: str) -> None:
     named = dict(zip(*lines, strict=True))
     assert "'=calm" in named
     for cell in (named["file"], named["error"]):
-        assert not cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n"))
-        assert cell.removeprefix("'") == name
-    assert (named["file"] == name) == (name[0] not in "=+-@'\t\r\n")
+        assert not cell.startswith(FORMULA)
+        assert cell.removeprefix("'") == disarm.from_cell(cell) == name
+    assert (named["file"] == name) == (name[0] not in ("'", *FORMULA))
+
+
+def test_every_table_has_no_formula_and_gives_names_back(tmp_path: Path) -> None:
+    table = tmp_path / "table.csv"
+    store.write_csv(table, [NAMES, NAMES, [-1.5] * len(NAMES)])
+    with table.open(encoding="utf-8", errors="surrogateescape", newline="") as stream:
+        head, body, numbers = csv.reader(stream)
+    assert not [cell for cell in (*head, *body) if cell.startswith(FORMULA)]
+    assert set(numbers) == {"-1.5"}
+    names, read = store.read_csv(table)
+    assert list(names) == list(names.values()) == NAMES and set(read.values()) == {"-1.5"}
+
+
+def test_a_label_is_visible_wherever_it_goes(tmp_path: Path) -> None:
+    hostile, shown = "\x1b[31mred\u202e", "\\x1b[31mred\\u202e"
+    assert normalise_label(hostile) == normalise_label(shown) == shown
+    made = Preprocessor(1, np.zeros(1), np.ones(1), (hostile, "sad"))
+    files = [tmp_path / name for name in ("scaler.pkl", "label_encoder.pkl", "max_len.npy")]
+    sklearn_files.write(made, *files)
+    assert sklearn_files.read(*files).classes == (shown, "sad")
+    assert plotting.names([hostile]) == [shown]
+    assert spans.line(f"a\n{hostile}") == "a [31mred\\u202e"
 
 
 def test_numbers_in_a_csv_stay_numbers() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from xml.etree import ElementTree
 
 import fake
 import numpy as np
@@ -46,15 +47,19 @@ def corpus(tmp_path: Path) -> Path:
     return folder
 
 
-def test_an_emotion_is_no_formula_in_a_table(tmp_path: Path) -> None:
+def test_an_emotion_of_a_stranger_is_harmless_in_what_is_written(tmp_path: Path) -> None:
     table = tmp_path / "clips.csv"
-    table.write_text("file,emotion\na.wav,=1+1\nb.wav,sad\n", encoding="utf-8")
+    table.write_text("file,emotion\na.wav,=1+1\nb.wav,\x1b[31mred\n", encoding="utf-8")
     for name, hertz in (("a.wav", 220), ("b.wav", 330)):
         tone(tmp_path / name, hertz, seed=hertz, seconds=0.5)
-    out = tmp_path / "eda"
-    succeed("eda", "--data", table, "--recipe", "stats-dense", "--out", out, "--jobs", 1)
+    out, bars = tmp_path / "eda", tmp_path / "bars.svg"
+    given = ("--data", table, "--recipe", "stats-dense", "--labels-as-given", "--jobs", 1)
+    done = succeed("eda", *given, "--out", out, "--bar-plot", bars)
     for name in TABLES[1:]:
-        assert [row[0] for row in rows(out / name)] == ["emotion", "'=1+1", "sad"]
+        assert [row[0] for row in rows(out / name)] == ["emotion", "'=1+1", "\\x1b[31mred"]
+    drawn = bars.read_text(encoding="utf-8")
+    assert ElementTree.fromstring(drawn) is not None and "\\x1b[31mred" in drawn
+    assert "\x1b" not in done.out + done.err
 
 
 def test_all_outputs_are_written_under_their_names(corpus: Path, tmp_path: Path) -> None:

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import base64
+import os
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, unquote_to_bytes
 
 import numpy as np
 import pytest
@@ -129,6 +130,19 @@ def test_a_script_in_a_name_is_inert() -> None:
     assert page.words.count(evil) == 10  # 3 in pictures, 3 in tables, 4 below
     player = page.all("audio")[0]
     assert player["aria-label"] == unquote(player["src"] or "") == evil
+
+
+def test_what_turns_a_line_or_is_no_character_is_an_escape() -> None:
+    evil = "\x1b[31m\u202egnp\udcff.wav"
+    scores = score(np.array([0, 1]), np.eye(2), labels=(evil, "sad"), resamples=2)
+    wrong = WorstError(Segment(Path(evil)), evil, evil, 0.9)
+    made = content(title=evil, audit=("two\nlines",), report=scores, worst=(wrong,))
+    text = render(made, folder=Path())
+    assert not {"\x1b", "\u202e", "\udcff"} & set(text)
+    assert "\\x1b[31m\\u202egnp\\xff.wav" in text and "two\nlines" in text
+    if os.name == "posix":  # where a name is its bytes
+        source = Page(text).all("audio")[0]["src"] or ""
+        assert unquote_to_bytes(source) == os.fsencode(evil)
 
 
 def test_nothing_outside_is_asked_for() -> None:

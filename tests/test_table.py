@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import fake
@@ -37,6 +38,12 @@ def test_a_table_is_feature_by_feature_and_padded(tmp_path: Path) -> None:
     expected = [FEATURES[0][:2].T.ravel(), np.array([1 / 3, 0, 1 / 3, 0], np.float32)]
     found = np.array([first[:-1], second[:-1]]).astype(np.float32)
     np.testing.assert_array_equal(found, expected)  # to the last bit
+
+
+def test_a_label_is_no_formula_in_a_csv(tmp_path: Path) -> None:
+    clips = (replace(CLIPS[0], emotion="=1+1"), CLIPS[1])
+    table.write(tmp_path / "t.csv", clips, FEATURES, fake.recipe(frames=2))
+    assert rows(tmp_path / "t.csv")[1][-1] == "'=1+1"
 
 
 def test_the_length_is_the_95th_percentile_or_the_recipes(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import unicodedata
 from functools import cache
 from pathlib import Path
 
+from ser_cli.disarm import visible
 from ser_cli.errors import UsageError
 
 EMOTIONS = ("angry", "calm", "disgust", "fearful", "happy", "neutral", "sad", "surprised")
@@ -38,12 +39,14 @@ _WORDS = Path(__file__).with_name("emotion_words.txt")
 def normalise_label(text: str) -> str:
     """Return the one spelling of an emotion; a label that is not known is only tidied.
 
+    What a terminal would obey is an escape from here on, in whatever is printed, drawn or written.
+
     >>> normalise_label(" Fear "), normalise_label("pleasant_surprise"), normalise_label("Bored")
     ('fearful', 'surprised', 'bored')
     """
     # Composed: a Mac writes "Ä" as two characters, which look the same and are not.
     plain = unicodedata.normalize("NFC", text).replace("_", " ").replace("-", " ")
-    label = " ".join(plain.lower().split())
+    label = visible(" ".join(plain.lower().split()))
     return _SPELLINGS.get(label, label)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import os
 import re
@@ -16,6 +15,7 @@ from functools import cache
 from pathlib import Path
 
 from ser_cli import process
+from ser_cli.disarm import ERRORS, csv_line, from_cell
 from ser_cli.errors import SerError
 
 LONGEST = 40  # letters of a file's name in that of its temporary file
@@ -104,24 +104,26 @@ def sync_folder(folder: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text with plain newlines, atomically."""
+    """Write UTF-8 text with plain newlines, atomically; names in it keep their bytes."""
     with atomic_write(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
+        temporary.write_text(text, encoding="utf-8", errors=ERRORS, newline="\n")
 
 
 def write_csv(path: Path, rows: Iterable[Iterable[object]]) -> None:
-    """Write rows, the first of them the head, as CSV with plain newlines, atomically."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    write_text(path, text.getvalue())
+    """Write rows, the first of them the head, as CSV with plain newlines, atomically.
+
+    No text is a formula; see `disarm.csv_line`.
+    """
+    write_text(path, "".join(map(csv_line, rows)))
 
 
 def read_csv(path: Path) -> list[dict[str, str]]:
-    """Return the rows of a CSV file by the names in its head; none where there is no file."""
+    """Return what `write_csv` wrote, by the names in its head; nothing where there is no file."""
     if not path.is_file():
         return []
-    with path.open(encoding="utf-8", newline="") as stream:
-        return list(csv.DictReader(stream))
+    with path.open(encoding="utf-8", errors="surrogateescape", newline="") as stream:
+        rows = list(csv.DictReader(stream, restkey="", restval=""))
+    return [{from_cell(k): from_cell(v) for k, v in row.items() if k} for row in rows]
 
 
 def remember(key: str, value: str) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ser_cli.data.store import atomic_write
+from ser_cli.disarm import visible
 from ser_cli.errors import ArtifactsError
 from ser_cli.model.pickles import read_state
 from ser_cli.types import Preprocessor
@@ -57,7 +58,7 @@ def _classes(encoder: Path) -> tuple[str, ...]:
     classes = read_state(encoder, "LabelEncoder").get("classes_")
     if not isinstance(classes, np.ndarray) or classes.dtype.kind != "U":
         raise ArtifactsError(f"{encoder} holds no class names", hint=_TRAIN)
-    return tuple(str(name) for name in classes)
+    return tuple(visible(str(name)) for name in classes)
 
 
 def _frames(path: Path) -> int:

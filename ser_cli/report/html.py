@@ -18,6 +18,7 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import NDArray
 
+from ser_cli.disarm import visible
 from ser_cli.report import figures, plotting, robustness
 from ser_cli.report.metrics import HEADLINE, Subgroup
 from ser_cli.report.reliability import reliability
@@ -116,6 +117,7 @@ def _template() -> Template:
     environment = Environment(
         loader=PackageLoader("ser_cli.report", ""),
         autoescape=True,
+        finalize=_shown,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -123,6 +125,11 @@ def _template() -> Template:
     )
     environment.filters["percent"] = "{:.1%}".format
     return environment.get_template("report.html.jinja")
+
+
+def _shown(value: Any) -> Any:
+    """Return text with escapes for what turns the direction of a line, or is no character."""
+    return visible(value, keep="\n") if type(value) is str else value  # not Markup
 
 
 def _pictures(evaluation: Evaluation) -> dict[str, Markup]:
@@ -146,7 +153,7 @@ def _link(segment: Segment, folder: Path | None) -> str:
     if folder is not None:
         try:
             relative = Path(os.path.relpath(segment.path, folder)).as_posix()
-            return quote(relative) + segment.fragment
+            return quote(os.fsencode(relative)) + segment.fragment
         except ValueError:
             pass  # Windows: on another drive than the page
     return segment.path.resolve().as_uri() + segment.fragment

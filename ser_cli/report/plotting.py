@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from warnings import catch_warnings, filterwarnings
 
 from ser_cli.data.store import atomic_write
+from ser_cli.disarm import visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -102,8 +103,9 @@ def whole_numbers(axis: Axis) -> None:
 
 
 def names(labels: Sequence[str]) -> list[str]:
-    """Return class names as they are drawn: no formula, and none longer than its picture."""
-    cut = (label if len(label) <= LONGEST else f"{label[: LONGEST - 1]}…" for label in labels)
+    """Return names as they are drawn: no formula, visible, and none longer than its picture."""
+    shown = map(visible, labels)
+    cut = (label if len(label) <= LONGEST else f"{label[: LONGEST - 1]}…" for label in shown)
     return [label.replace("$", r"\$") for label in cut]
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
@@ -11,8 +9,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from ser_cli.data import locks, protocols
-from ser_cli.data.store import write_csv, write_text
+from ser_cli.data import locks, protocols, store
 from ser_cli.errors import DataError
 
 if TYPE_CHECKING:
@@ -58,10 +55,7 @@ def read(path: Path) -> list[dict[str, str]]:
     Raises:
         DataError: The file has other columns.
     """
-    if not path.is_file():
-        return []
-    with path.open(encoding="utf-8", newline="") as stream:
-        rows = list(csv.DictReader(stream))
+    rows = store.read_csv(path)
     if rows and tuple(rows[0]) != COLUMNS:
         raise DataError(f"{path} has columns other than {','.join(COLUMNS)}", hint="move it away")
     return rows
@@ -83,11 +77,7 @@ def add(path: Path, rows: Sequence[Row]) -> None:
 
 def _replace(path: Path, keys: set[tuple[str, ...]], new: list[dict[str, str]]) -> None:
     old = [row for row in read(path) if tuple(row[name] for name in _KEY) not in keys]
-    text = io.StringIO()
-    table = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    table.writeheader()
-    table.writerows(old + new)
-    write_text(path, text.getvalue())
+    store.write_csv(path, [COLUMNS, *(row.values() for row in old + new)])
 
 
 def write_histories(
@@ -107,7 +97,7 @@ def write_histories(
         for epoch in history
     ]
     file = table.parent / HISTORIES / f"{name}.csv"
-    write_csv(file, [["fold", *histories[0][0]], *rows])
+    store.write_csv(file, [["fold", *histories[0][0]], *rows])
     return file
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol, TextIO
 
-from ser_cli.disarm import cell, visible
+from ser_cli import disarm
+from ser_cli.disarm import visible
 from ser_cli.model.rows import as_record, columns
 
 if TYPE_CHECKING:
@@ -35,12 +34,12 @@ def csv_writer(stream: TextIO, classes: Sequence[str]) -> Writer:
 
 def csv_head(classes: Sequence[str]) -> str:
     """Return the line that names the columns."""
-    return _line(columns(classes))
+    return disarm.csv_line(columns(classes))
 
 
 def csv_line(row: Prediction, classes: Sequence[str]) -> str:
-    """Return a row as a line of CSV, in which no text is a formula; see `disarm.cell`."""
-    return _line(as_record(row, classes).values())
+    """Return a row as a line of CSV, in which no text is a formula; see `disarm`."""
+    return disarm.csv_line(as_record(row, classes).values())
 
 
 def json_line(row: Prediction, classes: Sequence[str], encoding: str = "utf-8") -> str:
@@ -60,12 +59,3 @@ def json_line(row: Prediction, classes: Sequence[str], encoding: str = "utf-8") 
 def failures(failed: Failures) -> list[dict[str, str]]:
     """Return files that could not be read as plain values, for JSON."""
     return [{"file": str(path), "error": reason} for path, reason in failed]
-
-
-def _line(values: Iterable[str | float | None]) -> str:
-    text = io.StringIO()
-    # With this end of a line, a bare CR or LF in a name is quoted as well.
-    csv.writer(text, lineterminator="\r\n").writerow(
-        [cell(value) if isinstance(value, str) else value for value in values]
-    )
-    return text.getvalue().removesuffix("\r\n") + "\n"

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from itertools import chain, pairwise
 from typing import TYPE_CHECKING
 
+from ser_cli.disarm import visible
+
 if TYPE_CHECKING:
     from ser_cli.types import Prediction
 
@@ -53,5 +55,5 @@ def _one_by_one(heard: Iterable[Prediction]) -> Iterator[Span]:
 
 
 def line(text: str) -> str:
-    """Return a text as one line: without control characters, each run of blanks as one."""
-    return re.sub(r"[\s\x00-\x1f\x7f-\x9f]+", " ", text).strip()
+    """Return a text as one visible line, each run of blanks and control characters as one blank."""
+    return visible(re.sub(r"[\s\x00-\x1f\x7f-\x9f]+", " ", text).strip())

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ser_cli.data.store import atomic_write, need_folder
+from ser_cli.disarm import cell
 from ser_cli.errors import SerError, UsageError
 from ser_cli.model.preprocess import length, pad
 from ser_cli.sound.frontend import cells
@@ -84,7 +85,7 @@ def _write_csv(
         table.writerow([*columns, LABEL])
         for row, label in zip(rows, labels, strict=True):
             stream.write(numbers % tuple(row.tolist()))
-            table.writerow([label])  # ends the line, in quotes where it must be
+            table.writerow([cell(label)])  # ends the line, in quotes where it must be
 
 
 def _write_parquet(

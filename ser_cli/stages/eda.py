@@ -12,7 +12,6 @@ import numpy as np
 
 from ser_cli.data import cache, corpora
 from ser_cli.data.store import need_folder, write_csv
-from ser_cli.disarm import cell
 from ser_cli.errors import DataError, UsageError
 from ser_cli.model.preprocess import LENGTH_PERCENTILE
 from ser_cli.report import corpus_figures, plotting
@@ -272,7 +271,7 @@ def _label_rows(found: CorpusSummary) -> Iterator[tuple[object, ...]]:
     yield "emotion", "clips", "share", "mean_duration_s"
     for emotion, seconds in found.by_emotion(found.seconds).items():
         share = len(seconds) / len(found.clips)
-        yield cell(emotion), len(seconds), f"{share:.4f}", f"{seconds.mean():.3f}"
+        yield emotion, len(seconds), f"{share:.4f}", f"{seconds.mean():.3f}"
 
 
 def _mean_rows(found: CorpusSummary) -> list[tuple[object, ...]]:
@@ -280,10 +279,11 @@ def _mean_rows(found: CorpusSummary) -> list[tuple[object, ...]]:
     chosen = _mfcc(found)
     head = ("emotion", *(found.rows[k].row for k in chosen))
     groups = found.by_emotion(found.means[:, chosen]).items()
-    return [
-        head,
-        *((cell(name), *(f"{v:.6g}" for v in part.mean(axis=0))) for name, part in groups),
-    ]
+    return [head, *((name, *map(_rounded, part.mean(axis=0))) for name, part in groups)]
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.6g}")
 
 
 def _mfcc(found: CorpusSummary) -> list[int]:
