@@ -362,9 +362,19 @@ def test_outputs_that_cannot_be(project: Project) -> None:
     for names in (["a.wav"], ["a.csv", "a.csv"], ["a.xyz"], ["out.csv"]):
         with pytest.raises(UsageError):
             targets(Path("out.csv"), map(Path, names))
-    project.out, project.csv = (), folder / "absent" / "out.csv"
-    with pytest.raises(SerError, match=r"out\.csv cannot be written"):
-        project.run()
+    (folder / "file").touch()
+    for path in (folder / "file" / "out.csv", folder / "file" / "%.srt"):
+        with pytest.raises(SerError, match="is a file, and no folder"):
+            targets(None, [path])
+
+
+def test_a_folder_that_is_absent_is_made(project: Project) -> None:
+    new = project.folder / "new"
+    project.csv, project.out = new / "a" / "out.csv", (new / "b" / "out.jsonl", new / "c" / "%.srt")
+    project.run()
+    assert project.rows() == project.whole()
+    made = {path.relative_to(new).as_posix() for path in new.rglob("*.*")} - {"a/.out.csv.journal"}
+    assert made == {"a/out.csv", "b/out.jsonl", *(f"c/{name}.srt" for name in "abcdef")}
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no such files")

@@ -17,7 +17,7 @@ from ser_cli.errors import SerError, UsageError
 from ser_cli.report import journal
 from ser_cli.report.growing import Growing, digest_of, exists
 from ser_cli.report.journal import Journal, Past
-from ser_cli.report.outputs import EACH, Each, Joint, Target, Through, unknown
+from ser_cli.report.outputs import Each, Joint, Target, Through, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 SYNC_S = 5.0  # seconds of work that a power cut may cost
 FORCE = "--force writes it anew; or name another file"
 WAIT = "wait for its end, or name another file"
-WRITABLE = "make room, close it elsewhere, or name a file in a folder that exists"
+WRITABLE = "make room, close it elsewhere, or name another file"
 
 
 class Kept:
@@ -83,6 +83,7 @@ class Kept:
                 self._past = Past()
             for target in targets:
                 with _writing(target.path):
+                    target.path.parent.mkdir(parents=True, exist_ok=True)
                     self._outputs.append(self._output(target))
         except BaseException:
             self._close()
@@ -246,8 +247,7 @@ def _open(first: Path) -> Journal:
     """
     path = first.with_name(f".{first.name}.journal")
     with _writing(first):
-        if EACH in first.name:
-            first.parent.mkdir(parents=True, exist_ok=True)
+        first.parent.mkdir(parents=True, exist_ok=True)
         file = Appending(path)
         if not file.lock():
             file.close()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ser_cli.data.store import atomic_write
+from ser_cli.data.store import atomic_write, need_folder
 from ser_cli.disarm import ERRORS
 from ser_cli.errors import UsageError
 from ser_cli.remarks import remark
@@ -61,6 +61,7 @@ def targets(csv: Path | None, out: Iterable[Path]) -> list[Target]:
 
     Raises:
         UsageError: One is named like a recording, like no format, or like another.
+        SerError: There can be no such folder.
     """
     found = [Target(csv, FORMATS[".csv"], each=False)] if csv else []
     for path in out:
@@ -72,6 +73,9 @@ def targets(csv: Path | None, out: Iterable[Path]) -> list[Target]:
             raise UsageError(f"{path} is named like a recording", hint="--csv out.csv")
         if paths.count(path) > 1:
             raise UsageError(f"{path} is named twice", hint="name another file for one of them")
+    for target in found:
+        if not target.through:
+            need_folder(target.path.parent)
     return found
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ser_cli.data import cache, corpora
-from ser_cli.data.store import atomic_write
+from ser_cli.data.store import atomic_write, need_folder
 from ser_cli.errors import ArtifactsError, DataError, UsageError
 from ser_cli.jobs.export import QUANTIZED
 from ser_cli.model import artifacts, preprocess
@@ -188,6 +188,7 @@ def _target(out: Path | None, kind: Target, recipe: str, quantize: str | None) -
             f"{target.parent} holds a trained model and is sealed: it cannot be changed",
             hint="choose another folder: --out FOLDER/" + target.name,
         )
+    need_folder(target.parent)
     return target
 
 
