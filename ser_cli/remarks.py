@@ -20,6 +20,22 @@ def remark(text: str) -> None:
     LOG.warning("%s", visible(text, keep="\n"))
 
 
+def counted(number: int, one: str, many: str = "") -> str:
+    """Return a number and what there is of it: "1 clip is", "2 clips are", "2,048 clips are".
+
+    Args:
+        number: How many.
+        one: What follows 1.
+        many: What follows all else; by default `one` with an s.
+    """
+    return f"{number:,} {plural(number, one, many)}"
+
+
+def plural(number: int, one: str, many: str = "") -> str:
+    """Return the word, or words, that fit a number, as `counted` does, without the number."""
+    return one if number == 1 else many or f"{one}s"
+
+
 def listed(items: Sequence[object], *, most: int = NAMED) -> str:
     """Return the first of some items as a list in words: "a, b, ... and 3 more"."""
     shown = ", ".join(map(str, items[:most]))

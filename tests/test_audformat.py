@@ -86,7 +86,7 @@ def test_speakers_are_joined_from_the_table_of_files(
     assert caplog.messages == [
         f"{data}: the table 'emotion' is read",
         f"{data}: the speakers are those of the table 'files'",
-        f"{Path(data, 'db.emotion.csv')}: 1 of 3 rows have no emotion, and are not used",
+        f"{Path(data, 'db.emotion.csv')}: 1 of 3 rows has no emotion, and is not used",
     ]
 
 
@@ -204,7 +204,7 @@ def test_the_name_of_a_table_leads_out_of_no_folder(tmp_path: Path) -> None:
     [
         ("file,feeling\na/1.wav,sad\n", "lacks file or emotion; it has file, feeling"),
         ("file,emotion\na/1.wav,\n", "has no rows"),
-        ("file,emotion\nx.wav,anger\n", "1 of 1 files are not there: line 2"),
+        ("file,emotion\nx.wav,anger\n", "1 of 1 file is not there: line 2"),
     ],
 )
 def test_a_table_that_does_not_fit_is_named(tmp_path: Path, rows: str, message: str) -> None:

@@ -180,9 +180,9 @@ def test_the_audit_counts_what_is_shared(tmp_path: Path) -> None:
     both = found([mine], [], [mine, other])
     assert both == Audit(speakers=1, files=1, sounds=1)
     assert both.lines() == (
-        "1 speakers on both sides of the split",
-        "1 files on both sides of the split",
-        "1 identical sounds on both sides of the split",
+        "1 speaker on both sides of the split",
+        "1 file on both sides of the split",
+        "1 identical sound on both sides of the split",
     )
     unknown = Clip(tmp_path / "d", speaker="")
     assert found([Clip(tmp_path / "a", speaker="")], [], [unknown]).speakers == 0
@@ -197,7 +197,7 @@ def test_the_audit_finds_copies(tmp_path: Path) -> None:
     *known, copy = clips
     found = audit(Split(tuple(known), (), (copy,), leaky=False), digests)
     assert found == Audit(copies=1)
-    assert found.lines() == ("1 copies or parts of one recording on both sides of the split",)
+    assert found.lines() == ("1 copy or part of one recording on both sides of the split",)
     assert audit(Split(tuple(known[1:]), (), (copy,), leaky=False), digests) == Audit()
     assert audit(Split(tuple(known[:-1]), (), (known[-1],), leaky=False), digests) == Audit()
 

@@ -167,7 +167,7 @@ def test_training_clips_are_counted_where_they_are_known(
         trained / "model.onnx" if w == files / "m.onnx" else w for w in arguments(clips, files)
     ]
     done = succeed(*words, "--out", tmp_path)
-    assert "1 of 5 clips were training data of this model" in done.err
+    assert "1 of 5 clips was training data of this model" in done.err
     assert "LEAKY" in done.out and "is not known" not in done.err
 
 

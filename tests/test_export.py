@@ -219,7 +219,7 @@ def test_the_result_says_what_goes_in_and_out(home: Home, run: Callable[..., Res
     temperature = artifacts.load(home.trained).temperature
     assert lines[5].startswith("output: probabilities of angry, calm, happy, sad, before")
     assert f"(temperature {temperature:g})" in lines[5]
-    assert "few clips: 50 or more" in done.err
+    assert "only 48 clips: 50 or more" in done.err
 
 
 def test_the_help_says_what_goes_in_and_out() -> None:

@@ -90,6 +90,6 @@ def test_emotions_that_the_model_does_not_know_are_told() -> None:
     rows = [row(name, "sad") for name in (happy, fearful, fearful, SAD.format("01"))]
     assert report(rows, {}).splitlines()[:3] == [
         "2 files of fearful left out: the model does not know that emotion",
-        "1 files of happy left out: the model does not know that emotion",
-        "1 files have labels in their names (as in ravdess); scored on them:",
+        "1 file of happy left out: the model does not know that emotion",
+        "1 file has a label in its name (as in ravdess); scored on it:",
     ]

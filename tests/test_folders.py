@@ -52,12 +52,16 @@ def test_every_layout_is_recognised(layout: str, tmp_path: Path) -> None:
     assert found == expected
 
 
-def test_the_parts_of_a_folder_are_its_split(tmp_path: Path) -> None:
+def test_the_parts_of_a_folder_are_its_split(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     for file in ("train/happy/a", "train/sad/b", "dev/happy/c", "dev/sad/d", "test/sad/e"):
         touch(tmp_path / f"{file}.wav")
     split = splits.default_split(corpora.load(str(tmp_path)), 0)
     assert [clip.path.stem for clip in split.train] == ["a", "b"]
     assert [clip.path.stem for clip in split.test] == ["e"]
+    told = f"{tmp_path}: the folders dev, test, train are taken for the parts of a split"
+    assert caplog.messages == [told]
 
 
 @pytest.mark.parametrize("other", ["extra/misc/z", "happy/z"])

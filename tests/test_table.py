@@ -90,7 +90,7 @@ def corpus(folder: Path) -> Path:
 def test_extract_writes_the_table(tmp_path: Path) -> None:
     data, path = corpus(tmp_path / "clips"), tmp_path / "made" / "t.csv"
     done = succeed("extract", "--data", data, "--jobs", 1, "--copies", 1, "--table", path)
-    assert f"written: {path}, 4 rows of 2642 columns" in done.err  # 139 x 19 and the label
+    assert f"written: {path}, 4 rows of 2,642 columns" in done.err  # 139 x 19 and the label
     head, *body = rows(path)
     assert head[:2] == ["mfcc_0_0", "mfcc_0_1"] and head[18:20] == ["mfcc_0_18", "mfcc_1_0"]
     assert head[-2:] == ["contrast_6_18", "label"]

@@ -129,7 +129,7 @@ def test_a_blank_speaker_is_one_unknown_speaker(
     rows = [",".join(row) for row in names]
     rows[0] = rows[0].removesuffix("a")
     clips = corpora.load(write(tmp_path, "\n".join(["file,emotion,speaker", *rows])))
-    assert "1 of 8 rows have no speaker (line 2)" in caplog.text
+    assert "1 of 8 rows has no speaker (line 2)" in caplog.text
     assert {clip.speaker.rpartition("/")[2] for clip in clips} == {*"abcd", table.UNKNOWN}
     assert corpora.has_speakers(clips)
 
@@ -140,7 +140,7 @@ def test_a_blank_speaker_is_one_unknown_speaker(
         ("name\na.wav\n", "lacks the columns file, emotion"),
         ("", "lacks the columns file, emotion; it has none"),
         ("file,emotion\n", "no rows"),
-        ("file,emotion\na.wav,sad\nc.wav,sad\n", "1 of 2 files are not there: line 3: 'c.wav'"),
+        ("file,emotion\na.wav,sad\nc.wav,sad\n", "1 of 2 files is not there: line 3: 'c.wav'"),
         ("file,emotion\n,sad\n", "line 2: ''"),
         ("file,emotion\na.wav\n", "line 2: the emotion is empty"),
         ("file,emotion,file\na.wav,sad,b.wav\n", "two columns 'file'"),
@@ -174,7 +174,7 @@ def test_lines_may_end_in_any_way(text: str, tmp_path: Path) -> None:
 
 
 def test_a_name_that_cannot_be_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="are not there"):
+    with pytest.raises(DataError, match="1 of 1 file is not there"):
         table.load(write(tmp_path, f"file,emotion\n{'a' * 300}.wav,sad\n"))
 
 

@@ -253,7 +253,7 @@ def test_turns_are_rows(tmp_path: Path) -> None:
     kept = ("predict", tmp_path / "talk.wav", "--speakers", table, "--csv", tmp_path / "out.csv")
     assert ser(*kept).code == 0
     assert (tmp_path / "out.csv").read_text(encoding="utf-8") == done.out
-    assert "1 of 1 files were done before" in ser(*kept).err
+    assert "1 of 1 file was done before" in ser(*kept).err
     table.write_text("start,end,speaker\n1,4,eve\n", encoding="utf-8")
     assert ser(*kept).code != 0  # the rows there are of other turns
     table.write_text("start,end,speaker\n1,4,ann\n100,101,bob\n", encoding="utf-8")

@@ -135,7 +135,7 @@ def test_training_clips_are_known_by_its_names(
     rows = "file,emotion,speaker,split,recording\nx.wav,loud,toy/1,train,toy-1-loud-1\n"
     (folder / artifacts.SPLIT).write_text(rows, encoding="utf-8")
     done = succeed("predict", toy, "--artifacts", folder, "--csv", tmp_path / "out.csv")
-    assert "1 of 24 clips were training data of this model" in done.err
+    assert "1 of 24 clips was training data of this model" in done.err
     # Evaluation and export ask in this way, whatever the format of a copy.
     assert cache.identities([Clip(toy / "toy-1-loud-1.flac")]) == ["toy-1-loud-1"]
 

@@ -10,6 +10,7 @@ import typer
 from ser_cli.commands import console
 from ser_cli.commands.parsing import command
 from ser_cli.jobs.trained import DoctorJob
+from ser_cli.remarks import counted
 
 if TYPE_CHECKING:
     from ser_cli.health import Check
@@ -28,7 +29,7 @@ def doctor(job: DoctorJob) -> None:
     counts = {level: sum(c.level == level for c in checks) for level in ("error", "warning")}
     if job.as_json:
         console.print_json({**counts, "checks": [asdict(check) for check in checks]})
-    said = " and ".join(f"{n} {level}{'s' * (n != 1)}" for level, n in counts.items())
+    said = " and ".join(counted(n, level) for level, n in counts.items())
     console.say(
         f"{said}; in a bug report, paste all of the above: your name and home are not in it"
     )

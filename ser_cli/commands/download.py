@@ -7,6 +7,7 @@ import typer
 from ser_cli.commands import console
 from ser_cli.commands.parsing import command
 from ser_cli.jobs.clips import DownloadJob, DownloadUsualJob
+from ser_cli.remarks import counted
 
 
 @command(
@@ -35,5 +36,5 @@ def _download(job: DownloadUsualJob) -> None:
     with console.progress(job.name) as progress:
         done = run(job, progress=progress)
     state = "was there already" if done.skipped else "is ready"
-    typer.echo(f"{done.ok} clips verified; {job.name} {state}: {done.folder}")
+    typer.echo(f"{counted(done.ok, 'clip')} verified; {job.name} {state}: {done.folder}")
     console.say(f"licence: {done.licence}\ncite: {done.citation}")

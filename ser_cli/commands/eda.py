@@ -9,6 +9,7 @@ import typer
 from ser_cli.commands import console
 from ser_cli.commands.parsing import command
 from ser_cli.jobs.clips import EdaJob
+from ser_cli.remarks import counted
 
 if TYPE_CHECKING:
     from ser_cli.stages.eda import CorpusSummary
@@ -47,7 +48,9 @@ def _print(found: CorpusSummary) -> None:
          f"{seconds.mean():.2f}")
         for emotion, seconds in found.by_emotion(found.seconds).items()
     ]  # fmt: skip
-    console.table(f"{len(found.clips)} clips", ("emotion", "clips", "%", "mean s"), rows)
-    facts = [(name.replace("_", " "), f"{value} {unit}".strip()) for name, value, unit in
-             summary(found)]  # fmt: skip
+    console.table(counted(len(found.clips), "clip"), ("emotion", "clips", "%", "mean s"), rows)
+    facts = [
+        (name.replace("_", " "), f"{value} {'frame' if value == 1 and unit == 'frames' else unit}")
+        for name, value, unit in summary(found)
+    ]
     console.table("overall", ("measure", "value"), facts)

@@ -14,6 +14,7 @@ from ser_cli.commands.parsing import command
 from ser_cli.data.store import need_folder
 from ser_cli.errors import UsageError
 from ser_cli.jobs.training import EvaluateJob
+from ser_cli.remarks import counted
 
 if TYPE_CHECKING:
     from ser_cli.report.evaluation import Evaluation
@@ -139,7 +140,9 @@ def _compare(job: EvaluateJob) -> None:
         (str(found.folders[0]), rate(one.uar_a), str(one.only_a)),
         (str(found.folders[1]), rate(one.uar_b), str(one.only_b)),
     ]
-    console.table(f"the same {one.n} clips, in percent", ("folder", "UAR", "right alone"), rows)
+    console.table(
+        f"the same {counted(one.n, 'clip')}, in percent", ("folder", "UAR", "right alone"), rows
+    )
     console.say(
         f"difference {100 * one.difference:+.1f} points of UAR (95 %: {100 * one.low:+.1f} to "
         f"{100 * one.high:+.1f}, drawing {one.resampled}); McNemar's exact test: p = {one.p:.2g}"

@@ -9,6 +9,7 @@ import typer
 from ser_cli.commands import console
 from ser_cli.commands.parsing import command
 from ser_cli.jobs.export import ExportJob
+from ser_cli.remarks import counted
 
 if TYPE_CHECKING:
     from ser_cli.stages.export import ExportResult
@@ -43,7 +44,8 @@ def export(job: ExportJob) -> None:
     else:
         _print(done)
     if done.parity.clips < FEW:
-        console.say(f"checked on only a few clips: {FEW} or more are better (--data)")
+        few = counted(done.parity.clips, "clip")
+        console.say(f"checked on only {few}: {FEW} or more are better (--data)")
     raise typer.Exit(3 if done.failed else 0)
 
 
@@ -54,7 +56,7 @@ def _print(done: ExportResult) -> None:
     frames, columns = done.shape
     lines = (
         f"written: {done.file} ({done.format}, {done.quantize or 'float32'})",
-        f"labels changed: {compared.flipped} of {compared.clips} clips "
+        f"labels changed: {compared.flipped} of {counted(compared.clips, 'clip')} "
         f"({done.learned} of them training data); "
         f"largest probability difference: {compared.difference:.1e}",
         f"size: {_megabytes(size(done.file))}, {original}: {_megabytes(size(done.source))}",

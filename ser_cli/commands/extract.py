@@ -7,6 +7,7 @@ import typer
 from ser_cli.commands import console
 from ser_cli.commands.parsing import command
 from ser_cli.jobs.clips import ExtractJob
+from ser_cli.remarks import counted
 
 
 @command(
@@ -27,9 +28,11 @@ def extract(job: ExtractJob) -> None:
         console.print_json(stage.as_record(done))
     else:
         typer.echo(
-            f"{done.clips} clips, {done.frames} frames of {done.features} features "
+            f"{counted(done.clips, 'clip')}, {counted(done.frames, 'frame')} of "
+            f"{counted(done.features, 'feature')} "
             f"({done.computed} computed now, {len(done.failed)} failed)"
         )
     if done.table:
-        console.say(f"written: {job.table}, {done.table[0]} rows of {done.table[1]} columns")
+        size = f"{counted(done.table[0], 'row')} of {counted(done.table[1], 'column')}"
+        console.say(f"written: {job.table}, {size}")
     raise typer.Exit(3 if done.failed else 0)

@@ -16,7 +16,7 @@ from ser_cli.commands.parsing import command
 from ser_cli.disarm import visible
 from ser_cli.errors import UsageError
 from ser_cli.jobs.trained import PredictJob
-from ser_cli.remarks import listed
+from ser_cli.remarks import counted, listed, plural
 from ser_cli.types import Joining
 
 if TYPE_CHECKING:
@@ -147,13 +147,15 @@ def _kept(work: Work, wanted: Sequence[Target], tally: _Tally) -> Iterator[Kept 
     with Kept(wanted, work.model.classes, run, restart=job.restart, force=job.force) as kept:
         kept.plan(work.inputs)
         if kept.done:
-            before = f"{kept.done:,} of {kept.total:,} files were done before"
-            console.say(f"{before}; --restart begins anew")
+            before = f"{kept.done:,} of {counted(kept.total, 'file')}"
+            were = plural(kept.done, "was", "were")
+            console.say(f"{before} {were} done before; --restart begins anew")
         try:
             yield kept
         except BaseException:
             if tally.files:
-                console.say(f"{tally.files:,} files are done; the same command goes on from there")
+                done = counted(tally.files, "file is", "files are")
+                console.say(f"{done} done; the same command goes on from there")
             raise
 
 
@@ -167,19 +169,25 @@ def _labels(trained: Artifacts, classes: Sequence[str]) -> FilenameLabels:
 def _summarise(wanted: Sequence[Target], labels: FilenameLabels | None, tally: _Tally) -> None:
     if wanted:
         names = ", ".join(str(target.path) for target in wanted)
-        console.say(f"{tally.rows} rows written: {names}")
+        console.say(f"{counted(tally.rows, 'row')} written: {names}")
     if labels and (text := labels.report()):
         shown = sys.stdout if sys.stdout.isatty() else sys.stderr
         print(visible(text, keep="\n"), file=shown)
     if tally.mute:
-        count = f"{len(tally.mute)} of {tally.files} files"
+        count = f"{len(tally.mute)} of {counted(tally.files, 'file')}"
         console.say(f"nobody speaks in {count}: {visible(listed(tally.mute))}")
     if tally.mono:
-        count = f"{len(tally.mono)} of {tally.files} files"
-        console.say(f"one channel is all that {count} have: {visible(listed(tally.mono))}")
+        count = f"{len(tally.mono)} of {counted(tally.files, 'file')}"
+        have = plural(len(tally.mono), "has", "have")
+        console.say(f"one channel is all that {count} {have}: {visible(listed(tally.mono))}")
     if tally.failed and (not wanted or any(target.format.tells for target in wanted)):
-        console.say(f"{tally.failed} of {tally.rows} rows are errors: see the error column")
+        console.say(f"{_errors(tally)}: see the error column")
     elif tally.failed:  # no output says why
-        console.say(f"{tally.failed} of {tally.rows} rows are errors:")
+        console.say(f"{_errors(tally)}:")
         for reason in tally.reasons:
             console.say(visible(reason))
+
+
+def _errors(tally: _Tally) -> str:
+    are = plural(tally.failed, "is an error", "are errors")
+    return f"{tally.failed} of {counted(tally.rows, 'row')} {are}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ser_cli.commands import console
 from ser_cli.commands.parsing import command
 from ser_cli.jobs.training import TuneJob
+from ser_cli.remarks import counted
 
 
 @command(
@@ -26,8 +27,8 @@ def tune(job: TuneJob) -> None:
     console.spoken(f"dev {console.SPOKEN}", found.parts)
     rows = [(name, f"{value:.4g}") for name, value in found.best_params.items()]
     console.table(
-        f"best of {found.finished} trials ({found.pruned} pruned): dev {job.metric.upper()} "
-        f"{console.percent(found.best_value)} %",
+        f"best of {counted(found.finished, 'trial')} ({found.pruned} pruned): "
+        f"dev {job.metric.upper()} {console.percent(found.best_value)} %",
         ("setting", "value"),
         rows,
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ser_cli import workers
 from ser_cli.data import corpora, duplicates
 from ser_cli.data.duplicates import Finder, Known
+from ser_cli.remarks import counted, plural
 
 if TYPE_CHECKING:
     from ser_cli.data.duplicates import Prints
@@ -41,10 +42,12 @@ class Audit:
         """Describe it, one line per kind; nothing where nothing is shared."""
         told = f" ({self.known})" if self.known else ""
         kinds = {
-            f"speakers{told}": self.speakers,
-            "files": self.files,
-            "identical sounds": self.sounds,
-            "copies or parts of one recording": self.copies,
+            plural(self.speakers, "speaker") + told: self.speakers,
+            plural(self.files, "file"): self.files,
+            plural(self.sounds, "identical sound"): self.sounds,
+            plural(self.copies, "copy or part", "copies or parts") + " of one recording": (
+                self.copies
+            ),
         }
         return tuple(f"{n} {kind} on both sides of the split" for kind, n in kinds.items() if n)
 
@@ -95,4 +98,4 @@ def _copies(known: Clips, test: Clips, prints: Prints) -> int:
 
 def _told(names: Mapping[Segment, str]) -> str:
     homes = Counter(corpora.speaker_of(name).partition("/")[0] for name in names.values())
-    return ", ".join(f"{n} clips are of {home}" for home, n in homes.items())
+    return ", ".join(f"{counted(n, 'clip is', 'clips are')} of {home}" for home, n in homes.items())

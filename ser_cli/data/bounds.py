@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ser_cli.errors import AudioError, DataError
-from ser_cli.remarks import listed
+from ser_cli.remarks import counted, listed, plural
 
 if TYPE_CHECKING:
     from ser_cli.data.tables import Table
@@ -72,8 +72,9 @@ def read(
         except ValueError as error:
             wrong.append(f"line {number}: {error}")
     if wrong:
+        name = plural(len(wrong), "names no part of its file", "name no part of their file")
         raise DataError(
-            f"{table}: {len(wrong)} of {len(rows)} rows name no part of their file: "
+            f"{table}: {len(wrong)} of {counted(len(rows), 'row')} {name}: "
             f"{listed(wrong, most=NAMED)}",
             hint="start and end are seconds from the beginning of the file; rename the columns if "
             "they mean something else",

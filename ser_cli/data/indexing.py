@@ -12,6 +12,7 @@ from pathlib import Path
 from ser_cli.data import corpora, duplicates
 from ser_cli.data.store import write_csv
 from ser_cli.errors import DataError
+from ser_cli.remarks import counted
 from ser_cli.types import Clip
 
 
@@ -32,7 +33,8 @@ def index(name: str, folder: Path, *, sounds: bool) -> None:
     digests = {clip: source.digest(path) for clip, path in paths.items()}
     if unreadable := [clip for clip, digest in digests.items() if not digest]:
         raise DataError(
-            f"{len(unreadable)} clips cannot be read, as {unreadable[0]}", hint="fetch them again"
+            f"{counted(len(unreadable), 'clip')} cannot be read, as {unreadable[0]}",
+            hint="fetch them again",
         )
     if sounds:
         clips = [Clip(path) for path in paths.values()]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ser_cli.data import cache
 from ser_cli.errors import DataError
+from ser_cli.remarks import counted
 
 if TYPE_CHECKING:
     from ser_cli.data.splits import Split
@@ -156,7 +157,7 @@ def checked(split: Split, hint: str = "--split random") -> Split:
         return split
     labels = sorted({label for found in lacks.values() for label in found})
     whole = count(split.train + split.dev + split.test, labels)
-    spread = ", ".join(f"{_many(n.clips, 'clip')} of {e}{_by(n)}" for e, n in whole.items())
+    spread = ", ".join(f"{counted(n.clips, 'clip')} of {e}{_by(n)}" for e, n in whole.items())
     raise DataError(
         f"{'; '.join(gaps(split))} (in total: {spread}), so its mean recall would be over the "
         "other emotions alone",
@@ -179,8 +180,4 @@ def _check_learnable(split: Split) -> None:
 
 
 def _by(found: Count) -> str:
-    return f" by {_many(found.speakers, 'speaker')}" if found.speakers else ""
-
-
-def _many(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+    return f" by {counted(found.speakers, 'speaker')}" if found.speakers else ""

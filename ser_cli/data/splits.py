@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ser_cli.data import corpora, dealing, parts
 from ser_cli.data.corpora import has_speakers
 from ser_cli.errors import DataError
-from ser_cli.remarks import listed
+from ser_cli.remarks import counted, listed, plural
 
 if TYPE_CHECKING:
     from ser_cli.types import Clip
@@ -64,7 +64,8 @@ def by_speaker(clips: Clips, seed: int) -> Split:
     speakers = _speakers(clips)
     if len(speakers) < 3:
         raise DataError(
-            f"a split by speaker needs every clip's speaker, at least 3; {len(speakers)} are known",
+            f"a split by speaker needs every clip's speaker, at least 3; "
+            f"{counted(len(speakers), 'is', 'are')} known",
             hint="name them in a CSV with the columns file,emotion,speaker, or use --split random",
         )
     test, dev, _ = _dealt(clips, 2, seed)
@@ -95,8 +96,9 @@ def from_table(clips: Clips) -> Split:
     if not train:
         raise DataError("no clip is marked train", hint="fill the column split of the table")
     if unmarked := [clip for clip in clips if not clip.split]:
+        are = plural(len(unmarked), "is", "are")
         raise DataError(
-            f"{len(unmarked)} of {len(clips)} clips are in no part (the first is "
+            f"{len(unmarked)} of {counted(len(clips), 'clip')} {are} in no part (the first is "
             f"{unmarked[0].path}, of {unmarked[0].corpus})",
             hint="fill the column split, remove those rows, or use --split speaker",
         )
@@ -226,7 +228,7 @@ def _by_file(clips: Clips, share: float, seed: int) -> tuple[Clips, Clips]:
     files = {clip.path: str(clip.path) for clip in clips}
     if len(files) < 2:
         raise DataError(
-            f"{len(clips)} clips are parts of one recording, which cannot be on both sides",
+            "all clips are parts of one recording, which cannot be on both sides",
             hint="clips of more recordings, or a column split",
         )
     named = [replace(clip, speaker=files[clip.path]) for clip in clips]

@@ -18,7 +18,7 @@ from typing import Any
 
 from ser_cli.data.labels import is_emotion, normalise_label
 from ser_cli.errors import DataError, SerError
-from ser_cli.remarks import remark
+from ser_cli.remarks import counted, remark
 
 SEPARATORS = (",", ";", "\t", "|")
 WINDOWS = ("1252", "1250", "1251", "1254")  # western, central European, Cyrillic, Turkish
@@ -164,7 +164,7 @@ def _rows(
             continue
         if any(held[len(header) :]):
             raise DataError(
-                f"{file}, line {number}: {len(held)} cells under {len(header)} columns",
+                f"{file}, line {number}: {len(held)} cells under {counted(len(header), 'column')}",
                 hint="put a cell that holds the separator into quotation marks",
             )
         yield number, dict.fromkeys(header, "") | dict(zip(header, held, strict=False))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ser_cli.errors import ArtifactsError
+from ser_cli.remarks import counted
 
 if TYPE_CHECKING:
     from ser_cli.model.network import Network
@@ -71,7 +72,8 @@ def require(parity: Parity, name: str, quantize: str | None) -> None:
     }
     raise ArtifactsError(
         f"{name} in {quantize or 'float32'} changes the label of {parity.flipped} of "
-        f"{parity.clips} clips, but {f'at most {100 * limit:g} %' if limit else 'none'} may change "
+        f"{counted(parity.clips, 'clip')}, but "
+        f"{f'at most {100 * limit:g} %' if limit else 'none'} may change "
         f"(largest probability difference {parity.difference:.2g}): nothing was written",
         hint=hints[quantize],
     )

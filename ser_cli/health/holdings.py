@@ -13,6 +13,7 @@ from ser_cli.errors import DataError, SerError
 from ser_cli.health import Check
 from ser_cli.model import artifacts
 from ser_cli.model.trained import Model
+from ser_cli.remarks import counted
 
 if TYPE_CHECKING:
     from ser_cli.data.corpora import Corpus
@@ -52,8 +53,8 @@ def _model(folder: Path, name: str) -> Check:
     count = len(trained.manifest["files"])
     return Check(
         name,
-        f"recipe {trained.recipe}, {len(classes)} emotions; it loads, and its {count} files are "
-        "those that were sealed (SHA-256)",
+        f"recipe {trained.recipe}, {len(classes)} emotions; it loads, and its "
+        f"{counted(count, 'file is', 'files are')} as sealed (SHA-256)",
     )
 
 
@@ -83,7 +84,7 @@ def _corpus(corpus: Corpus) -> Check:
     name, source = f"corpus {corpus.name}", corpus.source
     count = len(corpus.load(corpus.name))
     if source is None:
-        return Check(name, f"{count:,} clips; there is no index to compare them with")
+        return Check(name, f"{counted(count, 'clip')}; there is no index to compare them with")
     places = (source.named(), Path(remembered(corpus.name) or "?"))
     folder = next(place for place in places if place and place.is_dir())
     here, right = verified.before(source, folder)

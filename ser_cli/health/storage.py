@@ -17,7 +17,7 @@ from typing import NamedTuple
 from ser_cli.data import corpora
 from ser_cli.data.store import cache_dir
 from ser_cli.health import Check, megabytes
-from ser_cli.remarks import listed
+from ser_cli.remarks import counted, listed
 
 # Folders of the cache, and what it costs to delete them.
 KINDS = {
@@ -57,7 +57,7 @@ def _described(folder: Path, files: list[_File]) -> str:
     use = KINDS.get(folder.name)
     if use is None:
         use = "a corpus, as it was fetched" if folder.name in corpora.names() else "not ser's"
-    size = f"{megabytes(sum(file.size for file in files))} in {len(files):,} files"
+    size = f"{megabytes(sum(file.size for file in files))} in {counted(len(files), 'file')}"
     least = "at least " if len(files) == MOST_FILES else ""
     return f"{least}{size} ({use}); to clear it: {_removal(folder)}"
 
@@ -72,7 +72,7 @@ def _leftovers(files: list[_File]) -> Check:
     paths = [file.path for file in left]
     return Check(
         "leftovers",
-        f"{len(left):,} temporary file{'s' * (len(left) > 1)} of processes that were killed, "
+        f"{counted(len(left), 'temporary file')} of processes that were killed, "
         f"{size}: {listed(paths)}",
         "warning",
         _removal(*paths[:SHOWN]),

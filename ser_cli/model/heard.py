@@ -11,6 +11,7 @@ from ser_cli.data import cache, corpora, duplicates
 from ser_cli.data.duplicates import Finder, Known
 from ser_cli.errors import ArtifactsError
 from ser_cli.model import artifacts
+from ser_cli.remarks import counted, plural
 
 if TYPE_CHECKING:
     from ser_cli.types import Clip, Floats, Progress, Segment
@@ -58,14 +59,17 @@ class Heard:
         """Report how many clips were learned from; nothing where none was."""
         found = self.learned(clips, progress=progress)
         copies = {part: original for part, original in found.items() if original}
-        lines = []
+        lines, whole = [], counted(len(clips), "clip")
         if same := len(found) - len(copies):
-            lines.append(f"{same} of {len(clips)} clips were training data of this model")
+            lines.append(
+                f"{same} of {whole} {plural(same, 'was', 'were')} training data of this model"
+            )
         if copies:
             segment, original = next(iter(copies.items()))
+            are = plural(len(copies), "is a copy or part", "are copies or parts")
             lines.append(
-                f"{len(copies)} of {len(clips)} clips are copies or parts of its training data, as "
-                f"{segment.path.name} of {original}"
+                f"{len(copies)} of {whole} {are} of its training data, as {segment.path.name} of "
+                f"{original}"
             )
         return tuple(lines)
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from ser_cli.data import parts
 from ser_cli.data.store import write_text
+from ser_cli.remarks import counted
 from ser_cli.report import html, metrics, robustness, rows, text
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def write_report(
     report, truth = evaluation.report, evaluation.truth
     content = html.PageContent(
         evaluation,
-        data=f"{report.n} clips",
+        data=counted(report.n, "clip"),
         command=command,
         subgroups=_subgroups(evaluation),
         worst=html.worst_errors(evaluation.clips, truth, evaluation.probabilities, report.labels),

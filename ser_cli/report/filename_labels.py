@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ser_cli.data import corpora
+from ser_cli.remarks import counted, plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -70,11 +71,14 @@ class FilenameLabels:
         )
         count = len(self._truth)
         names = " and ".join(sorted(self._corpora))
-        lines = [f"{count} files have labels in their names (as in {names}); scored on them:", ""]
+        have = counted(count, "file has a label in its name", "files have labels in their names")
+        lines = [f"{have} (as in {names}); scored on {plural(count, 'it', 'them')}:", ""]
         lines[:0] = [
-            f"{n} files of {emotion} left out: the model does not know that emotion"
+            f"{counted(n, 'file')} of {emotion} left out: the model does not know that emotion"
             for emotion, n in sorted(self._unknown.items())
         ]
         if self._learned:
-            lines.insert(0, f"{self._learned} of {count} clips were training data of this model")
+            same = f"{self._learned} of {counted(count, 'clip')}"
+            were = plural(self._learned, "was", "were")
+            lines.insert(0, f"{same} {were} training data of this model")
         return "\n".join([*lines, text.table(scored)])

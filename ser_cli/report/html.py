@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ser_cli.disarm import visible
+from ser_cli.remarks import counted
 from ser_cli.report import figures, plotting, robustness
 from ser_cli.report.metrics import HEADLINE, Subgroup
 from ser_cli.report.reliability import reliability
@@ -104,6 +105,7 @@ def render(content: PageContent, *, folder: Path | None = None, with_audio: bool
         evaluation=content.evaluation,
         report=content.evaluation.report,
         headline=HEADLINE,
+        counted=counted,
         pictures=_pictures(content.evaluation),
         # A division with a single group adds nothing new.
         subgroups={name: rows for name, rows in content.subgroups.items() if len(rows) > 1},

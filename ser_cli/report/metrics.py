@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ser_cli.errors import DataError
+from ser_cli.remarks import counted
 from ser_cli.report.reliability import calibration_error
 
 Ints = NDArray[np.int64]
@@ -250,7 +251,7 @@ def _by_speaker(
     if speakers is None:
         return None
     if len(speakers) != len(truth):
-        raise ValueError(f"{len(speakers)} speakers for {len(truth)} clips")
+        raise ValueError(f"{counted(len(speakers), 'speaker')} for {counted(len(truth), 'clip')}")
     if not all(speakers) or len(set(speakers)) < 2:
         return None
     who = np.array(speakers, dtype=str)

@@ -13,6 +13,7 @@ from ser_cli.data import cache, corpora
 from ser_cli.data.protocols import CHANNEL
 from ser_cli.errors import DataError
 from ser_cli.model import preprocess
+from ser_cli.remarks import counted
 from ser_cli.report import metrics
 from ser_cli.report.evaluation import Evaluation
 
@@ -87,7 +88,7 @@ def by_channel(
 
 def _notes(clips: Sequence[Clip], left_out: Counter[str]) -> tuple[str, ...]:
     notes = [
-        f"{n} clips of {label} left out: the model does not know that emotion"
+        f"{counted(n, 'clip')} of {label} left out: the model does not know that emotion"
         for label, n in left_out.items()
     ]
     if not corpora.has_speakers(clips):

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
-from ser_cli.remarks import listed, remark
+from ser_cli.remarks import counted, listed, remark
 from ser_cli.sound.sniff import is_sound
 from ser_cli.types import Turn
 
@@ -85,8 +85,9 @@ def tell(where: str | Sequence[str], passed: Passed) -> None:
     """Say how many files were passed over, and what they are called."""
     if passed:
         place = where if isinstance(where, str) else listed(where)
+        over = counted(passed.total(), "file that is", "files that are")
         kinds = listed([f"{ending or 'no ending'} {n}" for ending, n in passed.most_common()])
-        remark(f"{place}: passed over {passed.total()} files that are no sound: {kinds}")
+        remark(f"{place}: passed over {over} no sound: {kinds}")
 
 
 def walk(

@@ -13,6 +13,7 @@ from ser_cli.errors import DataError, UsageError
 from ser_cli.model import artifacts
 from ser_cli.model.heard import Heard
 from ser_cli.model.trained import Model
+from ser_cli.remarks import counted, plural
 from ser_cli.report import paired
 
 if TYPE_CHECKING:
@@ -60,7 +61,10 @@ def compare(job: EvaluateJob, *, progress: Progress | None = None) -> Comparison
     labels = set(both[0].preprocessor.classes).intersection(both[1].preprocessor.classes)
     known = [clip for clip in chosen if clip.emotion in labels]
     if len(known) < len(chosen):
-        notes = (*notes, f"{len(chosen) - len(known)} clips of emotions that not both know")
+        notes = (
+            *notes,
+            f"{counted(len(chosen) - len(known), 'clip')} of emotions that not both know",
+        )
     said = [_said(known, one, progress) for one in both]
     asked = [clip for clip in known if all(clip.segment in found for found in said)]
     order = sorted(labels)
@@ -87,7 +91,8 @@ def _unseen(
             "one of the two has learned from every clip", hint="--data with other recordings"
         )
     seen = len(clips) - len(left)
-    return left, (f"{seen} clips left out: one of the two has learned from them",) if seen else ()
+    told = f"{counted(seen, 'clip')} left out: one of the two has learned from "
+    return left, (told + plural(seen, "it", "them"),) if seen else ()
 
 
 def _said(clips: list[Clip], trained: Artifacts, progress: Progress | None) -> dict[Segment, str]:

@@ -14,6 +14,7 @@ from ser_cli.data.store import atomic_write, cache_dir, need_folder, remember, r
 from ser_cli.data.unpack import unpack
 from ser_cli.data.verification import Archive, Source, Verification, verify
 from ser_cli.errors import DataError, FetchError, UsageError
+from ser_cli.remarks import counted
 
 if TYPE_CHECKING:
     from ser_cli.jobs.clips import DownloadUsualJob
@@ -242,4 +243,4 @@ def _incomplete(
 
 def _count(names: list[str], what: str) -> str:
     first = ", ".join(names[:3]) + ", ..." * (len(names) > 3)
-    return f"{len(names):,} clip{'s' * (len(names) > 1)} {what} ({first})"
+    return f"{counted(len(names), 'clip')} {what} ({first})"

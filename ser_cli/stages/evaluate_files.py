@@ -14,6 +14,7 @@ from ser_cli.model import artifacts, sklearn_files
 from ser_cli.model.heard import Heard
 from ser_cli.model.network import Network, OnnxNetwork
 from ser_cli.model.pipeline import Pipeline
+from ser_cli.remarks import counted
 from ser_cli.report.scoring import score
 
 if TYPE_CHECKING:
@@ -86,7 +87,8 @@ def _preprocessor(job: EvaluateJob, recipe: Recipe) -> Preprocessor:
     expected = {"frame": width, "cell": width * read.max_len, "none": 0}[recipe.scale]
     if len(read.mean) != expected:
         raise ArtifactsError(
-            f"{job.scaler} scales {len(read.mean)} values, but {recipe.name} has {expected}",
+            f"{job.scaler} scales {counted(len(read.mean), 'value')}, but {recipe.name} has "
+            f"{expected}",
             hint="give the recipe and the length it was trained with: --recipe, --max-len",
         )
     # Other programs write "fear" or "surprise".

@@ -195,7 +195,7 @@ def test_a_fold_that_leaks_is_refused(home: Path, monkeypatch: pytest.MonkeyPatc
     command = ("evaluate", "--protocol", "actors21-24", "--data", data, "--params", "tiny.json")
     done = ser(*command, "--epochs", 1, "--workers", 1, "--seed", 5)
     assert done.code == 1
-    assert "fold 1 of actors21-24 leaks: 1 speakers on both sides" in done.err
+    assert "fold 1 of actors21-24 leaks: 1 speaker on both sides" in done.err
 
 
 @pytest.mark.slow

@@ -18,7 +18,7 @@ from ser_cli.data.labels import is_emotion, normalise_label
 from ser_cli.data.parts import PART_OF
 from ser_cli.data.tables import Table
 from ser_cli.errors import DataError
-from ser_cli.remarks import listed, remark
+from ser_cli.remarks import counted, listed, plural, remark
 from ser_cli.types import Clip
 
 HEADER = "db.yaml"
@@ -193,7 +193,8 @@ def _of_ours(header: Header, name: str, read: Table) -> Table:
         if not table.is_blank(row[column])
     ]
     if left := len(read.rows) - len(rows):
-        remark(f"{read.file}: {left} of {len(read.rows)} rows have no emotion, and are not used")
+        have = plural(left, "has no emotion, and is", "have no emotion, and are")
+        remark(f"{read.file}: {left} of {counted(len(read.rows), 'row')} {have} not used")
     return Table(read.file, ("file", "start", "end", "emotion", "speaker", "split"), tuple(rows))
 
 

@@ -13,7 +13,7 @@ from ser_cli.data.corpora import Corpus
 from ser_cli.data.labels import is_emotion, normalise_label
 from ser_cli.data.parts import PART_OF
 from ser_cli.errors import DataError
-from ser_cli.remarks import listed, remark
+from ser_cli.remarks import counted, listed, plural, remark
 from ser_cli.sound.files import Passed, audio_files, tell
 from ser_cli.types import Clip
 
@@ -38,9 +38,14 @@ def load(data: str) -> tuple[Clip, ...]:
     placed = [(path, path.relative_to(root).parts[:-1]) for path in audio_files(root, passed)]
     tell(data, passed)
     level = _level_of_parts([folders for _, folders in placed if folders])
+    if level is not None:
+        named = sorted({folders[level] for _, folders in placed if len(folders) > level})
+        remark(f"{data}: the folders {listed(named)} are taken for the parts of a split")
     clips = _clips(placed, level)
     if unlabelled := len(placed) - len(clips):
-        remark(f"{data}: {unlabelled} files lie in no folder of an emotion, and are not used")
+        lie = counted(unlabelled, "file lies", "files lie")
+        are = plural(unlabelled, "is", "are")
+        remark(f"{data}: {lie} in no folder of an emotion, and {are} not used")
     labels = sorted({clip.emotion for clip in clips})
     if len(labels) < 2:
         found = f"only {labels[0]!r}" if labels else "none"

@@ -13,7 +13,7 @@ from ser_cli.data.corpora import Corpus
 from ser_cli.data.labels import normalise_label
 from ser_cli.data.parts import PART_OF
 from ser_cli.errors import DataError
-from ser_cli.remarks import listed, remark
+from ser_cli.remarks import counted, listed, plural, remark
 from ser_cli.types import Clip, Segment
 
 ENDINGS = (".csv", ".tsv")
@@ -95,7 +95,7 @@ def named(
     of = {ours: _column(ours, table.header) for ours in wanted}
     if missing := [ours for ours in needed if of[ours] is None]:
         raise DataError(
-            f"{table.file} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}; "
+            f"{table.file} lacks the {plural(len(missing), 'column')} {', '.join(missing)}; "
             f"it has {', '.join(table.header) or 'none'}",
             hint=hint,
         )
@@ -142,7 +142,8 @@ def _found(table: Path, rows: Sequence[Row]) -> list[Path]:
     ]
     if lost:
         raise DataError(
-            f"{table}: {len(lost)} of {len(rows)} files are not there: {listed(lost, most=NAMED)}",
+            f"{table}: {len(lost)} of {counted(len(rows), 'file')} "
+            f"{plural(len(lost), 'is', 'are')} not there: {listed(lost, most=NAMED)}",
             hint=f"file names are absolute, or relative to {table.parent.resolve()}",
         )
     first: dict[Path, Path] = {}
@@ -177,8 +178,8 @@ def _speakers(table: Path, rows: list[Row]) -> list[Row]:
     if not blank or len(blank) == len(rows):
         return rows
     remark(
-        f"{table}: {len(blank)} of {len(rows)} rows have no speaker (line {listed(blank)}); they "
-        f"count as one speaker, {UNKNOWN!r}"
+        f"{table}: {len(blank)} of {counted(len(rows), 'row')} {plural(len(blank), 'has', 'have')} "
+        f"no speaker (line {listed(blank)}); all such count as one, {UNKNOWN!r}"
     )
     return [(number, {**row, "speaker": row["speaker"] or UNKNOWN}) for number, row in rows]
 
