@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     import keras
 
 
+# A network without frames, for what does not depend on one.
+QUICK = ("--recipe", "stats-dense", "--epochs", 1, "--jobs", 1)
 WRITTEN = {
     "model.keras",
     "model.onnx",
@@ -180,7 +182,7 @@ def test_a_model_stays_in_use_until_its_successor_is_sealed(
 
 def test_a_table_names_its_own_split(table: Path, home: Path) -> None:
     data = in_parts(table, home / "marked.csv", {"a": "test", "b": "validation"})
-    command = ("--artifacts", "marked", "--params", "tiny.json", "--epochs", 1)
+    command = ("--artifacts", "marked", *QUICK)
     succeed("train", "--data", data, *command)
     rows = read_rows(Path("marked/split.csv"))
     assert {row["speaker"] for row in rows if row["split"] == "test"} == {"marked.csv/a"}
@@ -206,7 +208,7 @@ def in_parts(table: Path, copy: Path, parts: dict[str, str], *, without: str = "
 
 def test_a_table_whose_dev_lacks_an_emotion_is_told_so(table: Path, home: Path) -> None:
     data = in_parts(table, home / "gap.csv", {"a": "test", "b": "dev"}, without="sad")
-    command = ("--data", data, "--artifacts", "gap", "--params", "tiny.json", "--epochs", 1)
+    command = ("--data", data, "--artifacts", "gap", *QUICK)
     done = succeed("train", *command)
     assert "dev has no clip of sad: UAR there is over the other emotions alone" in done.err
     assert "kept, dev UAR over the 3 of 4 classes that occur " in done.out
@@ -242,8 +244,8 @@ def test_clips_are_chosen_before_they_are_split(table: Path, home: Path) -> None
     chosen = ("--exclude", "sadness", "--per-class", 8, "--seed", 3)
     done = succeed("extract", "--data", table, *chosen, "--jobs", 1, "--json")
     assert json.loads(done.out)["clips"] == 24
-    command = ("train", "--data", table, "--artifacts", "chosen", "--params", "tiny.json")
-    once = ("--epochs", 1, "--copies", 1, "--split", "random", "--oversample", "calm")
+    command = ("train", "--data", table, "--artifacts", "chosen", *QUICK)
+    once = ("--copies", 1, "--split", "random", "--oversample", "calm")
     table_of = succeed(*command, *once, *chosen).out
     rows = read_rows(home / "chosen" / "split.csv")
     assert Counter(row["emotion"] for row in rows) == {"angry": 8, "calm": 8, "happy": 8}
@@ -265,7 +267,7 @@ def test_a_choice_of_clips_belongs_to_training(trained: Path, table: Path) -> No
 
 
 def test_speakers_on_both_sides_are_counted(table: Path) -> None:
-    command = ("--data", table, "--artifacts", "leaky", "--params", "tiny.json", "--epochs", 1)
+    command = ("--data", table, "--artifacts", "leaky", *QUICK)
     done = succeed("train", *command, "--split", "random")
     assert "not speaker-independent" in done.err
     assert "speakers on both sides of the split" in done.err
