@@ -81,7 +81,9 @@ def left_after(session: int, seconds: float = AT_WORK_S) -> list[int]:
     return found
 
 
-def rounds(case: Case, count: int, *, seed: int, work: Path) -> Tally:
+def rounds(
+    case: Case, count: int, *, seed: int, work: Path, patience_s: float = AT_WORK_S
+) -> Tally:
     """Kill a command so often, at random moments, letting it go on in between; compare its ends.
 
     Args:
@@ -89,6 +91,7 @@ def rounds(case: Case, count: int, *, seed: int, work: Path) -> Tally:
         count: Of kills.
         seed: Of the moments.
         work: An empty folder.
+        patience_s: For which what a command has started may outlive it.
     """
     tally, rng = Tally(), Random(seed)
     home = _fresh(case, work / "undisturbed")
@@ -98,7 +101,7 @@ def rounds(case: Case, count: int, *, seed: int, work: Path) -> Tally:
     assert expected, "there is nothing to lose"
     home = _fresh(case, work / "0")
     while tally.kills < count:
-        if _kill(case, home, rng.uniform(0.0, seconds), tally):
+        if _kill(case, home, rng.uniform(0.0, seconds), tally, patience_s):
             tally.kills += 1
         else:
             _compare(case, home, expected, tally)
@@ -119,7 +122,7 @@ def _finish(case: Case, home: Path) -> None:
     assert start(case.words, home).wait() == 0, (home / "log.txt").read_text()[-2000:]
 
 
-def _kill(case: Case, home: Path, moment: float, tally: Tally) -> bool:
+def _kill(case: Case, home: Path, moment: float, tally: Tally, patience_s: float) -> bool:
     """Kill a command at a moment, and look at what it leaves; return whether it still ran."""
     before = _entries(case, home, tally)
     process = start(case.words, home)
@@ -128,7 +131,7 @@ def _kill(case: Case, home: Path, moment: float, tally: Tally) -> bool:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-        tally.orphans += len(left_after(process.pid))
+        tally.orphans += len(left_after(process.pid, patience_s))
         tally.lost |= before.keys() - _entries(case, home, tally).keys()
         return True
     assert code == 0, (home / "log.txt").read_text()[-2000:]

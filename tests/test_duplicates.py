@@ -243,7 +243,7 @@ def test_a_copy_of_a_test_clip_that_was_learned_from_too_is_found(tmp_path: Path
 
 def test_no_two_clips_of_one_voice_are_taken_for_one(ravdess: Path) -> None:
     """One actor, two sentences, spoken and sung, each twice: nothing in the corpus is closer."""
-    clips = [clip for clip in corpora.load(str(ravdess)) if clip.speaker == "ravdess/07"][::2]
+    clips = [clip for clip in corpora.load(str(ravdess)) if clip.speaker == "ravdess/07"][::3]
     prints = [duplicates.prints(clips)[clip.segment] for clip in clips]
     for (number, one), (_, other) in combinations(enumerate(prints), 2):
         assert Finder(Known.of([other])).match(one) is None, clips[number].path
@@ -258,7 +258,7 @@ def test_ravdess_is_known_by_its_sound(
     ravdess: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    clips = corpora.load(str(ravdess))[::67]
+    clips = corpora.load(str(ravdess))[::151]
     for number, clip in enumerate(clips):
         wave = audio.load(clip.path, sample_rate=44_100).waveform
         folder = tmp_path / "mine" / clip.emotion
@@ -269,7 +269,7 @@ def test_ravdess_is_known_by_its_sound(
     stems = {clip.segment: clips[int(clip.path.stem)].path.stem for clip in mine}
     assert names == stems
     digests = {clip.segment: clip.path.name.encode() for clip in mine}
-    found = audit(Split(mine[:30], (), mine[30:], leaky=False), digests)
+    found = audit(Split(mine[:9], (), mine[9:], leaky=False), digests)
     assert found.speakers > 0 and f"{len(mine)} clips are of ravdess" in found.lines()[0]
     done = succeed("evaluate", "--recipe", "cnn-bilstm", "--data", tmp_path / "mine")
     told = f"{len(mine)} of {len(mine)} clips are copies or parts of its training data, as "

@@ -68,7 +68,8 @@ def entries(home: Path) -> Entries:
 )
 def test_what_is_wrong_is_counted(program: str, wrong: str, tmp_path: Path) -> None:
     words = (sys.executable, "-c", WRITES + program)
-    told = rounds(Case(lambda _: None, words, entries), 3, seed=0, work=tmp_path)
+    case = Case(lambda _: None, words, entries)
+    told = rounds(case, 3, seed=0, work=tmp_path, patience_s=0.3)  # orphans would stay 60
     found = {
         "half": told.half_written,
         "doubled": told.doubled,
