@@ -14,6 +14,7 @@ import fake
 import pytest
 import typer
 from command import ser, tone
+from typer.testing import CliRunner
 
 from ser_cli import cli, recipes
 from ser_cli.commands import console
@@ -102,6 +103,15 @@ def test_every_command_that_is_recommended_exists() -> None:
         for name in re.findall(r"(?:^|[`:;,] ?)ser ([a-z][a-z-]*)", node.value)
     }
     assert named == set(COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_cuts_nothing_off_on_a_narrow_terminal(command: str) -> None:
+    shown = CliRunner().invoke(cli.build(), [command, "--help"], env={"COLUMNS": "80"}).output
+    assert "Options:" in shown and "\u2026" not in shown
+    assert max(map(len, shown.splitlines())) <= 80
+    if command == "predict":
+        assert "--same-recording-conditions " in shown
 
 
 def test_help_names_the_recipes_and_the_exit_codes() -> None:

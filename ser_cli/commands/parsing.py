@@ -56,6 +56,8 @@ class Command(TyperCommand):
             if NAMES in text:
                 names = [item.value for item in param.shell_complete(ctx, "")]
                 param.help = text.replace(NAMES, ", ".join(names))  # type: ignore[attr-defined]
+        # In the boxes of rich, 80 columns cut off the ends of long options and names.
+        self.rich_markup_mode = None
         super().format_help(ctx, formatter)
 
 

@@ -48,8 +48,8 @@ Data = Annotated[
     tuple[str, ...],
     Option(
         "Name of a corpus; a folder with one sub-folder per emotion, or with an audformat "
-        "database; or a CSV with "
-        "file,emotion[,start,end,speaker,split]. Repeat it to join corpora. "
+        "database; or a CSV with the columns file, emotion and, where known, start, end (in "
+        "seconds), speaker, split. Repeat it to join corpora. "
         f"Default: {corpora.DEFAULT}.",
         metavar="DATA",
     ),
@@ -79,7 +79,7 @@ DecoderMemory = Annotated[
 ]
 AsJson = Annotated[bool, Option("Print JSON for a program to read.", flag="--json")]
 Params = Annotated[
-    Path | None, Option("Settings: best_hyperparameters.json from `ser tune`, or one like it.")
+    Path | None, Option("JSON file of settings, as `ser tune` writes it.", metavar="FILE")
 ]
 Exclude = Annotated[
     tuple[str, ...],

@@ -183,5 +183,9 @@ class AppJob:
     ] = ()
     folders: Annotated[
         tuple[Path, ...],
-        Option("Folder of a trained model to offer; may be repeated.", flag="--artifacts"),
+        Option(
+            "Folder of a trained model to offer; may be repeated.",
+            flag="--artifacts",
+            metavar="DIR",
+        ),
     ] = ()
