@@ -98,7 +98,7 @@ def test_a_prediction_tells_nobody(jobs: str, home: Path, tmp_path: Path) -> Non
 def test_a_model_in_memory_tells_nobody(home: Path, tmp_path: Path) -> None:
     record = tmp_path / "calls"
     # ONNX Runtime waits eleven seconds with what it has to tell.
-    code = "import sys, time, ser_cli\nser_cli.load().predict(sys.argv[1])\ntime.sleep(15)"
+    code = "import sys, time, ser_cli\nser_cli.load().predict(sys.argv[1])\ntime.sleep(12)"
     run(traced([sys.executable, "-c", code, str(CLIPS / "espeak-happy.flac")], record), home)
     check(home, record)
 
@@ -109,7 +109,7 @@ def test_a_training_tells_nobody(home: Path, tmp_path: Path) -> None:
             tone(tmp_path / "corpus" / emotion / f"{speaker}.wav", hertz, seed=number)
     record = tmp_path / "calls"
     words = [sys.executable, "-m", "ser_cli", "train", "--recipe", "mfcc-mlp", "--epochs", "1"]
-    words += ["--data", str(tmp_path / "corpus"), "--split", "random"]
+    words += ["--data", str(tmp_path / "corpus"), "--split", "random", "--jobs", "1"]
     run(traced(words, record), home)
     assert [*home.rglob("model.onnx")]  # compared with the trained network: ONNX Runtime was there
     check(home, record)
