@@ -158,6 +158,8 @@ def test_everything_comes_once_and_is_remembered(
     again = download_ravdess()
     assert read == []
     assert (again.folder, again.ok, again.skipped) == (result.folder, 5, True)
+    (result.folder / ".download").mkdir()  # of a process that was killed at its very end
+    assert download_ravdess().skipped and not (result.folder / ".download").exists()
     assert zenodo.asked == []
 
 

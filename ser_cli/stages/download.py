@@ -86,6 +86,9 @@ def download(job: DownloadUsualJob, *, progress: Progress | None = None) -> Down
         with locks.held(folder, hint="or choose another folder: --dest DIR"):
             unfit = _bring_all(task, folder, lacking)
         found = _verify(task, folder)
+    elif task.part is None and (folder / _WORK).is_dir():  # killed when its last clip was there
+        with locks.held(folder, hint="or choose another folder: --dest DIR"):
+            shutil.rmtree(folder / _WORK, ignore_errors=True)
     if found.missing or found.wrong:
         raise _incomplete(task, folder, found, unfit)
     remember(job.name, str(folder))
