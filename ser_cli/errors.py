@@ -18,6 +18,7 @@ _STEPS = {
         (errno.EACCES, errno.EPERM, errno.EROFS), "choose a place that you may write to"
     ),
 }
+HIDDEN = "***"  # in place of a password
 
 
 class SerError(Exception):
@@ -70,6 +71,7 @@ def of_system(error: OSError | MemoryError) -> SerError:
 
 
 def without_password(text: str) -> str:
-    """Return a text with *** for the password of each URL in it."""
-    login = re.sub(r"(://[^:/@\s]*:)[^/\s]*@", r"\1***@", text)
-    return re.sub(r"([?&](?:ssl)?(?:password|passwd|pwd)=)[^&\s]*", r"\1***", login, flags=re.I)
+    """Return a text with *** for the password of each URL in it, whatever signs it is made of."""
+    login = re.sub(r"(://[^:/@\s]*:)\S*@", rf"\1{HIDDEN}@", text)
+    words = r"([?&](?:ssl)?(?:password|passwd|pwd)=)[^&\s]*"
+    return re.sub(words, rf"\1{HIDDEN}", login, flags=re.I)

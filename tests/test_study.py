@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,7 +25,7 @@ from ser_cli.errors import DataError
 from ser_cli.jobs.training import Metric, SearchSplit, TuneJob
 from ser_cli.report import trials as trials_report
 from ser_cli.stages import tune as tune_stage
-from ser_cli.training import search, session, settings, studies, trainer
+from ser_cli.training import search, session, settings, storages, studies, trainer
 from ser_cli.training.search import Search
 from ser_cli.training.session import Work
 from ser_cli.types import Clip
@@ -32,7 +34,8 @@ FOLD = given.dataset(given.part(np.zeros((3, 1, 1), np.float32), np.zeros(3, np.
 
 
 def study(tmp_path: Path, name: str = "s") -> optuna.Study:
-    return studies.create(name, f"sqlite:///{(tmp_path / 'study.db').as_posix()}", seed=0)
+    storage = storages.opened(storages.url(name, str(tmp_path / "study.db")))
+    return studies.create(name, storage, seed=0)
 
 
 @pytest.fixture
@@ -60,14 +63,16 @@ def about(metric: str = "dev_uar", epochs: int = 10) -> Search:
 
 
 @pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Numbers of the trials that are run; each is over, and worth something, at once."""
-    run: list[int] = []
+def quick(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Seconds that were left for each trial; it is over, and worth something, at once."""
+    run: list[float] = []
 
-    def trial(wanted: Search, name: str, url: str, threads: int, number: int) -> None:
-        run.append(number)
-        made = studies.create(name, url, seed=0)
-        made.tell(made.ask(), number / 100)
+    def trial(
+        wanted: Search, name: str, url: str, trials: int, threads: int, seconds: float
+    ) -> None:
+        run.append(seconds)
+        made = studies.create(name, storages.opened(url), seed=0)
+        made.tell(made.ask(), len(run) / 100)
 
     monkeypatch.setattr(tune_stage, "_trial", trial)
     return run
@@ -75,32 +80,31 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def go_on(made: optuna.Study, tmp_path: Path, trials: int, timeout: float | None = None) -> None:
     job = TuneJob(trials=trials, workers=1, timeout=timeout)
-    url = f"sqlite:///{(tmp_path / 'study.db').as_posix()}"
-    tune_stage._run(job, about(), made, url, None)
+    tune_stage._run(job, about(), made, storages.url("s", str(tmp_path / "study.db")), None)
 
 
-def test_complete_and_pruned_trials_count(tmp_path: Path, quick: list[int]) -> None:
+def test_complete_and_pruned_trials_count(tmp_path: Path, quick: list[float]) -> None:
     made = study(tmp_path)
     made.ask()  # a trial of a run that was killed says it is running, for ever
     made.tell(made.ask(), state=optuna.trial.TrialState.FAIL)
     go_on(made, tmp_path, 2)
-    assert quick == [0, 1]
+    assert len(quick) == 2
     made.tell(made.ask(), state=optuna.trial.TrialState.PRUNED)
     made.tell(made.ask(), 0.5)
     go_on(made, tmp_path, 4)
     assert len(quick) == 2
     go_on(made, tmp_path, 5)
-    assert quick == [0, 1, 4]
+    assert quick == [math.inf] * 3
     assert len(study(tmp_path).trials) == 7  # opened again, it goes on
 
 
 def test_no_trial_begins_after_the_time_is_over(
-    tmp_path: Path, quick: list[int], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, quick: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ticks = iter((0.0, 4.0, 8.0, 12.0))  # as the study begins, and before each trial
     monkeypatch.setattr(tune_stage, "time", SimpleNamespace(monotonic=lambda: next(ticks)))
     go_on(study(tmp_path), tmp_path, 50, timeout=10)
-    assert quick == [0, 1]
+    assert quick == [6.0, 2.0]
 
 
 def test_no_more_work_side_by_side_than_trials_are_wanted(
@@ -109,7 +113,7 @@ def test_no_more_work_side_by_side_than_trials_are_wanted(
     asked: list[Any] = []
 
     def run(task: Any, items: Any, **named: Any) -> list[Any]:
-        asked.append((list(items), named["workers"], named["ahead"]))
+        asked.append(([*islice(items, 2)], named["workers"], named["ahead"]))
         return []
 
     monkeypatch.setattr(workers, "run", run)
@@ -118,7 +122,7 @@ def test_no_more_work_side_by_side_than_trials_are_wanted(
     for trials, side_by_side in ((9, 4), (3, 4), (1, 4)):
         tune_stage._run(TuneJob(trials=trials, workers=side_by_side), about(), made, "", None)
     # None is begun before a process is free, so that pruning and sampling know those before.
-    assert asked == [([*range(1, 9)], 4, 0), ([1, 2], 2, 0), ([], 1, 0)]
+    assert asked == [([math.inf] * 2, 4, 0), ([math.inf] * 2, 2, 0), ([], 1, 0)]
 
 
 def test_a_trial_that_fails_ends_the_study_with_its_reason(
@@ -126,11 +130,12 @@ def test_a_trial_that_fails_ends_the_study_with_its_reason(
 ) -> None:
     tried = []
 
-    def fail(wanted: Search, name: str, url: str, threads: int, number: int) -> None:
-        tried.append(number)
+    def fail(wanted: Search, trial: optuna.Trial) -> float:
+        tried.append(trial.number)
         raise ValueError("no")
 
-    monkeypatch.setattr(tune_stage, "_trial", fail)
+    monkeypatch.setattr(search, "objective", fail)
+    monkeypatch.setattr(search, "prepare", lambda wanted, threads: None)
     with pytest.raises(DataError, match="a trial failed: ValueError: no"):
         go_on(study(tmp_path), tmp_path, 5)
     assert tried == [0]

@@ -13,6 +13,7 @@ from ser_cli.remarks import counted
     "ser tune --trials 50",
     "ser tune --data my.csv --trials 20 --timeout 3600",
     "ser tune --split random --metric accuracy (as the reference notebook did)",
+    "ser tune --storage postgresql://me@host/studies --study voices (on each of many machines)",
     trains=True,
 )
 def tune(job: TuneJob) -> None:

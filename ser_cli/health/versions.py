@@ -15,7 +15,12 @@ from ser_cli.health import Check
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
-EXTRAS = ("app", "litert", "parquet")  # of users; the others are for work on `ser` itself
+EXTRAS = (
+    "app",
+    "cluster",
+    "litert",
+    "parquet",
+)  # of users; the others are for work on `ser` itself
 PROVIDER = "CPUExecutionProvider"
 
 

@@ -47,7 +47,9 @@ def _protocols() -> Sequence[str]:
 class TuneJob(ClipsJob):
     """`ser tune`: a study, and how long to continue it."""
 
-    trials: Annotated[int, Option("Finished trials in total.", low=1)] = 50
+    trials: Annotated[
+        int, Option("Finished trials of the study in all, whoever runs them.", low=1)
+    ] = 50
     folder: Folder = None
     split: Annotated[SearchSplit, Option("By speaker (folds), or at random (one split).")] = (
         SearchSplit.speaker
@@ -62,7 +64,17 @@ class TuneJob(ClipsJob):
     )
     storage: Annotated[
         str | None,
-        Option("Optuna storage: a URL, or an SQLite file; default: one in the cache folder."),
+        Option(
+            "Where the study is kept: an SQLite file, or a database that any number of machines "
+            "share, postgresql://user@host/name; default: a file in the cache folder."
+        ),
+    ] = None
+    study: Annotated[
+        str | None,
+        Option(
+            "Name of the study, the same for all who share it; default: made of data and options.",
+            metavar="NAME",
+        ),
     ] = None
     workers: Annotated[int, Option("Trials to run in parallel.", low=1)] = CORES
     as_json: AsJson = False

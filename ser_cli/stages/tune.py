@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from ser_cli.data.parts import Count
     from ser_cli.jobs.training import TuneJob
     from ser_cli.training.search import Search
+    from ser_cli.training.storages import Storage
     from ser_cli.types import Progress
 
 
@@ -44,39 +46,34 @@ class TuneResult:
 def tune(job: TuneJob, *, progress: Progress | None = None) -> TuneResult:
     """Run a study until it has so many finished trials in all, and write what it found.
 
-    Complete and pruned trials count, those of earlier calls too; one that a killed process left
-    running does not.
+    Complete and pruned trials count, those of earlier calls and of other processes too; one that
+    a killed process left running does not.
 
     Args:
         job: The study. Two calls whose fields are equal, but for how long and with how many
-            workers, resume the same study.
+            workers, work on the same study.
         progress: Told of features, then finished trials and the best so far.
 
     Raises:
-        SerError: The corpus or the options are wrong, or no trial was completed.
+        SerError: The corpus or the options are wrong, the study is about others, or no trial was
+            completed.
     """
     folder = job.folder or artifacts.default_folder(job.recipe)
     need_folder(folder)
     folds = fold_splits(job)
 
-    from ser_cli.training import search, studies
+    from ser_cli.training import search, storages, studies
 
-    name = study_name(job, folds)
-    url = studies.storage(name, job.storage)
-    study = studies.create(name, url, seed=job.seed)
-    wanted = search.Search(
-        recipe=job.recipe,
-        folds=folds,
-        metric=f"dev_{job.metric}",
-        epochs=job.epochs,
-        copies=job.copies,
-        oversample=job.selection.oversample,
-        seed=job.seed,
-        encoder=job.encoder,
-    )
-    # In this process first: the others find all features in the cache.
-    search.load(wanted, jobs=job.workers, progress=progress)
-    with studies.usable(url):
+    name = job.study or study_name(job, folds)
+    url = storages.url(name, job.storage)
+    study = studies.create(name, storages.opened(url), seed=job.seed)
+    wanted = _wanted(job, folds)
+    facts = search.about(wanted)
+    with storages.usable(url):
+        studies.check(study, facts, named=bool(job.study))
+        # In this process first: the others find all features in the cache.
+        search.load(wanted, jobs=job.workers, progress=progress)
+        studies.bind(study, facts | search.about_clips(wanted), named=bool(job.study))
         try:
             _run(job, wanted, study, url, progress)
         finally:
@@ -126,44 +123,61 @@ def as_record(result: TuneResult) -> dict[str, Any]:
     return {**asdict(result), "file": str(result.file)}
 
 
+def _wanted(job: TuneJob, folds: tuple[Split, ...]) -> Search:
+    from ser_cli.training.search import Search
+
+    return Search(
+        recipe=job.recipe,
+        folds=folds,
+        metric=f"dev_{job.metric}",
+        epochs=job.epochs,
+        copies=job.copies,
+        oversample=job.selection.oversample,
+        seed=job.seed,
+        encoder=job.encoder,
+    )
+
+
 def _run(
     job: TuneJob, wanted: Search, study: optuna.Study, url: str, progress: Progress | None
 ) -> None:
     """Run one trial per item; a trial is begun only while there is time and need."""
     done = len(trials_report.finished(study))
-    deadline = None if job.timeout is None else time.monotonic() + job.timeout
     side_by_side = max(1, min(job.workers, job.trials - done))
-    task = partial(_trial, wanted, study.study_name, url, 0 if side_by_side == 1 else 1)
-    numbers = _while_wanted(range(done, job.trials), study, job.trials, deadline)
-    for _ in workers.train(task, numbers, workers=side_by_side, named=lambda _: "a trial"):
+    threads = 0 if side_by_side == 1 else 1
+    task = partial(_trial, wanted, study.study_name, url, job.trials, threads)
+    turns = _turns(study, job.trials, math.inf if job.timeout is None else job.timeout)
+    for _ in workers.train(task, turns, workers=side_by_side, named=lambda _: "a trial"):
         _tell(study, job.trials, progress)
 
 
-def _while_wanted(
-    numbers: range, study: optuna.Study, trials: int, deadline: float | None
-) -> Iterator[int]:
-    """Yield numbers of trials while there is time, and no other command has finished enough."""
-    for number in numbers:
-        late = deadline is not None and time.monotonic() >= deadline
-        if late or len(trials_report.finished(study)) >= trials:
+def _turns(study: optuna.Study, trials: int, seconds: float) -> Iterator[float]:
+    """Yield the seconds that are left, while there are any and trials are to be finished."""
+    deadline = time.monotonic() + seconds
+    while len(trials_report.finished(study)) < trials:
+        left = deadline - time.monotonic()
+        if left <= 0:
             return
-        yield number
+        yield left
 
 
-def _trial(wanted: Search, name: str, url: str, threads: int, number: int) -> None:
+def _trial(wanted: Search, name: str, url: str, trials: int, threads: int, seconds: float) -> None:
     """Run one trial, in whatever process; its data and study are kept for the next."""
-    from ser_cli.training import search
+    from ser_cli.training import claims, search, storages
 
-    study = _study(name, url, wanted.seed + number if threads else wanted.seed)
-    search.prepare(wanted, threads)
-    study.optimize(partial(search.objective, wanted), n_trials=1)
+    with storages.usable(url):
+        study, storage = _study(name, url, wanted.seed)
+        search.prepare(wanted, threads)
+        objective = partial(search.objective, wanted)
+        claims.run_next(study, storage, objective, trials=trials, seconds=seconds)
 
 
 @lru_cache(maxsize=1)
-def _study(name: str, url: str, seed: int) -> optuna.Study:
-    from ser_cli.training import studies
+def _study(name: str, url: str, seed: int) -> tuple[optuna.Study, Storage]:
+    from ser_cli.training import storages, studies
 
-    return studies.create(name, url, seed=seed)
+    storage = storages.opened(url)
+    return studies.create(name, storage, seed=seed), storage
 
 
 def _tell(study: optuna.Study, trials: int, progress: Progress | None) -> None:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 import keras
 import optuna
 
 from ser_cli import recipes
-from ser_cli.data import parts
+from ser_cli.data import cache, parts
 from ser_cli.data.splits import Split
+from ser_cli.sound import fingerprint
 from ser_cli.training import dataset, session, settings, trainer
 from ser_cli.training.dataset import Dataset
 from ser_cli.training.session import Work
@@ -77,6 +80,30 @@ def load(search: Search, jobs: int = 1, progress: Progress | None = None) -> tup
     _loaded.clear()
     _loaded[search] = tuple(dataset.assemble(sounds, system, frames=frames) for sounds in loaded)
     return _loaded[search]
+
+
+def about(search: Search) -> dict[str, Any]:
+    """Return what all trials of a study have in common, but for its clips."""
+    system = recipes.get(search.recipe, search.encoder)
+    return {
+        "recipe": search.recipe,
+        "features": system.frontend.fingerprint(),
+        "search space": fingerprint.of_code(system.search)[:16],
+        "metric": search.metric,
+        "epochs": search.epochs,
+        "copies": search.copies,
+        "oversampled": [*search.oversample],
+        "seed": search.seed,
+    }
+
+
+def about_clips(search: Search) -> dict[str, Any]:
+    """Return a digest of the clips of all folds, wherever they lie, and of their emotions."""
+    parts = [p.clips[: p.recorded] for fold in load(search) for p in (fold.train, fold.dev)]
+    all_of_them = [*dict.fromkeys(clip for part in parts for clip in part)]
+    identity = dict(zip(all_of_them, cache.identities(all_of_them), strict=True))
+    told = [[f"{identity[clip]} {clip.emotion}" for clip in part] for part in parts]
+    return {"clips": hashlib.sha256(repr(told).encode()).hexdigest()[:16]}
 
 
 @lru_cache(maxsize=1)

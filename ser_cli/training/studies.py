@@ -1,23 +1,15 @@
-"""An Optuna study: where it is kept, how it samples, and when it gives a trial up."""
+"""An Optuna study: how it samples, when it gives a trial up, and what it is about."""
 
 from __future__ import annotations
 
-import logging
-import re
-import warnings
-import zlib
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING
-from urllib.parse import quote
+from typing import Any
 
-from ser_cli.data import locks
-from ser_cli.data.store import cache_dir
-from ser_cli.errors import DataError, without_password
+import optuna
+from optuna.trial import FrozenTrial
 
-if TYPE_CHECKING:
-    import optuna
+from ser_cli.errors import DataError
+from ser_cli.training import storages
+from ser_cli.training.storages import Storage
 
 STARTUP_TRIALS = 10  # drawn at random, before the sampler has something to learn from
 # After 3, 9 and 27 epochs over all folds, only the best third so far continues. Simulated on twice
@@ -25,115 +17,82 @@ STARTUP_TRIALS = 10  # drawn at random, before the sampler has something to lear
 # epochs. Earlier rungs (2, 6, 18) lost 2.4 points of dev UAR. A quarter at 3 and 12 lost up to
 # 1 there, and 2.9 in a real study of that size.
 FIRST_RUNG, KEPT = 3, 3
-HEARTBEAT_S = 30
-OPENING_S = 60.0  # for another command that opens the same storage
+ABOUT = "about"  # the study's attribute that says what its trials have in common
 
-_EXAMPLES = "--storage study.db, or sqlite:////data/study.db, or postgresql+psycopg://host/name"
-# What a database says, in lower case -> what to do about it.
-_HINTS = {
-    "no module named": "install the driver of that database: pip install psycopg[binary]",
-    "could not parse": _EXAMPLES,
-    "can't load plugin": _EXAMPLES,
-    "no longer compatible": "bring it up to date: optuna storage upgrade --storage URL",
-    "upgrade": "bring it up to date: optuna storage upgrade --storage URL",
-    "locked": "end what else uses it, or take another file",
-    "unable to open": "make its folder, or take another",
-    "readonly": "make the file writable, or take another",
-    "not a database": "take another file: this one is something else",
-    "malformed": "take another file: this one is damaged",
-    "password": "check user and password",
-    "refused": "start the server, or check host and port",
-    "does not exist": "create the database: createdb NAME",
-}
+Facts = dict[str, Any]  # as JSON has them
 
 
-def storage(name: str, asked: str | None = None) -> str:
-    """Return the URL of where a study is kept.
+class Sampler(optuna.samplers.TPESampler):
+    """TPE that draws a trial by its number, so that no two processes draw alike."""
 
-    Args:
-        name: Of the study.
-        asked: A URL, or the path of an SQLite file; None for a file in the cache folder.
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self._draw_by(seed)
 
-    Raises:
-        DataError: The folder of the file cannot be made, or it is neither path nor URL.
-    """
-    if asked and "://" in asked:
-        return asked
-    if asked and re.match(r"\w[\w+]+:/", asked):  # not C:/
-        raise DataError(f"{asked} is neither a path nor a URL", hint=_EXAMPLES)
-    file = Path(asked) if asked else cache_dir() / "studies" / f"{name}.db"
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(
-            f"the study cannot be kept in {file}: {error.strerror}", hint="take another folder"
-        ) from error
-    return f"sqlite:///{quote(file.absolute().as_posix(), safe='/:')}"
+    def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
+        """Begin a trial."""
+        self._draw_by(self.seed + trial.number)
+        super().before_trial(study, trial)
+
+    def _draw_by(self, seed: int) -> None:
+        super().__init__(
+            seed=seed, n_startup_trials=STARTUP_TRIALS, multivariate=True, constant_liar=True
+        )
 
 
-def create(name: str, url: str, *, seed: int) -> optuna.Study:
+def create(name: str, storage: Storage, *, seed: int) -> optuna.Study:
     """Create or continue a study: TPE, pruned by successive halving (ASHA, Li et al. 2018).
 
     Raises:
         DataError: Its storage cannot be used.
-        BusyError: Another command takes long to open it.
     """
-    import optuna
-
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    # It logs the traceback of an interrupt, which is no mistake.
-    logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
-    # The heartbeat tells trials that a dead process left running from those at work.
-    with _alone(url), warnings.catch_warnings(), usable(url, opening=True):
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        storage = optuna.storages.RDBStorage(url, heartbeat_interval=HEARTBEAT_S)
+    with storages.usable(storage.url):
         return optuna.create_study(
             study_name=name,
             storage=storage,
             direction="maximize",
             load_if_exists=True,
-            sampler=optuna.samplers.TPESampler(
-                seed=seed, n_startup_trials=STARTUP_TRIALS, multivariate=True, constant_liar=True
-            ),
+            sampler=Sampler(seed),
             pruner=optuna.pruners.SuccessiveHalvingPruner(
                 min_resource=FIRST_RUNG, reduction_factor=KEPT
             ),
         )
 
 
-def _alone(url: str) -> AbstractContextManager[None]:
-    """Let one command of this machine after the other make the tables of a storage."""
-    name = f".{zlib.crc32(url.encode()):08x}.lock"
-    hint = "the same command goes on with the study"
-    return locks.held(cache_dir() / "studies", name=name, wait_s=OPENING_S, hint=hint)
-
-
-@contextmanager
-def usable(url: str, *, opening: bool = False) -> Iterator[None]:
-    """Turn what a database and its driver raise into one sentence and the next step.
+def check(study: optuna.Study, facts: Facts, *, named: bool) -> None:
+    """Make sure that a study is about what its trials would be about here.
 
     Args:
-        url: Of the storage.
-        opening: Whether it is opened, so that its driver may be missing and its tables be old.
+        study: The study.
+        facts: What all its trials have in common, as far as it is known yet.
+        named: Whether the user has named the study; else its name says what it is about.
 
     Raises:
-        DataError: The storage cannot be used.
+        DataError: It is about something else.
     """
-    from optuna.exceptions import StorageInternalError
-    from sqlalchemy.exc import SQLAlchemyError
-
-    kinds: tuple[type[Exception], ...] = (SQLAlchemyError, StorageInternalError)
-    if opening:
-        kinds += (ImportError, RuntimeError)
-    try:
-        yield
-    except kinds as error:
-        cause = getattr(error, "orig", None) or error.__cause__ or error
-        why = str(cause).strip().partition("\n")[0] or type(cause).__name__
-        whole = f"{error} {cause}".lower()
-        hint = next((step for words, step in _HINTS.items() if words in whole), _EXAMPLES)
-        shown = without_password(url)
+    known: Facts | None = study.user_attrs.get(ABOUT)
+    if known is None:
+        strange = named and study.get_trials(deepcopy=False)
+        other = ["ser tune has not begun it"] if strange else []
+    else:
+        both = [key for key in facts if known.get(key, facts[key]) != facts[key]]
+        other = [f"{key} {known[key]} there, {facts[key]} here" for key in both]
+    if other:
         raise DataError(
-            f"the study cannot be kept in {shown}: {without_password(why)}",
-            hint=hint.replace("URL", shown),
-        ) from error
+            f"the study {study.study_name} is about something else: {'; '.join(other)}",
+            hint="give the data and options that it was begun with (and the same versions of ser "
+            "and Python), or another --study",
+        )
+
+
+def bind(study: optuna.Study, facts: Facts, *, named: bool) -> None:
+    """Let a study be about these facts for ever, if it is not about anything yet.
+
+    Raises:
+        DataError: It is about something else.
+    """
+    check(study, facts, named=named)
+    if ABOUT not in study.user_attrs:
+        study.set_user_attr(ABOUT, facts)
+        check(study, facts, named=named)  # another process may have been faster
