@@ -175,6 +175,7 @@ TRAIN = [
     ("tune --data clips --split random --storage nothing://host", 1, "load plugin", "study.db"),
     ("tune --data clips --split random --storage redis://host", 1, "load plugin", "study.db"),
     ("tune --data clips --split random --storage postgres://h/n", 1, "plugin", "postgresql://"),
+    ("tune --storage notes.db --study voices --show", 1, "not a database", "another file"),
     (
         "tune --data clips --split random --storage mssql+pymssql://me:secret@h/n",
         1,

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from threading import Barrier
+from urllib.parse import quote
 
 import optuna
 import pytest
-from command import ser
+from command import ser, succeed
 from optuna.trial import TrialState
-from postgres import PASSWORD, Server, server
+from postgres import PASSWORD, Server, free_port, server
 
 from ser_cli.errors import DataError
 from ser_cli.report import trials as trials_report
@@ -263,6 +268,56 @@ def test_a_driver_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "psycopg", raising=False)
     monkeypatch.setattr(sys, "meta_path", [Without(), *sys.meta_path])
     assert 'pip install "psycopg[binary]"' in refused("postgresql://me:x@host/studies").hint
+
+
+def test_a_study_is_shown_and_watched(database: str, postgres: Server) -> None:
+    where = ("--storage", database, "--study", "s")
+    absent = ser("tune", "--show", *where)
+    assert absent.code == 1 and "nothing is kept there yet: ser tune" in absent.err
+    study, _ = opened(storages.url("s", database))
+    missing = ser("tune", "--show", "--storage", database, "--study", "t")
+    assert missing.code == 1 and "no study t in" in missing.err and "one of: s" in missing.err
+    study.optimize(worth, n_trials=1)
+    study.ask()
+    shown = succeed("tune", "--show", *where)
+    hidden = postgres.url("studies", password="***", driver="+psycopg")
+    assert shown.out.splitlines() == [
+        "study: s",
+        f"storage: {hidden}",
+        f"trials: 1 complete, 1 running; best {100 * study.best_value:.1f} %",
+        f"to watch it: optuna-dashboard '{hidden}'",
+    ]
+    assert "write the password" in shown.err
+    record = json.loads(succeed("tune", "--show", *where, "--json").out)
+    assert record["trials"] == {"complete": 1, "running": 1} and record["storage"] == hidden
+    assert PASSWORD not in absent.err + missing.err + shown.out + shown.err + str(record)
+    assert "s" in watched(record["dashboard"])
+
+
+def watched(line: str) -> list[str]:
+    """Open Optuna Dashboard as a line says, and return the names of the studies that it shows."""
+    program, url = shlex.split(line)
+    port = free_port()
+    escaped = quote(PASSWORD, safe="")  # it takes { for the beginning of a placeholder
+    words = [str(Path(sys.executable).with_name(program)), url.replace("***", escaped)]
+    dashboard = subprocess.Popen([*words, "--port", str(port)], stderr=subprocess.DEVNULL)
+    try:
+        until = time.monotonic() + 60
+        while dashboard.poll() is None and time.monotonic() < until:
+            with suppress(urllib.error.URLError):
+                answer = urllib.request.urlopen(f"http://127.0.0.1:{port}/api/studies").read()
+                return [study["study_name"] for study in json.loads(answer)["study_summaries"]]
+            time.sleep(0.1)
+        pytest.fail("Optuna Dashboard does not answer")
+    finally:
+        dashboard.terminate()
+        dashboard.wait()
+
+
+def test_a_file_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+    told = ser("tune", "--show", "--storage", tmp_path / "no.db", "--study", "s")
+    assert told.code == 1 and "nothing is kept there yet" in told.err
+    assert not (tmp_path / "no.db").exists()
 
 
 def clips(ravdess: Path, folder: Path) -> Path:

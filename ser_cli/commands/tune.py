@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+import typer
+
 from ser_cli.commands import console
 from ser_cli.commands.parsing import command
+from ser_cli.disarm import visible
+from ser_cli.errors import HIDDEN
 from ser_cli.jobs.training import TuneJob
 from ser_cli.remarks import counted
+
+if TYPE_CHECKING:
+    from ser_cli.stages.tune import Shown
 
 
 @command(
@@ -14,12 +24,20 @@ from ser_cli.remarks import counted
     "ser tune --data my.csv --trials 20 --timeout 3600",
     "ser tune --split random --metric accuracy (as the reference notebook did)",
     "ser tune --storage postgresql://me@host/studies --study voices (on each of many machines)",
+    "ser tune --storage postgresql://me@host/studies --study voices --show",
     trains=True,
 )
 def tune(job: TuneJob) -> None:
     """Search for a recipe's best settings; the same command resumes a killed or finished study."""
     from ser_cli.stages import tune as stage
 
+    if job.show:
+        shown = stage.show(job)
+        if job.as_json:
+            console.print_json(stage.as_record(shown))
+        else:
+            _show(shown)
+        return
     with console.progress("trials") as progress:
         found = stage.tune(job, progress=progress)
     if job.as_json:
@@ -35,3 +53,19 @@ def tune(job: TuneJob) -> None:
     )
     again = console.follow_up("train", job=job, data=True)
     console.say(f"written: {found.file}; next: {again}")
+
+
+def _show(shown: Shown) -> None:
+    counts = ", ".join(f"{count} {state}" for state, count in sorted(shown.trials.items()))
+    best = "" if shown.best_value is None else f"; best {console.percent(shown.best_value)} %"
+    for line in (
+        f"study: {shown.study}",
+        f"storage: {shown.storage}",
+        f"trials: {counts or 'none yet'}{best}",
+        f"to watch it: {shown.dashboard}",
+    ):
+        typer.echo(visible(line))
+    if not find_spec("optuna_dashboard"):
+        console.say("that needs: pip install optuna-dashboard")
+    if HIDDEN in shown.dashboard:
+        console.say(f"in place of {HIDDEN}, write the password")

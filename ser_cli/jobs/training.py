@@ -76,6 +76,12 @@ class TuneJob(ClipsJob):
             metavar="NAME",
         ),
     ] = None
+    show: Annotated[
+        bool,
+        Option(
+            "Only show how far the study is, where it is kept, and how to watch it.", flag="--show"
+        ),
+    ] = False
     workers: Annotated[int, Option("Trials to run in parallel.", low=1)] = CORES
     as_json: AsJson = False
 

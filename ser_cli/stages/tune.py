@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import math
+import shlex
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import lru_cache, partial
@@ -15,7 +17,7 @@ from ser_cli import workers
 from ser_cli.data import corpora, parts, select, splits
 from ser_cli.data.splits import Split
 from ser_cli.data.store import need_folder, write_text
-from ser_cli.errors import DataError
+from ser_cli.errors import DataError, without_password
 from ser_cli.jobs.training import SearchSplit
 from ser_cli.model import artifacts
 from ser_cli.report import trials as trials_report
@@ -41,6 +43,17 @@ class TuneResult:
     best_params: dict[str, Any]
     file: Path
     parts: dict[str, dict[str, Count]]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """How far a study is, where it is kept (no password), and what opens Optuna Dashboard on it."""
+
+    study: str
+    storage: str
+    trials: dict[str, int]
+    best_value: float | None
+    dashboard: str
 
 
 def tune(job: TuneJob, *, progress: Progress | None = None) -> TuneResult:
@@ -82,6 +95,31 @@ def tune(job: TuneJob, *, progress: Progress | None = None) -> TuneResult:
         return _result(job, study, folds, folder)
 
 
+def show(job: TuneJob) -> Shown:
+    """Look at a study, and change nothing.
+
+    Raises:
+        SerError: The corpus or the options are wrong, or there is no such study.
+    """
+    name = job.study or study_name(job, fold_splits(job))
+
+    from ser_cli.training import storages, studies
+
+    url = storages.url(name, job.storage)
+    with storages.usable(url):
+        study = studies.found(name, storages.opened(url, make=False))
+        trials = study.get_trials(deepcopy=False)
+        values = [t.value for t in trials if t.state.name == "COMPLETE" and t.value is not None]
+    shown = without_password(url)
+    return Shown(
+        study=name,
+        storage=shown,
+        trials=dict(Counter(trial.state.name.lower() for trial in trials)),
+        best_value=max(values, default=None),
+        dashboard=shlex.join(["optuna-dashboard", shown]),
+    )
+
+
 def fold_splits(job: TuneJob) -> tuple[Split, ...]:
     """Return the folds of a study; none has a test part.
 
@@ -118,9 +156,10 @@ def study_name(job: TuneJob, folds: tuple[Split, ...]) -> str:
     )
 
 
-def as_record(result: TuneResult) -> dict[str, Any]:
+def as_record(result: TuneResult | Shown) -> dict[str, Any]:
     """Return the result as plain values, for JSON."""
-    return {**asdict(result), "file": str(result.file)}
+    files = {"file": str(result.file)} if isinstance(result, TuneResult) else {}
+    return {**asdict(result), **files}
 
 
 def _wanted(job: TuneJob, folds: tuple[Split, ...]) -> Search:

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from optuna.exceptions import ExperimentalWarning, StorageInternalError
 from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
 from sqlalchemy import make_url
-from sqlalchemy.exc import IntegrityError, ProgrammingError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, IntegrityError, ProgrammingError, SQLAlchemyError
 
 from ser_cli.data import locks
 from ser_cli.data.store import cache_dir
@@ -31,6 +31,7 @@ MAKING_S = 1.0  # for another machine that makes the tables
 
 _EXAMPLES = "--storage study.db, or sqlite:////data/study.db, or postgresql://user@host/name"
 _DRIVER = 'pip install "psycopg[binary]" (in a checkout of ser: pip install ".[cluster]")'
+_NOTHING = "nothing is kept there yet: ser tune --storage {url} begins a study"
 # What a database says, in lower case -> what to do about it.
 _HINTS = {
     "no module named 'psycopg'": _DRIVER,
@@ -57,6 +58,9 @@ _HINTS = {
     "such file or directory": "name the host, or start the server here: {isready}",
     "permission denied": "let this user make and write tables there: {psql}",
     "too many": "let the server have more clients (max_connections), or take fewer --workers",
+    "relation": _NOTHING,
+    "no such table": _NOTHING,
+    "no such file": _NOTHING,
     "does not exist": "create the database: {createdb}",
 }
 
@@ -94,8 +98,12 @@ def url(name: str, asked: str | None = None) -> str:
     return f"sqlite:///{quote(file.absolute().as_posix(), safe='/:')}"
 
 
-def opened(url: str) -> Storage:
-    """Open a storage; its tables are made where there are none.
+def opened(url: str, *, make: bool = True) -> Storage:
+    """Open a storage.
+
+    Args:
+        url: Its URL.
+        make: Whether it is made where there is none.
 
     Raises:
         DataError: It cannot be used.
@@ -104,13 +112,15 @@ def opened(url: str) -> Storage:
     # It logs the traceback of an interrupt, which is no mistake.
     logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
     with _alone(url), usable(url, opening=True):
+        if not make:
+            _need_file(url)
         try:
-            return _opened(url)
+            return _opened(url, make=make)
         except (ProgrammingError, IntegrityError) as error:
             if not re.search("already exists|duplicate key", str(error)):
                 raise
             time.sleep(MAKING_S)
-            return _opened(url)
+            return _opened(url, make=make)
 
 
 @contextmanager
@@ -141,7 +151,7 @@ def usable(url: str, *, opening: bool = False) -> Iterator[None]:
         ) from error
 
 
-def _opened(url: str) -> Storage:
+def _opened(url: str, *, make: bool) -> Storage:
     waits = {"connect_timeout": CONNECT_S} if url.startswith("postgresql") else {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
@@ -152,7 +162,15 @@ def _opened(url: str) -> Storage:
             heartbeat_interval=HEARTBEAT_S,
             grace_period=SILENT_S,
             heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(RETRIES),
+            skip_table_creation=not make,
         )
+
+
+def _need_file(url: str) -> None:
+    """Make sure that the file of SQLite is there, which would make it."""
+    made = make_url(url)
+    if made.get_backend_name() == "sqlite" and not Path(made.database or "").is_file():
+        raise ArgumentError("no such file")
 
 
 def _alone(url: str) -> AbstractContextManager[None]:

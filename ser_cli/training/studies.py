@@ -7,7 +7,8 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial
 
-from ser_cli.errors import DataError
+from ser_cli.errors import DataError, without_password
+from ser_cli.remarks import listed
 from ser_cli.training import storages
 from ser_cli.training.storages import Storage
 
@@ -58,6 +59,21 @@ def create(name: str, storage: Storage, *, seed: int) -> optuna.Study:
                 min_resource=FIRST_RUNG, reduction_factor=KEPT
             ),
         )
+
+
+def found(name: str, storage: Storage) -> optuna.Study:
+    """Return a study that is there.
+
+    Raises:
+        DataError: Its storage cannot be used, or holds others.
+    """
+    with storages.usable(storage.url):
+        others = optuna.get_all_study_names(storage)
+        if name in others:
+            return optuna.load_study(study_name=name, storage=storage)
+    where = without_password(storage.url)
+    hint = f"--study with one of: {listed(others)}" if others else f"ser tune --storage {where}"
+    raise DataError(f"there is no study {name} in {where}", hint=hint)
 
 
 def check(study: optuna.Study, facts: Facts, *, named: bool) -> None:
