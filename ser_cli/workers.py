@@ -65,7 +65,8 @@ def run(
     Args:
         task: Does a chunk of items; see `one_by_one`. Picklable where it runs in other processes.
         items: Read no further than the workers are ahead.
-        workers: Processes; 1 works in this one.
+        workers: Processes; 1 works in this one. An executor that has a `width` says by that, from
+            chunk to chunk, how many it has.
         chunk: Items that travel to a worker together.
         ahead: Chunks waiting per worker. With 0, an item is taken only when a worker is free.
         ordered: Whether results come in the order of the items; else as they are done, so that
@@ -80,7 +81,7 @@ def run(
     items, waiting = iter(items), deque[tuple[list[T], Any]]()
     try:
         while True:
-            while len(waiting) < (1 + ahead) * workers and (taken := list(islice(items, chunk))):
+            while len(waiting) < (1 + ahead) * pool.width and (taken := list(islice(items, chunk))):
                 waiting.append((taken, pool.submit(task, taken)))
             if not waiting:
                 return
@@ -171,6 +172,11 @@ class _Pool:
         self._here = here
         self._own: Executor | None = None
         self._others: set[int | None] = set()
+
+    @property
+    def width(self) -> int:
+        """Chunks that can be done at once."""
+        return int(getattr(self._given, "width", self._workers))
 
     def submit(self, task: Task[T, R], items: list[T]) -> Any:
         """Return what has the results of a chunk, or will have them."""

@@ -21,6 +21,7 @@ LAYERS = (
     "remarks",
     "process",
     "workers",
+    "cluster",
     "onnx_graph",
     "onnx_session",
     "sound",
@@ -43,6 +44,8 @@ TOP = {"errors": "types", "__init__": "ser_cli"}
 HEAVY = {
     "PIL",
     "av",
+    "distributed",
+    "fsspec",
     "jinja2",
     "joblib",
     "keras",

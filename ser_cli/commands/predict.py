@@ -22,6 +22,7 @@ from ser_cli.types import Joining
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ser_cli.cluster import Cluster
     from ser_cli.model.artifacts import Artifacts
     from ser_cli.report.filename_labels import FilenameLabels
     from ser_cli.report.keeping import Kept
@@ -68,20 +69,30 @@ class _Tally:
     "ser predict talk.m4a --window 2 --out talk.srt --out talk.TextGrid",
     "ser predict recordings/ --window 2 --csv out.csv --out labels/%.txt",
     "ser predict calls/ --same-speaker --labels angry,happy,neutral,sad --min-confidence 0.5",
+    "ser predict recordings/ --csv out.csv --scheduler tcp://10.0.0.5:8786",
     "ser predict new.wav --enrol recordings-of-the-same-person/",
 )
 def predict(job: PredictJob) -> None:
     """Label recordings: WAV, FLAC, OGG, MP3, M4A and more; one row per file, or per window."""
+    from ser_cli.cluster import connected
+
+    _check(job)
+    with connected(job.scheduler) as cluster:
+        tally = _predict(job, cluster)
+    raise typer.Exit(3 if tally.failed else 0)
+
+
+def _predict(job: PredictJob, cluster: Cluster | None) -> _Tally:
+    """Predict, on a cluster where there is one, and tell what became of it."""
     from ser_cli.commands import output
     from ser_cli.model import artifacts
     from ser_cli.report.outputs import targets
     from ser_cli.stages import predict as stage
 
-    _check(job)
     wanted = targets(job.csv, job.out)
     trained = artifacts.load(artifacts.resolve(job.folder, recipe=job.recipe))
     console.say(f"model: {trained.folder}")
-    work = stage.ready(job, trained)
+    work = stage.ready(job, trained, executor=cluster)
     _spare([*work.inputs.tables, *([job.speakers] if job.speakers else [])], wanted)
     model = work.model
     labels = _labels(trained, model.classes) if job.report and work.is_by_file else None
@@ -90,7 +101,8 @@ def predict(job: PredictJob) -> None:
     tally = _Tally()
     with _kept(work, wanted, tally) as kept, console.progress("predicting") as progress:
         bar = None if show and sys.stdout.isatty() else progress
-        files = stage.by_file(work, skip=kept.skip if kept else None, progress=bar)
+        skip = kept.skip if kept else None
+        files = stage.by_file(work, skip=skip, executor=cluster, progress=bar)
         with closing(files):  # however this ends, no worker goes on
             for found, made in files:
                 rows = kept.take(found, made) if kept else made or []
@@ -101,7 +113,7 @@ def predict(job: PredictJob) -> None:
                     if labels:
                         labels.add(row)
     _summarise(wanted, labels, tally)
-    raise typer.Exit(3 if tally.failed else 0)
+    return tally
 
 
 def _check(job: PredictJob) -> None:

@@ -68,6 +68,14 @@ Folder = Annotated[
 Trained = Annotated[Path | None, Option("Folder of the trained model.", flag="--artifacts")]
 Seed = Annotated[int, Option("Seed for everything random.", low=0)]
 Processes = Annotated[int, Option("Worker processes.", low=1)]
+Scheduler = Annotated[
+    str | None,
+    Option(
+        "Dask cluster that does the work: tcp://HOST:8786, scheduler.json, local:8 (that many "
+        "workers here), or cluster.yaml (how one is started).",
+        metavar="CLUSTER",
+    ),
+]
 MaxHours = Annotated[
     float, Option("Hours of sound that are heard of a file at most.", low=0.001, metavar="HOURS")
 ]

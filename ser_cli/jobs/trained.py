@@ -7,7 +7,16 @@ from pathlib import Path
 from typing import Annotated
 
 from ser_cli import recipes
-from ser_cli.jobs import NAMES, AsJson, DecoderMemory, DecoderSeconds, MaxHours, Option, Trained
+from ser_cli.jobs import (
+    NAMES,
+    AsJson,
+    DecoderMemory,
+    DecoderSeconds,
+    MaxHours,
+    Option,
+    Scheduler,
+    Trained,
+)
 from ser_cli.sound.limits import USUAL
 from ser_cli.types import Joining
 
@@ -136,6 +145,7 @@ class PredictJob:
     jobs: Annotated[
         int | None, Option("Worker processes; default: one per core for 128 files or more.", low=1)
     ] = None
+    scheduler: Scheduler = None
     max_hours: MaxHours = USUAL.hours
     decoder_seconds: DecoderSeconds = USUAL.stall_s
     decoder_memory: DecoderMemory = USUAL.memory_mb

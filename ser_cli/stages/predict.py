@@ -6,26 +6,26 @@ A file that fails becomes a row that states why, and the others continue.
 from __future__ import annotations
 
 import hashlib
-import pickle
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, fields, replace
-from functools import lru_cache, partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ser_cli import workers
+from ser_cli.cluster import Cluster
 from ser_cli.data.inputs import Inputs, inputs
 from ser_cli.data.labels import labels_of
 from ser_cli.errors import UsageError
 from ser_cli.jobs import limits
 from ser_cli.model import artifacts
+from ser_cli.model.crew import Crew, chunk_of
 from ser_cli.model.order import Rows, in_order, left
 from ser_cli.model.readings import EACH, named
 from ser_cli.model.rows import columns
 from ser_cli.model.sources import read_ahead
 from ser_cli.model.trained import Hearing, Model
-from ser_cli.model.votes import failures
 from ser_cli.model.windows import CUT_IT, STEP_S, WHOLE_ONLY, WINDOW_S, Plan, hear
 from ser_cli.sound.files import STDIN, Passed, tell
 from ser_cli.sound.fingerprint import of_file
@@ -36,17 +36,16 @@ if TYPE_CHECKING:
 
     from ser_cli.jobs.trained import PredictJob
     from ser_cli.model.artifacts import Artifacts
-    from ser_cli.model.enrolment import Moments
     from ser_cli.sound.files import Found
     from ser_cli.types import Prediction, Progress
 
 
 MANY = 128  # files, from which on starting more processes pays on two cores
-CHUNK = 8  # files that travel to a worker together
+SEEN = 8  # files of which every worker of a cluster is asked whether it sees them
 # Fields of the job on which no row depends, or only by what `identity` states besides.
 ELSEWHERE = frozenset(
     {"paths", "csv", "out", "as_json", "folder", "recipe", "enrol", "jobs", "report"}
-    | {"restart", "force", "speakers"}
+    | {"restart", "force", "speakers", "scheduler"}
 )
 
 
@@ -185,11 +184,25 @@ def by_file(
     """
     passed = Passed()
     total = _count(work.inputs.found(passed))
+    if isinstance(executor, Cluster):
+        _see(work, executor)
     tell(work.job.paths, passed)
     order: deque[tuple[Found, bool]] = deque()
     items = left(work.inputs, skip or (lambda item: False), order)
-    labelled = _labelled(items, work, _jobs(work.job, total, executor), executor)
+    labelled = _labelled(items, work, total, executor)
     return _told(in_order(order, labelled), total, progress)
+
+
+def _see(work: Work, cluster: Cluster) -> None:
+    """Refuse recordings that only this machine has.
+
+    Raises:
+        SerError: There are some.
+    """
+    if STDIN in work.job.paths:
+        raise UsageError("a cluster does not see standard input", hint="leave --scheduler out")
+    first = islice((found for found in work.inputs if not found.error), SEEN)
+    cluster.must_see([found.file for found in first])
 
 
 def identity(work: Work) -> dict[str, Any]:
@@ -229,10 +242,8 @@ def _enrolled(work: Work, executor: Executor | None) -> Model:
     if not jobs:
         events = (event for item in read_ahead(found) for event in hear(item, plan))
         return model.enrolled(model.measure(events))
-    task = partial(_measure, model.artifacts.folder, plan)
-    done = workers.run(task, iter(found), workers=jobs, chunk=CHUNK, executor=executor)
-    moments = [one.result for one in done if one.result is not None]
-    return model.enrolled(sum(moments[1:], moments[0]) if moments else None)
+    crew = Crew(jobs, executor, chunk_of(_count(found), executor))
+    return model.enrolled(crew.measure(found, model, plan))
 
 
 def _jobs(job: PredictJob, total: int, executor: Executor | None) -> int:
@@ -245,40 +256,19 @@ def _jobs(job: PredictJob, total: int, executor: Executor | None) -> int:
     return jobs if jobs > 1 else 0
 
 
-def _label(folder: Path, hearing: bytes, plan: Plan, chunk: Sequence[Found]) -> list[Rows]:
-    """Label some files in a worker, which loads the model with its first chunk."""
-    return list(_model(folder, hearing).label(chunk, plan))
-
-
-def _measure(folder: Path, plan: Plan, chunk: Sequence[Found]) -> list[Moments | None]:
-    model = _model(folder, pickle.dumps(Hearing()))
-    return [model.measure(hear(item, plan)) for item in chunk]
-
-
-@lru_cache(maxsize=1)
-def _model(folder: Path, hearing: bytes) -> Model:
-    return Model(artifacts.load(folder), pickle.loads(hearing))
-
-
 def _count(found: Iterable[Found]) -> int:
     # Looked through twice: a list of all names would grow with their number.
     return sum(1 for _ in found)
 
 
 def _labelled(
-    items: Iterator[Found], work: Work, jobs: int, executor: Executor | None
+    items: Iterator[Found], work: Work, total: int, executor: Executor | None
 ) -> Iterator[Rows]:
     model, plan = work.model, work.plan
-    if not jobs:
+    if not (jobs := _jobs(work.job, total, executor)):
         yield from model.label(read_ahead(items), plan)
         return
-    # As bytes, by which a worker knows that it has this very model.
-    task = partial(_label, model.artifacts.folder, pickle.dumps(model.hearing), plan)
-    for one in workers.run(task, items, workers=jobs, chunk=CHUNK, executor=executor):
-        if one.result is None:  # a timeline may have no row
-            yield failures(one.item.file, f"{one.item.file}: {one.error}", one.item.parts)
-        else:
-            yield one.result
+    yield from Crew(jobs, executor, chunk_of(total, executor)).label(items, model, plan)
 
 
 def _told(
