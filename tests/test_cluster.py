@@ -14,6 +14,7 @@ from random import Random
 
 import pytest
 from clusters import Running, renamed, running
+from corpus import by_table
 from kills_predict import clip, same
 
 from ser_cli.cluster import Cluster, Sent, connected
@@ -40,11 +41,11 @@ def clips(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def ser(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def ser(folder: Path, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "ser_cli", *words],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **env},
         capture_output=True,
         text=True,
         timeout=900,
@@ -77,6 +78,29 @@ def test_a_cluster_gives_what_one_machine_gives(
     assert len(rows(clips / "alone.csv")) >= 1 + 31
     assert equal(clips / "there.csv", clips / "alone.csv")
     assert there.stderr.replace("there.csv", "alone.csv") == alone.stderr
+
+
+def arrays(cache: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(cache)): path.read_bytes() for path in cache.rglob("*.npy")}
+
+
+@pytest.mark.parametrize("recipe", ["stats-dense", "voice"])
+def test_a_cluster_extracts_what_one_machine_does(
+    cluster: Running, tmp_path: Path, recipe: str
+) -> None:
+    """The encoder of `voice` is sent along; copies come out alike, and the cache is this one's."""
+    by_table(tmp_path / "corpus")
+    (tmp_path / "corpus" / "clips.csv").open("a").write("gone.wav,sad,9\n")
+    (tmp_path / "corpus" / "gone.wav").write_bytes(b"<html>")
+    words = ("extract", "--data", "corpus/clips.csv", "--copies", "1", "--recipe", recipe)
+    alone = ser(tmp_path, *words, SER_CACHE_DIR=str(tmp_path / "alone"))
+    there = ser(
+        tmp_path, *words, "--scheduler", cluster.address, SER_CACHE_DIR=str(tmp_path / "there")
+    )
+    assert (there.returncode, there.stdout) == (3, alone.stdout), there.stderr
+    assert there.stderr == alone.stderr
+    found = arrays(tmp_path / "there" / "features")
+    assert len(found) >= 8 and found == arrays(tmp_path / "alone" / "features")
 
 
 def content(sent: Sent, _: Sequence[int]) -> list[str]:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from ser_cli.errors import SerError
 
+SEEN = 8  # files of which every worker is asked
 COUNTED_S = 2.0  # for which the number of workers is taken as known
 _AGAIN = "start it again; the same command goes on from there"
 
@@ -81,13 +83,14 @@ class Cluster(Executor):
             self._sent.add(sent)
         return sent
 
-    def must_see(self, files: Sequence[str]) -> None:
-        """Refuse files of this machine that a worker does not see.
+    def must_see(self, files: Iterable[str]) -> None:
+        """Refuse files, by the first of them, that a worker does not see.
 
         Raises:
             SerError: One does not.
         """
-        paths = [str(Path(file).absolute()) for file in files if "://" not in file]
+        first = islice((file for file in files if "://" not in file), SEEN)
+        paths = [str(Path(file).absolute()) for file in first]
         with self._there():
             answers = self._client.run(_unseen, paths) if paths else {}
         for worker, unseen in answers.items():

@@ -16,13 +16,15 @@ from ser_cli.remarks import counted
     "ser extract --data my_clips/ --jobs 4",
     "ser extract --copies 1",
     "ser extract --table features.csv",
+    "ser extract --data my_clips/ --scheduler tcp://10.0.0.5:8786",
 )
 def extract(job: ExtractJob) -> None:
     """Compute the features of every clip once; all other commands reuse them."""
+    from ser_cli.cluster import connected
     from ser_cli.stages import extract as stage
 
-    with console.progress("features") as progress:
-        done = stage.extract(job, progress=progress)
+    with connected(job.scheduler) as cluster, console.progress("features") as progress:
+        done = stage.extract(job, cluster=cluster, progress=progress)
     console.failures(done.failed)
     if job.as_json:
         console.print_json(stage.as_record(done))

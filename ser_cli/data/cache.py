@@ -9,7 +9,7 @@ to either is never answered with old features.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -19,23 +19,25 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ser_cli import workers
+from ser_cli.cluster import Cluster
 from ser_cli.data import arrays, corpora
 from ser_cli.data.features import Features
+from ser_cli.data.making import Making, away, file_of, keep, store
 from ser_cli.data.store import atomic_write, cache_dir, need_folder
-from ser_cli.errors import AudioError, DataError
-from ser_cli.sound import audio, fingerprint, segments
+from ser_cli.errors import DataError
+from ser_cli.sound import fingerprint
 from ser_cli.sound.limits import CLIP, Limits
 from ser_cli.sound.nothing import nothing
-from ser_cli.types import Copy
 
 if TYPE_CHECKING:
+    from ser_cli.data.making import Batch
     from ser_cli.sound.frontend import Frontend
     from ser_cli.types import Augment, Clip, Failures, Progress, Segment
 
-    Batch = tuple[tuple[str, Segment], ...]  # keys and what they are of: parts of one file
 
 FEW = 16  # clips that are done sooner than processes have started
 CHUNK = 8  # clips that travel to a process together
+SENT = 128  # files that a worker of a cluster looks at together
 BATCH = 1_024  # parts of a file that are cut from one decoding of it, after which progress is told
 
 
@@ -63,7 +65,7 @@ def extract(
     augment: Augment | None = None,
     copy: int = 0,
     seed: int = 0,
-    jobs: int = workers.CORES,
+    jobs: int | Cluster = workers.CORES,
     limits: Limits = CLIP,
     progress: Progress | None = None,
 ) -> Extracted:
@@ -75,7 +77,7 @@ def extract(
         augment: Makes augmented copies; needed where `copy` is not 0.
         copy: 0 for the recording itself, k for its k-th augmented copy.
         seed: Seed of the augmented copies.
-        jobs: Worker processes.
+        jobs: Worker processes, or a cluster that reads the clips; the cache is this machine's.
         limits: Clips that are longer fail.
         progress: Told how many of the missing ones are done, and of which file.
 
@@ -89,15 +91,15 @@ def extract(
     need_folder(folder)
     contents = _contents([clip.path for clip in clips], jobs)
     keys = [_key(contents[clip.path], clip.segment) for clip in clips]
-    files = {key: _file(folder, key) for key in keys if key}
+    files = {key: file_of(folder, key) for key in keys if key}
     absent = arrays.lacking(files.values(), what="features")
     todo = {
         key: clip.segment
         for key, clip in zip(keys, clips, strict=True)
         if key and files[key] in absent
     }
-    task = partial(_store, frontend, augment, copy, seed, folder, limits)
-    errors = _compute(task, todo, jobs, progress)
+    making = Making(frontend, augment, copy, seed, limits)
+    errors = _compute(making, todo, folder, jobs, progress)
     return _collect(clips, keys, errors, folder, computed=len(todo) - len(errors))
 
 
@@ -139,10 +141,13 @@ def identities(clips: Sequence[Clip]) -> list[str]:
     return [contents.get(clip.path, clip.path.stem) + clip.segment.fragment for clip in clips]
 
 
-def _contents(paths: Sequence[Path], jobs: int = workers.CORES) -> dict[Path, str]:
+def _contents(paths: Sequence[Path], jobs: int | Cluster = workers.CORES) -> dict[Path, str]:
     """Return the `content` of each file."""
+    each, once = workers.one_by_one(content), dict.fromkeys(paths)
+    if isinstance(jobs, Cluster):
+        found = workers.run(each, once, executor=jobs, chunk=SENT)
+        return {outcome.item: outcome.result or "" for outcome in found}
     with ThreadPoolExecutor() as threads:
-        each, once = workers.one_by_one(content), dict.fromkeys(paths)
         found = workers.run(each, once, executor=threads, workers=jobs)
         return {outcome.item: outcome.result or "" for outcome in found}
 
@@ -155,14 +160,16 @@ def _key(found: str, segment: Segment) -> str:
 
 
 def _compute(
-    task: partial[list[str]], todo: dict[str, Segment], jobs: int, progress: Progress | None
+    making: Making,
+    todo: dict[str, Segment],
+    folder: Path,
+    jobs: int | Cluster,
+    progress: Progress | None,
 ) -> dict[str, str]:
     """Compute what is missing; return the reasons of what failed, by key."""
     errors: dict[str, str] = {}
-    batches, done = _batches(todo, jobs), 0
-    processes = jobs if len(todo) > FEW else 1
-    chunk = max(1, CHUNK * len(batches) // max(1, len(todo)))
-    for outcome in workers.run(workers.one_by_one(task), batches, workers=processes, chunk=chunk):
+    batches, done = _batches(todo, jobs.width if isinstance(jobs, Cluster) else jobs), 0
+    for outcome in _made(making, batches, folder, jobs):
         reasons = outcome.result or [outcome.error] * len(outcome.item)
         told = zip(outcome.item, reasons, strict=True)
         errors |= {key: reason for (key, _), reason in told if reason}
@@ -170,6 +177,23 @@ def _compute(
         if progress:
             progress(done, len(todo), outcome.item[-1][1].path.name)
     return errors
+
+
+def _made(
+    making: Making, batches: list[Batch], folder: Path, jobs: int | Cluster
+) -> Iterator[workers.Outcome[Batch, list[str]]]:
+    """Have features made and kept: by who makes them, where that is on this machine."""
+    total = sum(map(len, batches))
+    chunk = max(1, CHUNK * len(batches) // max(1, total))
+    if not isinstance(jobs, Cluster):
+        processes, task = jobs if total > FEW else 1, partial(store, making, folder)
+        yield from workers.run(workers.one_by_one(task), batches, workers=processes, chunk=chunk)
+        return
+    files = making.frontend.files
+    send = partial(away, making, jobs.send(files) if files else None)
+    for one in workers.run(workers.one_by_one(send), batches, executor=jobs, chunk=chunk):
+        kept = None if one.result is None else keep(one.item, one.result, folder)
+        yield workers.Outcome(one.item, kept, one.error)
 
 
 def _batches(todo: dict[str, Segment], jobs: int) -> list[Batch]:
@@ -182,38 +206,6 @@ def _batches(todo: dict[str, Segment], jobs: int) -> list[Batch]:
         of.setdefault(item[1].path, []).append(item)
     most = min(BATCH, max(FEW, -(-len(todo) // jobs)))
     return [tuple(own[at : at + most]) for own in of.values() for at in range(0, len(own), most)]
-
-
-def _store(
-    frontend: Frontend,
-    augment: Augment | None,
-    copy: int,
-    seed: int,
-    folder: Path,
-    limits: Limits,
-    batch: Batch,
-) -> list[str]:
-    """Compute the features of parts of a file and keep them; return why each failed, or ""."""
-    path = batch[0][1].path
-    reasons = []
-    try:
-        reading = audio.read(path, sample_rate=frontend.sample_rate, limits=limits)
-        parts = segments.cut(reading, [segment for _, segment in batch])
-        for (key, _), waveform in zip(batch, parts, strict=True):
-            if isinstance(waveform, AudioError):
-                reasons.append(str(waveform))
-                continue
-            if augment and copy:
-                rng = np.random.default_rng([seed, copy, int(key[:15], 16)])
-                waveform = augment(waveform, Copy(copy, rng))
-            with atomic_write(_file(folder, key), sync=False) as temporary:
-                np.save(temporary, frontend.features(waveform), allow_pickle=False)
-            reasons.append("")
-    except AudioError as error:
-        # The caller names the file, and equal files share this reason.
-        reason = str(error).removeprefix(f"{path}: ")
-        return reasons + [reason] * (len(batch) - len(reasons))
-    return reasons
 
 
 def _store_blank(frontend: Frontend, seed: int, folder: Path, number: int) -> None:
@@ -237,7 +229,7 @@ def _collect(
             failed.append((clip.path, errors.get(key, "the file cannot be opened")))
             continue
         good.append(clip)
-        files.append(_file(folder, key))
+        files.append(file_of(folder, key))
     return Extracted(tuple(good), Features(files), tuple(failed), computed)
 
 
@@ -250,7 +242,3 @@ def _folder(frontend: Frontend, augment: Augment | None, copy: int, seed: int) -
 
 def _home(frontend: Frontend) -> Path:
     return cache_dir() / "features" / f"{frontend.name}-{frontend.fingerprint()}"
-
-
-def _file(folder: Path, key: str) -> Path:
-    return folder / key[:2] / f"{key}.npy"

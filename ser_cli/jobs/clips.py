@@ -24,6 +24,7 @@ from ser_cli.jobs import (
     PerClass,
     Processes,
     RecipeName,
+    Scheduler,
     Seed,
 )
 from ser_cli.sound.limits import CLIP
@@ -158,6 +159,7 @@ class ExtractJob(ClipsJob):
         ),
     ] = None
     jobs: Processes = CORES
+    scheduler: Scheduler = None
     max_hours: MaxHours = CLIP.hours
     decoder_seconds: DecoderSeconds = CLIP.stall_s
     decoder_memory: DecoderMemory = CLIP.memory_mb

@@ -11,6 +11,7 @@ from ser_cli.jobs import limits
 from ser_cli.report import rows, table
 
 if TYPE_CHECKING:
+    from ser_cli.cluster import Cluster
     from ser_cli.jobs.clips import ExtractJob
     from ser_cli.types import Failures, Progress
 
@@ -28,11 +29,14 @@ class ExtractResult:
     table: tuple[int, int] | None = None
 
 
-def extract(job: ExtractJob, *, progress: Progress | None = None) -> ExtractResult:
+def extract(
+    job: ExtractJob, *, cluster: Cluster | None = None, progress: Progress | None = None
+) -> ExtractResult:
     """Extract the features of every clip, and of augmented copies of each.
 
     Args:
         job: What of, and where a table of them goes.
+        cluster: Does the work instead of processes.
         progress: Told how many of the missing ones are done.
 
     Raises:
@@ -42,6 +46,8 @@ def extract(job: ExtractJob, *, progress: Progress | None = None) -> ExtractResu
         table.check(job.table)
     system = job.system
     clips = select.choose(job.clips(), job.selection, seed=job.seed)
+    if cluster:
+        cluster.must_see([str(clip.path) for clip in clips])
     made = [
         cache.extract(
             clips,
@@ -49,7 +55,7 @@ def extract(job: ExtractJob, *, progress: Progress | None = None) -> ExtractResu
             augment=system.augment,
             copy=copy,
             seed=job.seed,
-            jobs=job.jobs,
+            jobs=cluster or job.jobs,
             limits=limits(job),
             progress=progress,
         )

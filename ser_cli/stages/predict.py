@@ -9,7 +9,6 @@ import hashlib
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, fields, replace
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +40,6 @@ if TYPE_CHECKING:
 
 
 MANY = 128  # files, from which on starting more processes pays on two cores
-SEEN = 8  # files of which every worker of a cluster is asked whether it sees them
 # Fields of the job on which no row depends, or only by what `identity` states besides.
 ELSEWHERE = frozenset(
     {"paths", "csv", "out", "as_json", "folder", "recipe", "enrol", "jobs", "report"}
@@ -201,8 +199,7 @@ def _see(work: Work, cluster: Cluster) -> None:
     """
     if STDIN in work.job.paths:
         raise UsageError("a cluster does not see standard input", hint="leave --scheduler out")
-    first = islice((found for found in work.inputs if not found.error), SEEN)
-    cluster.must_see([found.file for found in first])
+    cluster.must_see(found.file for found in work.inputs if not found.error)
 
 
 def identity(work: Work) -> dict[str, Any]:

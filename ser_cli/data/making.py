@@ -1,0 +1,87 @@
+"""Features of parts of a file, made here or far away, and kept here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ser_cli.data.store import atomic_write
+from ser_cli.errors import AudioError
+from ser_cli.sound import audio, segments
+from ser_cli.types import Copy
+
+if TYPE_CHECKING:
+    from ser_cli.cluster import Sent
+    from ser_cli.sound.frontend import Frontend
+    from ser_cli.sound.limits import Limits
+    from ser_cli.types import Augment, Floats, Segment
+
+    Batch = tuple[tuple[str, Segment], ...]  # keys and what they are of: parts of one file
+
+
+@dataclass(frozen=True, slots=True)
+class Making:
+    """How the features of parts of files are made; see `cache.extract`."""
+
+    frontend: Frontend
+    augment: Augment | None
+    copy: int
+    seed: int
+    limits: Limits
+
+    def features(self, batch: Batch) -> Iterator[Floats | str]:
+        """Yield those of each part, or why there are none."""
+        path = batch[0][1].path
+        done = 0
+        try:
+            reading = audio.read(path, sample_rate=self.frontend.sample_rate, limits=self.limits)
+            parts = segments.cut(reading, [segment for _, segment in batch])
+            for (key, _), waveform in zip(batch, parts, strict=True):
+                if isinstance(waveform, AudioError):
+                    yield str(waveform)
+                else:
+                    yield self._of(waveform, key)
+                done += 1
+        except AudioError as error:
+            # The caller names the file, and equal files share this reason.
+            reason = str(error).removeprefix(f"{path}: ")
+            yield from [reason] * (len(batch) - done)
+
+    def _of(self, waveform: Floats, key: str) -> Floats:
+        if self.augment and self.copy:
+            rng = np.random.default_rng([self.seed, self.copy, int(key[:15], 16)])
+            waveform = self.augment(waveform, Copy(self.copy, rng))
+        return self.frontend.features(waveform)
+
+
+def store(making: Making, folder: Path, batch: Batch) -> list[str]:
+    """Compute the features of parts of a file and keep them; return why each failed, or ""."""
+    return keep(batch, making.features(batch), folder)
+
+
+def away(making: Making, home: Sent | None, batch: Batch) -> list[Floats | str]:
+    """Compute the same on a worker of a cluster, which has copies of the front end's files."""
+    frontend = making.frontend.within(home.folder) if home else making.frontend
+    return list(replace(making, frontend=frontend).features(batch))
+
+
+def keep(batch: Batch, made: Iterable[Floats | str], folder: Path) -> list[str]:
+    """Write what was made into the cache; return why the rest was not, or ""."""
+    reasons = []
+    for (key, _), features in zip(batch, made, strict=True):
+        if isinstance(features, str):
+            reasons.append(features)
+            continue
+        with atomic_write(file_of(folder, key), sync=False) as temporary:
+            np.save(temporary, features, allow_pickle=False)
+        reasons.append("")
+    return reasons
+
+
+def file_of(folder: Path, key: str) -> Path:
+    """Return where the features of a key lie."""
+    return folder / key[:2] / f"{key}.npy"
