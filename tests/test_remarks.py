@@ -54,7 +54,8 @@ def test_the_check_of_numbers_finds() -> None:
 
 def test_one_thing_is_told_as_one(tmp_path: Path) -> None:
     clip, out = tone(tmp_path / "03-01-04-01-01-01-01.wav", 440, seed=0), tmp_path / "out.csv"
-    corpus = tmp_path / "clips.csv"
+    corpus, silent = tmp_path / "clips.csv", tmp_path / "no-sound.txt"
+    silent.write_text("no sound", encoding="utf-8")
     corpus.write_text(f"file,emotion\n{clip},sad\n", encoding="utf-8")
     model = ("--artifacts", fake.folder(tmp_path / "artifacts"))
     given = ("--data", corpus, "--recipe", "stats-dense", "--jobs", 1)
@@ -63,7 +64,7 @@ def test_one_thing_is_told_as_one(tmp_path: Path) -> None:
         told = [
             succeed("predict", clip, *model, "--csv", out),
             succeed("predict", clip, *model, "--csv", out),
-            ser("predict", corpus, *model, "--csv", tmp_path / "none.csv"),
+            ser("predict", silent, *model, "--csv", tmp_path / "none.csv"),
         ]
     told += [
         succeed("eda", *given, "--out", tmp_path / "eda"),

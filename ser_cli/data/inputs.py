@@ -18,7 +18,7 @@ from ser_cli.data.corpora.table import Row, file_of, named
 from ser_cli.data.tables import Table
 from ser_cli.data.turns import Turns
 from ser_cli.errors import DataError, UsageError
-from ser_cli.remarks import listed, remark
+from ser_cli.remarks import counted, listed, plural, remark
 from ser_cli.sound.files import STDIN, Found, Passed, find
 from ser_cli.sound.sniff import is_sound
 from ser_cli.types import Turn
@@ -124,7 +124,8 @@ def _tell_lost(table: Path, rows: Sequence[Row], found: Sequence[Found]) -> None
     if lost:
         lines = listed([f"line {number}: {row['file']!r}" for number, row in lost], most=NAMED)
         remark(
-            f"{table}: {len(lost)} of {len(rows)} files are not there: {lines}; names are "
+            f"{table}: {len(lost)} of {counted(len(rows), 'file')} "
+            f"{plural(len(lost), 'is', 'are')} not there: {lines}; names are "
             f"absolute, or relative to {table.parent.resolve()}"
         )
 
@@ -135,8 +136,8 @@ def _tell_often(table: Path, read: Sequence[Found]) -> None:
     files, times = len({*in_parts}), len(in_parts)
     if times > OFTEN * files:
         remark(
-            f"{table}: {files} files are read {times} times, which takes long; sort it by file and "
-            "start, and each is read once"
+            f"{table}: {counted(files, 'file is', 'files are')} read {times:,} times, which takes "
+            "long; sort it by file and start, and each is read once"
         )
 
 
