@@ -55,17 +55,16 @@ def dask(
 
 
 def renamed(corpus: Path, folder: Path, count: int) -> None:
-    """Fill a folder with so many clips: those of a corpus, each under several names."""
+    """Fill a folder with so many clips, TURN/TURN_NAME: those of a corpus, turn after turn."""
     clips = sorted(corpus.rglob("*.flac"))
-    own = [folder / "0" / clip.name for clip in clips[:count]]
-    for clip, first in zip(clips, own, strict=False):
-        first.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(clip, first)
-    for number in range(len(own), count):
-        turn, place = divmod(number, len(own))
-        name = folder / str(turn) / f"{turn}-{own[place].name}"
-        name.parent.mkdir(exist_ok=True)
-        os.link(own[place], name)
+    for number in range(count):
+        turn, place = divmod(number, len(clips))
+        name = folder / str(turn) / f"{turn}_{clips[place].name}"
+        name.parent.mkdir(parents=True, exist_ok=True)
+        if turn:
+            os.link(folder / "0" / f"0_{clips[place].name}", name)
+        else:
+            shutil.copyfile(clips[place], name)
 
 
 @contextmanager
