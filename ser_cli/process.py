@@ -70,7 +70,12 @@ def prepare() -> None:
     """
     one_thread_per_product()
     gc.set_threshold(*_USUAL)
-    _tell_allocator(_KEEP)
+    keep_memory()
+
+
+def keep_memory() -> bool:
+    """Let what is freed be kept for what comes next; return whether that is possible."""
+    return _tell_allocator(_KEEP)
 
 
 def return_memory() -> bool:

@@ -139,6 +139,20 @@ def test_the_width_is_that_of_all_workers(cluster: Running) -> None:
         assert reached.width == 2
 
 
+def threads_of_products() -> list[int]:
+    import numpy  # noqa: F401 - whose library it is
+    from threadpoolctl import threadpool_info
+
+    return [int(library["num_threads"]) for library in threadpool_info()]
+
+
+def test_products_of_a_worker_are_computed_by_one_thread(cluster: Running) -> None:
+    """Several, on each of several workers, took three times as long."""
+    with connected(cluster.address) as reached:
+        assert reached
+        assert {*reached.submit(threads_of_products).result(60)} == {1}
+
+
 def test_a_file_of_the_scheduler_is_as_good_as_its_address(cluster: Running) -> None:
     with connected(str(cluster.folder / "scheduler.json")) as reached:
         assert reached and reached.submit(len, "four").result(60) == 4

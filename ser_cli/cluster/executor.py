@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from ser_cli import process
 from ser_cli.errors import SerError
 
 SEEN = 8  # files of which every worker is asked
@@ -131,9 +132,24 @@ class Cluster(Executor):
 
 def _do(folder: str, task: Callable[..., Any], *given: Any) -> Any:
     """Do a task on a worker, from the folder in which names are meant, if it is there."""
+    _prepare()
     if Path(folder).is_dir():
         os.chdir(folder)
     return task(*given)
+
+
+@cache
+def _prepare() -> None:
+    """Let a worker do its tasks as fast as a process of `ser` does them.
+
+    Products of matrices in several threads wait for each other's cores: without this, a clip took
+    three times as long. And Dask has what is freed given back at once, to be fetched anew page by
+    page.
+    """
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(1)
+    process.keep_memory()
 
 
 def _unseen(paths: Sequence[str]) -> list[str]:
