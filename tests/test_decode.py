@@ -184,3 +184,21 @@ def test_the_measure_of_a_file_is_that_of_its_sound(tmp_path: Path) -> None:
     assert rate == 44_100 and seconds == pytest.approx(SECONDS, abs=0.1)
     soundfile.write(tmp_path / "a.wav", voice(44_100), 44_100)
     assert audio.measure(tmp_path / "a.wav") == (44_100, SECONDS)
+
+
+@pytest.mark.parametrize("after", [10, 1_000, 40_000])
+def test_an_open_file_that_cannot_be_read_is_not_cut(
+    after: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    class Broken(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            part = super().read(size)
+            if self.tell() > after:
+                raise OSError("the line is dead")
+            return part
+
+    content = io.BytesIO()
+    soundfile.write(content, voice(16_000), 16_000, format="WAV")
+    with pytest.raises(OSError, match="the line is dead"):
+        audio.load(Broken(content.getvalue()), sample_rate=16_000)
+    assert "Traceback" not in capfd.readouterr().err  # which libsndfile's binding would print

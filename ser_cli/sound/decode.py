@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from ser_cli.sound import headers, joined, tracks
+from ser_cli.sound.watched import Watched
 
 if TYPE_CHECKING:
     import av
@@ -68,19 +69,20 @@ def by_soundfile(source: Path | BinaryIO) -> Iterator[Stream]:
     """Decode with libsndfile: WAV, FLAC, OGG, MP3, AIFF and the like."""
     import soundfile
 
-    if not isinstance(source, Path):
-        source.seek(0)
+    watched = Watched()
     try:
-        with joined.whole_wav(source) as whole, _opened(whole) as sound:
+        with joined.whole_wav(source) as whole, _opened(watched.over(whole)) as sound:
             rate, channels = sound.samplerate, sound.channels
             floats = sound.subtype.startswith(FLOATS)
             said = headers.read(source, sound.format).seconds
             stated_s = _stated_s(sound) if said is None else said
-            stream = Stream(rate, channels, _blocks(sound), stated_s, floats=floats)
+            blocks = watched.checked(_blocks(sound))
+            stream = Stream(rate, channels, blocks, stated_s, floats=floats)
             if _CUT_VOC in sound.extra_info:
                 stream.stated_s, stream.broken = 0.0, headers.MISSING
             yield stream
     except soundfile.SoundFileError as error:
+        watched.check()
         reason = getattr(error, "error_string", None) or str(error)
         raise UndecodableError(reason) from error
 
