@@ -28,9 +28,9 @@ def load(artifacts: Path | str | None = None, *, hear_all: bool = False) -> Mode
     """Load a trained model.
 
     Args:
-        artifacts: Its folder. None takes what was trained last in ./artifacts, of the default
-            recipes (cnn-bilstm, voice), else the model that comes with the package.
-
+        artifacts: Its folder, or the address of one (s3://...). None takes what was
+            trained last in ./artifacts, of the default recipes (cnn-bilstm, voice), else the model
+            that comes with the package.
         hear_all: Whether windows without speech have a vote, too: laughter, sobs.
 
     Returns:
@@ -39,12 +39,11 @@ def load(artifacts: Path | str | None = None, *, hear_all: bool = False) -> Mode
     Raises:
         ArtifactsError: The folder is missing, unfinished or damaged.
     """
-    from pathlib import Path
-
+    from ser_cli.data import copies
     from ser_cli.model import artifacts as store
     from ser_cli.model.trained import Hearing, Model
 
-    chosen = None if artifacts is None else Path(artifacts)
+    chosen = None if artifacts is None else copies.local(str(artifacts))
     return Model(store.load(store.resolve(chosen, recipe=None)), Hearing(hear_all=hear_all))
 
 

@@ -22,6 +22,8 @@ LAYERS = (
     "process",
     "workers",
     "cluster",
+    "addresses",
+    "remote",
     "onnx_graph",
     "onnx_session",
     "sound",
@@ -43,6 +45,7 @@ LAYERS = (
 TOP = {"errors": "types", "__init__": "ser_cli"}
 HEAVY = {
     "PIL",
+    "aiohttp",
     "av",
     "distributed",
     "fsspec",
@@ -54,6 +57,7 @@ HEAVY = {
     "onnxruntime",
     "optuna",
     "pandas",
+    "s3fs",
     "scipy",
     "sklearn",
     "soundfile",

@@ -35,7 +35,7 @@ TAKEN: list[Any] = []  # jobs that were read
 WORDS: dict[Any, tuple[str, ...]] = {
     int: ("40", "0012", "-1", "0", "99999", "1_000", " 40 ", "40.0", "4.5", "x", "", "1e1", "٤٠"),
     float: ("40", "1.5", "1e-3", "-1", "0", "1e9", "nan", "inf", "1_0.5", " 2 ", "x", "", "0x10"),
-    Path: ("a.csv", "two words/b", "~/c", "./d/../e", ".", "", "ä", "-"),
+    Path: ("a.csv", "file:///a/b", "two words/b", "~/c", "./d/../e", ".", "", "ä", "-"),
     str: ("ravdess", "cnn-bilstm", "emobox6", "http://x", "", "ä b", "--x", "1"),
 }
 

@@ -11,6 +11,7 @@ import typer
 
 from ser_cli.commands import console
 from ser_cli.commands.parsing import command
+from ser_cli.data.copies import url_of
 from ser_cli.data.store import need_folder
 from ser_cli.errors import UsageError
 from ser_cli.jobs.training import EvaluateJob
@@ -174,7 +175,8 @@ def _write(job: EvaluateJob, scored: Evaluation) -> None:
         written = evaluation.write_texts(scored, job.out or Path())
         console.say("written: " + ", ".join(map(str, written)))
     if job.report:
-        own = (job.folder or Path("artifacts") / job.recipe) / "report" / (job.protocol or "test")
+        home = job.folder if job.folder and not url_of(job.folder) else None  # a copy is no place
+        own = (home or Path("artifacts") / job.recipe) / "report" / (job.protocol or "test")
         target = job.out or (Path() if job.model else own)
         page = evaluation.write_report(scored, target, command=_typed(), with_audio=job.with_audio)
         console.say(f"written: {page}")

@@ -18,6 +18,8 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 import typer
 from typer.core import TyperCommand
 
+from ser_cli.addresses import checked, is_url
+from ser_cli.errors import UsageError
 from ser_cli.jobs import NAMES, Option
 
 Job = TypeVar("Job")
@@ -93,10 +95,15 @@ def command(
     """
     hints = get_type_hints(job, include_extras=True)
     parameters = [_parameter(field, hints[field.name]) for field in fields(job)]  # type: ignore[arg-type]
+    places = {
+        name: get_args(hint)[1] for name, hint in hints.items() if _is_place(get_args(hint)[0])
+    }
 
     def decorate(function: Callable[[Job], None]) -> Declared:
         def run(**values: Any) -> None:
             given = {n: tuple(v) if isinstance(v, list) else v for n, v in values.items()}
+            for name, option in places.items():
+                given[name] = _placed(given[name], option, _flag(name, option))
             function(job(**{n: v for n, v in given.items() if v is not None}))
 
         run.__name__, run.__doc__ = function.__name__, function.__doc__
@@ -136,12 +143,44 @@ def _declared(name: str, kind: Any, option: Option) -> Any:
     if float in (kind, *get_args(kind)):
         checks["callback"] = _finite
     shared = {"help": option.help, "metavar": option.metavar, "hidden": option.hidden, **checks}
+    if _is_place(kind):
+        shared["path_type"] = str  # a path would make one slash of the two of an address
     if option.argument:
         return typer.Argument(**shared)
-    flag = option.flag or "--" + name.replace("_", "-")
+    flag = _flag(name, option)
     if kind is bool and not option.flag:
         flag = f"{flag}/--no-{flag[2:]}"
     return typer.Option(flag, min=option.low, max=option.high, **shared)
+
+
+def _flag(name: str, option: Option) -> str:
+    return option.flag or "--" + name.replace("_", "-")
+
+
+def _is_place(kind: Any) -> bool:
+    """Tell whether a type is that of a file or folder, or of several."""
+    return kind is Path or any(map(_is_place, get_args(kind)))
+
+
+def _placed(value: Any, option: Option, flag: str) -> Any:
+    """Return what is named as a path; an address only where the option takes one.
+
+    Raises:
+        UsageError: It does not.
+        SerError: What is there cannot be had.
+    """
+    if isinstance(value, tuple):
+        return tuple(_placed(item, option, flag) for item in value)
+    if not isinstance(value, str):  # by default
+        return value
+    if option.elsewhere and is_url(value):
+        return option.elsewhere(value)
+    if is_url(named := checked(value)):
+        raise UsageError(
+            f"{flag} names a place on this machine, and {named} is none",
+            hint="give a path, and copy what is written there afterwards",
+        )
+    return Path(named)
 
 
 def _finite(value: float | None) -> float | None:
@@ -186,7 +225,9 @@ def _one(kind: Any, value: Any, param: Any) -> Any:
             low, high = (getattr(param.type_descriptor.parameter_info, n) for n in ("min", "max"))
             if (low is None or number >= low) and (high is None or number <= high):
                 return number
-        elif isinstance(kind, type) and issubclass(kind, (Path, Enum)):
+        elif kind is Path:
+            return str(value)
+        elif isinstance(kind, type) and issubclass(kind, Enum):
             return kind(value)
     except (TypeError, ValueError):
         pass

@@ -85,13 +85,14 @@ def predict(job: PredictJob) -> None:
 def _predict(job: PredictJob, cluster: Cluster | None) -> _Tally:
     """Predict, on a cluster where there is one, and tell what became of it."""
     from ser_cli.commands import output
+    from ser_cli.data import copies
     from ser_cli.model import artifacts
     from ser_cli.report.outputs import targets
     from ser_cli.stages import predict as stage
 
     wanted = targets(job.csv, job.out)
     trained = artifacts.load(artifacts.resolve(job.folder, recipe=job.recipe))
-    console.say(f"model: {trained.folder}")
+    console.say(f"model: {copies.shown(trained.folder)}")
     work = stage.ready(job, trained, executor=cluster)
     _spare([*work.inputs.tables, *([job.speakers] if job.speakers else [])], wanted)
     model = work.model
@@ -180,8 +181,7 @@ def _labels(trained: Artifacts, classes: Sequence[str]) -> FilenameLabels:
 
 def _summarise(wanted: Sequence[Target], labels: FilenameLabels | None, tally: _Tally) -> None:
     if wanted:
-        names = ", ".join(str(target.path) for target in wanted)
-        console.say(f"{counted(tally.rows, 'row')} written: {names}")
+        console.say(f"{counted(tally.rows, 'row')} written: {listed(wanted)}")
     if labels and (text := labels.report()):
         shown = sys.stdout if sys.stdout.isatty() else sys.stderr
         print(visible(text, keep="\n"), file=shown)

@@ -12,13 +12,15 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ser_cli.data import bounds, tables, turns
+from ser_cli.addresses import is_url
+from ser_cli.data import bounds, copies, tables, turns
 from ser_cli.data.bounds import NAMED, WHOLE, Bounds
 from ser_cli.data.corpora.table import Row, file_of, named
 from ser_cli.data.tables import Table
 from ser_cli.data.turns import Turns
 from ser_cli.errors import DataError, UsageError
 from ser_cli.remarks import counted, listed, plural, remark
+from ser_cli.remote import Item
 from ser_cli.sound.files import STDIN, Found, Passed, find
 from ser_cli.sound.sniff import is_sound
 from ser_cli.types import Turn
@@ -89,13 +91,19 @@ def inputs(paths: Sequence[str]) -> Inputs:
         SerError: A table cannot be read, or does not say which files it means.
     """
     return Inputs(
-        paths, {path: of_table(tables.read_any(Path(path))) for path in paths if is_table(path)}
+        paths, {path: of_table(tables.read_any(_here(path))) for path in paths if is_table(path)}
     )
 
 
+def _here(path: str) -> Path:
+    return copies.local(path) if is_url(path) else Path(path)
+
+
 def is_table(path: str) -> bool:
-    """Tell whether this is a table that names files."""
+    """Tell whether this is a table that names files; elsewhere its ending tells."""
     file = Path(path)
+    if is_url(path):
+        return file.suffix.lower() in ENDINGS
     return file.suffix.lower() in ENDINGS and file.is_file() and not is_sound(file)
 
 
@@ -111,7 +119,11 @@ def of_table(table: Table) -> tuple[Found, ...]:
             f"{table.file} has no rows below its header", hint="add a row for each file"
         )
     times = bounds.read(table.file, None, rows)
-    found = [_recording(table.file, row, own) for row, own in zip(rows, times, strict=True)]
+    away = copies.addressed(table.file, [row["file"] for _, row in rows])
+    found = [
+        _recording(table.file, row, own, away.get(row[1]["file"]))
+        for row, own in zip(rows, times, strict=True)
+    ]
     _tell_lost(table.file, rows, found)
     read = tuple(_together(found))
     _tell_often(table.file, read)
@@ -141,19 +153,21 @@ def _tell_often(table: Path, read: Sequence[Found]) -> None:
         )
 
 
-def _recording(table: Path, row: Row, own: Bounds) -> Found:
-    """Return what a row names: a file, or one part of it."""
+def _recording(table: Path, row: Row, own: Bounds, away: Item | None) -> Found:
+    """Return what a row names: a file, here or `away`, or one part of it."""
     number, cells = row
     start, end = own
-    speaker, path = cells["speaker"], file_of(table, cells["file"])
-    name = str(path or table.parent / cells["file"])
+    speaker, path = cells["speaker"], None if away else file_of(table, cells["file"])
+    name = away.url if away else str(path or table.parent / cells["file"])
+    is_there = bool(path or (away and away.is_there))
     part = Turn(start, math.inf if end is None else end, speaker)
     return Found(
         str(Path.cwd() / name) if name == STDIN else name,  # a file of this name is none
-        error="" if path else f"{table}, line {number}: {cells['file']!r} is not there",
+        error="" if is_there else f"{table}, line {number}: {cells['file']!r} is not there",
         root=_root(table.parent, path),
         speaker=speaker if own == WHOLE else "",
         parts=() if own == WHOLE else (part,),
+        version=away.version if away else "",
     )
 
 

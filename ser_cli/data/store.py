@@ -34,13 +34,13 @@ def cache_dir() -> Path:
     return user_cache_path("ser", appauthor=False, opinion=False)
 
 
-def need_space(folder: Path, needed: int) -> None:
+def need_space(folder: Path, needed: int, *, other: str = "with --dest") -> None:
     """Raise SerError unless the folder's disk has room for so many bytes."""
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise SerError(
             f"{folder} needs {needed / 1e6:,.1f} MB, and its disk has {free / 1e6:,.1f} MB free",
-            hint="make room, or choose another place with --dest",
+            hint=f"make room, or choose another place {other}",
         )
 
 

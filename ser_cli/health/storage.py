@@ -25,6 +25,8 @@ KINDS = {
     "studies": "what `ser tune` has found, and its trials",
     "checkpoints": "of trainings that were broken off, which would begin anew",
     "protocols": "of evaluations that were broken off, which would begin anew",
+    "elsewhere": "copies of s3:// and the like; fetched again when they are needed",
+    "outgoing": "results for s3:// and the like, and what is done; such runs would begin anew",
     "verified": "which clips were found right; they are read again",
 }
 LITTLE_BYTES = 1e9  # RAVDESS, fetched and unpacked, needs 0.9 GB

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from ser_cli import recipes
-from ser_cli.data import corpora
+from ser_cli.data import copies, corpora
 from ser_cli.sound.limits import Limits
 
 NAMES = "NAMES"  # replaced in a help text by the names that its option takes
@@ -32,6 +32,7 @@ class Option:
         choices: Returns the names it takes.
         hidden: Whether the help leaves it out.
         argument: Whether it is an argument, without a flag.
+        elsewhere: Makes a path of what is named, if it takes addresses of other places too.
     """
 
     help: str = ""
@@ -42,6 +43,7 @@ class Option:
     choices: Callable[[], Sequence[str]] | None = None
     hidden: bool = False
     argument: bool = False
+    elsewhere: Callable[[str], Path] | None = None
 
 
 Data = Annotated[
@@ -49,7 +51,7 @@ Data = Annotated[
     Option(
         "Name of a corpus; a folder with one sub-folder per emotion, or with an audformat "
         "database; or a CSV with the columns file, emotion and, where known, start, end (in "
-        "seconds), speaker, split. Repeat it to join corpora. "
+        "seconds), speaker, split; here, or at s3:// and the like. Repeat it to join corpora. "
         f"Default: {corpora.DEFAULT}.",
         metavar="DATA",
     ),
@@ -65,7 +67,9 @@ RecipeName = Annotated[str, Option(f"One of: {NAMES}.", metavar="NAME", choices=
 Folder = Annotated[
     Path | None, Option("Artifacts folder; default: artifacts/RECIPE.", flag="--artifacts")
 ]
-Trained = Annotated[Path | None, Option("Folder of the trained model.", flag="--artifacts")]
+Trained = Annotated[
+    Path | None, Option("Folder of the trained model.", flag="--artifacts", elsewhere=copies.local)
+]
 Seed = Annotated[int, Option("Seed for everything random.", low=0)]
 Processes = Annotated[int, Option("Worker processes.", low=1)]
 Scheduler = Annotated[
@@ -87,7 +91,10 @@ DecoderMemory = Annotated[
 ]
 AsJson = Annotated[bool, Option("Print JSON for a program to read.", flag="--json")]
 Params = Annotated[
-    Path | None, Option("JSON file of settings, as `ser tune` writes it.", metavar="FILE")
+    Path | None,
+    Option(
+        "JSON file of settings, as `ser tune` writes it.", metavar="FILE", elsewhere=copies.local
+    ),
 ]
 Exclude = Annotated[
     tuple[str, ...],

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from ser_cli import recipes
+from ser_cli.data import copies
 from ser_cli.jobs import (
     NAMES,
     AsJson,
@@ -30,13 +31,18 @@ class PredictJob:
     paths: Annotated[
         tuple[str, ...],
         Option(
-            "Files, folders or patterns; - is standard input; a .csv, .tsv or .parquet is a table "
-            "of files: file[,start,end,speaker].",
+            "Files, folders or patterns, here or at s3://, gs://, hf://, https://; - is standard "
+            "input; a .csv, .tsv or .parquet is a table of files: file[,start,end,speaker].",
             argument=True,
         ),
     ]
     csv: Annotated[
-        Path | None, Option("Write the rows to this file; run again, it goes on where it ended.")
+        Path | None,
+        Option(
+            "Write the rows to this file (to s3://BUCKET/x.csv at the end); run again, it goes on "
+            "where it ended.",
+            elsewhere=copies.outgoing,
+        ),
     ] = None
     as_json: Annotated[bool, Option("Print JSON Lines.", flag="--json")] = False
     out: Annotated[
@@ -47,6 +53,7 @@ class PredictJob:
             "recording: labels/%.srt. "
             "Where windows overlap, a label holds until the next begins. Repeatable.",
             metavar="FILE",
+            elsewhere=copies.outgoing,
         ),
     ] = ()
     restart: Annotated[
@@ -109,6 +116,7 @@ class PredictJob:
             "Who speaks when (.rttm, or a table with start, end, speaker and, for several "
             "recordings, file): a row for each turn.",
             metavar="FILE",
+            elsewhere=copies.local,
         ),
     ] = None
     hear_all: Annotated[
@@ -197,5 +205,6 @@ class AppJob:
             "Folder of a trained model to offer; may be repeated.",
             flag="--artifacts",
             metavar="DIR",
+            elsewhere=copies.local,
         ),
     ] = ()

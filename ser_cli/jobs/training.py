@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
+from ser_cli.data import copies
 from ser_cli.jobs import NAMES, AsJson, Folder, Option, Oversample, Params, Processes
 from ser_cli.jobs.clips import ClipsJob
 from ser_cli.workers import CORES
@@ -127,7 +128,14 @@ class TrainJob(ClipsJob):
 class EvaluateJob(ClipsJob):
     """`ser evaluate`: a trained folder, a recipe under a protocol, or the files of a system."""
 
-    folder: Folder = None
+    folder: Annotated[
+        Path | None,
+        Option(
+            "Artifacts folder; default: artifacts/RECIPE.",
+            flag="--artifacts",
+            elsewhere=copies.local,
+        ),
+    ] = None
     protocol: Annotated[
         str | None,
         Option(
@@ -135,12 +143,18 @@ class EvaluateJob(ClipsJob):
         ),
     ] = None
     model: Annotated[
-        Path | None, Option("Score this .onnx or .keras on all of --data, without a folder.")
+        Path | None,
+        Option(
+            "Score this .onnx or .keras on all of --data, without a folder.", elsewhere=copies.local
+        ),
     ] = None
-    scaler: Annotated[Path | None, Option("scaler.pkl for --model.")] = None
-    encoder: Annotated[Path | None, Option("label_encoder.pkl for --model.")] = None
+    scaler: Annotated[Path | None, Option("scaler.pkl for --model.", elsewhere=copies.local)] = None
+    encoder: Annotated[
+        Path | None, Option("label_encoder.pkl for --model.", elsewhere=copies.local)
+    ] = None
     max_len: Annotated[
-        Path | None, Option("max_len.npy for --model, if its recipe learns the length.")
+        Path | None,
+        Option("max_len.npy for --model, if its recipe learns the length.", elsewhere=copies.local),
     ] = None
     also: Annotated[
         tuple[str, ...],
@@ -164,6 +178,7 @@ class EvaluateJob(ClipsJob):
         Option(
             "Compare two trained folders, A and B, on clips that neither has learned from.",
             metavar="A B",
+            elsewhere=copies.local,
         ),
     ] = None
     robustness: Annotated[

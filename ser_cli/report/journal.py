@@ -33,10 +33,13 @@ from ser_cli.types import Prediction
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from ser_cli.sound.files import Found
+
 FORMAT = 1
 DIGITS = 6  # of a row's numbers, as in the results
 
-Stamp = list[int] | None  # bytes, time of change, time of change of its entry; None: no file
+# Bytes, time of change, time of change of its entry; of one elsewhere its version; None: no file.
+Stamp = list[int] | list[str] | None
 State = dict[str, tuple[int, str]]  # name of a result -> bytes, SHA-256
 
 
@@ -156,8 +159,11 @@ def file_of(key: str) -> str:
     return key.partition("\0")[0]
 
 
-def stamp_of(file: str) -> Stamp:
+def stamp_of(found: Found) -> Stamp:
     """Return how a file looks, which changes when it is written anew; None where none is there."""
+    if found.version:
+        return [found.version]
+    file = found.file
     if file == STDIN:
         return None
     try:

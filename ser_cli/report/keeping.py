@@ -11,13 +11,17 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ser_cli import remote
+from ser_cli.addresses import is_url
 from ser_cli.data.appending import Appending
 from ser_cli.disarm import ERRORS
 from ser_cli.errors import SerError, UsageError
+from ser_cli.remarks import remark
 from ser_cli.report import journal
 from ser_cli.report.growing import Growing, digest_of, exists
 from ser_cli.report.journal import Journal, Past
 from ser_cli.report.outputs import Each, Joint, Target, Through, unknown
+from ser_cli.report.sending import FORCE, Sent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,7 +32,6 @@ if TYPE_CHECKING:
     Rows = Sequence[Prediction]
 
 SYNC_S = 5.0  # seconds of work that a power cut may cost
-FORCE = "--force writes it anew; or name another file"
 WAIT = "wait for its end, or name another file"
 WRITABLE = "make room, close it elsewhere, or name another file"
 
@@ -71,9 +74,12 @@ class Kept:
         self._synced = time.monotonic()
         self._outputs: list[Joint | Each | Through] = []
         lasting = [target for target in targets if not target.through]
-        self._journal = _open(lasting[0].path) if lasting else None
+        self._journal = _open(lasting[0]) if lasting else None
         self._past = self._journal.past if self._journal else Past()
         try:
+            self._sent = [Sent(target.path) for target in lasting if target.url]
+            for sent in self._sent:
+                sent.claim(force=force)
             for target in lasting if not force else ():
                 self._refuse_foreign(target)
             stands = bool(lasting) and (lasting[0].each or exists(lasting[0].path))
@@ -102,17 +108,17 @@ class Kept:
         left = {journal.file_of(key) for key in self._past.done}
         for one in found:
             self.total += 1
-            self.done += self._has(one, journal.stamp_of(one.file))
+            self.done += self._has(one, journal.stamp_of(one))
             left.discard(one.file)
             for output in each:
                 output.plan(one, known=one.key in self._past.done)
-        dropped = min((file for file in left if Path(file).exists()), default=None)
+        dropped = next((file for file in sorted(left) if _is_there(file)), None)
         if dropped and not self._force:
             raise UsageError(f"there are rows of {dropped}, which is not named now", hint=FORCE)
 
     def skip(self, found: Found) -> bool:
         """Tell whether a recording is done; note how one that is not looks before it is read."""
-        stamp = journal.stamp_of(found.file)
+        stamp = journal.stamp_of(found)
         if done := self._has(found, stamp):
             return done
         self._stamps.append(stamp)
@@ -149,11 +155,22 @@ class Kept:
                     with _writing(output.target.path):
                         output.growing.finish()
                 self._note(ended=True)
+                for sent in self._sent:
+                    sent.send()
             else:
                 with suppress(OSError):  # such as the full disk that ended it
                     self._note()
+                self._send_so_far()
         finally:
             self._close()
+
+    def _send_so_far(self) -> None:
+        """Send what there is of an unfinished run; whatever ended it is told, and not this."""
+        for sent in self._sent:
+            try:
+                sent.send()
+            except SerError as error:
+                remark(f"{error}; the same command sends it")
 
     @property
     def _joint(self) -> list[Joint]:
@@ -203,12 +220,12 @@ class Kept:
             return
         size, digest = past.state.get(self._key(path), (0, ""))
         if past.run is None or not digest:
-            raise UsageError(unknown(path), hint=FORCE)
+            raise UsageError(unknown(target), hint=FORCE)
         if past.run != self._run:
             other = ", ".join(key for key in self._run if past.run.get(key) != self._run[key])
-            raise UsageError(f"{path} is of another run, with another {other}", hint=FORCE)
+            raise UsageError(f"{target} is of another run, with another {other}", hint=FORCE)
         if digest_of(path, size) != digest or (past.ended and path.stat().st_size != size):
-            raise UsageError(f"{path} was changed since it was written", hint=FORCE)
+            raise UsageError(f"{target} was changed since it was written", hint=FORCE)
 
     def _before(self) -> None:
         """Before an output changes, write down what will stay of it in any case: its head."""
@@ -239,19 +256,30 @@ class Kept:
             self._journal.close()
 
 
-def _open(first: Path) -> Journal:
+def _is_there(file: str) -> bool:
+    """Tell whether a recording still exists."""
+    if not is_url(file):
+        return Path(file).exists()
+    try:
+        return bool(remote.look(file))
+    except FileNotFoundError:
+        return False
+
+
+def _open(target: Target) -> Journal:
     """Open the journal beside an output, and keep others out.
 
     Raises:
         SerError: It cannot be written, or another process writes it.
     """
+    first = target.path
     path = first.with_name(f".{first.name}.journal")
     with _writing(first):
         first.parent.mkdir(parents=True, exist_ok=True)
         file = Appending(path)
         if not file.lock():
             file.close()
-            raise SerError(f"{first} is being written by another `ser predict`", hint=WAIT)
+            raise SerError(f"{target} is being written by another `ser predict`", hint=WAIT)
         return Journal(path, file, journal.read(path))
 
 

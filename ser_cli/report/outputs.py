@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ser_cli.data import copies
 from ser_cli.data.store import atomic_write, need_folder
 from ser_cli.disarm import ERRORS
 from ser_cli.errors import UsageError
@@ -37,6 +38,15 @@ class Target:
     path: Path
     format: Format
     each: bool
+
+    def __str__(self) -> str:
+        """Return what a user calls it."""
+        return copies.shown(self.path)
+
+    @property
+    def url(self) -> str:
+        """Where it is sent at the end; "" if it stays here."""
+        return copies.url_of(self.path)
 
     @property
     def through(self) -> bool:
@@ -69,6 +79,11 @@ def targets(csv: Path | None, out: Iterable[Path]) -> list[Target]:
         found.append(Target(path, made, each=EACH in path.name or not made.joint))
     paths = [target.path.absolute() for target in found]
     for path in paths:
+        if EACH in path.name and copies.url_of(path):
+            raise UsageError(
+                f"{copies.shown(path)}: a file for each recording is written here alone",
+                hint=f"--out 'labels/{path.name}', and copy that folder afterwards",
+            )
         if path.suffix.lower() in ENDINGS:
             raise UsageError(f"{path} is named like a recording", hint="--csv out.csv")
         if paths.count(path) > 1:
@@ -172,6 +187,6 @@ class Through:
         self._stream.close()
 
 
-def unknown(path: Path) -> str:
+def unknown(path: Path | Target) -> str:
     """Return what is wrong with a file that is there and that no journal knows."""
     return f"{path} is there already, and no journal says that `ser predict` wrote it"

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
+from ser_cli import addresses
 from ser_cli.remarks import counted, listed, remark
 from ser_cli.sound.sniff import is_sound
 from ser_cli.types import Turn
@@ -27,6 +28,7 @@ class Found:
         root: The folder that was named, where it was found below one.
         speaker: Who speaks in it, where that is known.
         parts: Those of it that are heard, by their starts; without any, all of it is.
+        version: Of a file elsewhere: another text once its content is another.
     """
 
     file: str
@@ -34,6 +36,7 @@ class Found:
     root: str = ""
     speaker: str = ""
     parts: tuple[Turn, ...] = ()
+    version: str = ""
 
     @property
     def name(self) -> str:
@@ -57,16 +60,23 @@ def find(paths: Iterable[str | Path], passed: Passed | None = None) -> Iterator[
     A folder stands for all files of sound below it, sorted, without hidden ones; what they are is
     told by their endings, or else by their first bytes. A pattern (`*`, `?`, `[...]`, `**` for any
     depth) stands for what it matches, also where no shell has expanded it. A file that is named is
-    taken whatever it is.
+    taken whatever it is. Addresses of stores and servers stand for the same (see `elsewhere`).
 
     Args:
         paths: As typed. Nothing is dropped: what stands for no file yields an error.
         passed: Counts the files that are no sound.
+
+    Raises:
+        SerError: An address is not followed, or its store cannot be asked.
     """
     passed = Passed() if passed is None else passed
-    for path in map(str, paths):
+    for path in map(addresses.checked, map(str, paths)):
         if not path:  # it would be this folder
             yield Found(path, "the name is empty")
+        elif addresses.is_url(path):
+            from ser_cli.sound import elsewhere
+
+            yield from elsewhere.find(path, passed)
         elif Path(path).is_dir():
             yield from _below(path, passed)
         elif Path(path).exists() or not glob.has_magic(path):

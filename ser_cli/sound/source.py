@@ -8,10 +8,11 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import numpy as np
 
+from ser_cli import addresses, remote
 from ser_cli.errors import AudioError
 from ser_cli.sound import decode, joined, sniff
 from ser_cli.sound.decode import Stream
@@ -56,7 +57,8 @@ def opened(source: Source, limits: Limits = USUAL, *, track: int | None = None) 
     """Return a file as what may decode it.
 
     Args:
-        source: A file, or an open binary file. libsndfile reads it where it can, else FFmpeg.
+        source: A file, its address elsewhere, or an open binary file. libsndfile reads it where it
+            can, else FFmpeg.
         limits: Of a decoder that runs in a process of its own.
         track: Number of the audio track, from 0; None is the first that holds sound.
 
@@ -138,6 +140,8 @@ def _name(source: Source) -> str:
 
 def _readable(source: Source, name: str) -> Path | BinaryIO:
     """Return the source once it is known to be a file with bytes in it."""
+    if isinstance(source, str) and addresses.is_url(source):
+        source = cast("BinaryIO", remote.File(source))
     if not isinstance(source, (str, Path)):
         stream = source if source.seekable() else io.BytesIO(source.read())
         if not stream.seek(0, io.SEEK_END):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ser_cli import workers
+from ser_cli.addresses import is_url
 from ser_cli.cluster import Cluster
 from ser_cli.data.inputs import Inputs, inputs
 from ser_cli.data.labels import labels_of
@@ -210,7 +211,7 @@ def identity(work: Work) -> dict[str, Any]:
     enrolled = model.hearing.preprocessor
     arrays = (enrolled.mean, enrolled.scale) if enrolled else ()
     asked = {item.name: getattr(job, item.name) for item in fields(job)}
-    relative = any(not Path(path).is_absolute() for path in job.paths)
+    relative = any(not (is_url(path) or Path(path).is_absolute()) for path in job.paths)
     return {
         "version of ser": __version__,
         "model": of_file(model.artifacts.folder / artifacts.MANIFEST),

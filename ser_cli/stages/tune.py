@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ser_cli import workers
+from ser_cli.addresses import is_url
 from ser_cli.data import corpora, parts, select, splits
 from ser_cli.data.splits import Split
 from ser_cli.data.store import need_folder, write_text
@@ -133,9 +134,14 @@ def fold_splits(job: TuneJob) -> tuple[Split, ...]:
     return splits.tuning_folds(clips, job.folds)
 
 
+def _place(item: str) -> str:
+    """Return what is meant by a name, wherever one starts from."""
+    return item if is_url(item) else str(Path(item).resolve())
+
+
 def study_name(job: TuneJob, folds: tuple[Split, ...]) -> str:
     """Return a name that two jobs share only if they would try the same things."""
-    places = [str(Path(item).resolve()) for item in job.corpora if item not in corpora.names()]
+    places = [_place(item) for item in job.corpora if item not in corpora.names()]
     digest = hashlib.sha256("\n".join(places).encode()).hexdigest()[:6] + "-" if places else ""
     data = "+".join(Path(item).stem for item in job.corpora)
     learned = [

@@ -15,6 +15,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from ser_cli.addresses import is_url
+from ser_cli.data.copies import local
 from ser_cli.data.labels import is_emotion
 from ser_cli.errors import DataError, UsageError
 from ser_cli.remarks import listed
@@ -110,7 +112,8 @@ def load(*data: str, as_given: bool = False, classes: Collection[str] = ()) -> t
     have a speaker "1" have two speakers. A clip that several of them hold is taken once.
 
     Args:
-        data: Each a corpus's name, or a path that one of the corpora recognises.
+        data: Each a corpus's name, or a path that one of the corpora recognises, or the address of
+            such a folder or table elsewhere, which is copied here.
         as_given: Whether labels may be anything; else a corpus of which not one label is a word
             for an emotion is refused, and one whose labels are folders if any is none, as these
             may be speakers or sessions.
@@ -124,9 +127,10 @@ def load(*data: str, as_given: bool = False, classes: Collection[str] = ()) -> t
     joined: dict[Segment, Clip] = {}
     copies: set[tuple[str, ...]] = set()
     for item in data:
-        corpus = _find(item)
-        home = homes.setdefault(item, _home(corpus, item, homes.values()))
-        found = corpus.load(item)
+        here = str(local(item)) if is_url(item) else item
+        corpus = _find(here)
+        home = homes.setdefault(item, _home(corpus, here, homes.values()))
+        found = corpus.load(here)
         if corpus.generic and not as_given:
             _check_emotions(corpus, item, {clip.emotion for clip in found}, classes)
         for clip in found:
