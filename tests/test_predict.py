@@ -270,14 +270,14 @@ def test_what_rows_depend_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     trained = artifacts.load(fake.folder(tmp_path / "artifacts"))
 
     def identity(*paths: str, **options: Any) -> dict[str, Any]:
-        return stage.identity(stage.ready(job(*paths or ("/a",), **options), trained))
+        return stage.ready(job(*paths or ("/a",), **options), trained).identity()
 
     same = identity()
     for alike in ({"jobs": 3, "csv": Path("x"), "as_json": True}, {"report": False, "force": True}):
         assert identity(**alike) == same
     assert identity("/b") == same
     other = artifacts.load(fake.folder(tmp_path / "other", seed=1))
-    assert stage.identity(stage.ready(job("/a"), other)) != same
+    assert stage.ready(job("/a"), other).identity() != same
     for change in ({"window": 1.0}, {"window": 1.0, "step": 0.5}, {"min_confidence": 0.5}):
         assert identity(**change) != same
     assert identity("a") != same  # names that another folder gives another meaning

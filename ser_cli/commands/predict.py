@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ser_cli.cluster import Cluster
+    from ser_cli.jobs.work import Work
     from ser_cli.model.artifacts import Artifacts
     from ser_cli.report.filename_labels import FilenameLabels
     from ser_cli.report.keeping import Kept
     from ser_cli.report.outputs import Target
-    from ser_cli.stages.predict import Work
     from ser_cli.types import Prediction
 
 
@@ -151,12 +151,11 @@ def _spare(read: Sequence[str | Path], wanted: Sequence[Target]) -> None:
 def _kept(work: Work, wanted: Sequence[Target], tally: _Tally) -> Iterator[Kept | None]:
     """Yield what keeps the outputs, if there are any; tell what is done when it ends early."""
     from ser_cli.report.keeping import Kept
-    from ser_cli.stages.predict import identity
 
     if not wanted:
         yield None
         return
-    job, run = work.job, identity(work)
+    job, run = work.job, work.identity()
     with Kept(wanted, work.model.classes, run, restart=job.restart, force=job.force) as kept:
         kept.plan(work.inputs)
         if kept.done:

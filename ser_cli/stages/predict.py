@@ -5,30 +5,25 @@ A file that fails becomes a row that states why, and the others continue.
 
 from __future__ import annotations
 
-import hashlib
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from dataclasses import dataclass, fields, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from ser_cli import workers
-from ser_cli.addresses import is_url
 from ser_cli.cluster import Cluster
 from ser_cli.data.inputs import Inputs, inputs
 from ser_cli.data.labels import labels_of
 from ser_cli.errors import UsageError
 from ser_cli.jobs import limits
-from ser_cli.model import artifacts
+from ser_cli.jobs.work import Work
 from ser_cli.model.crew import Crew, chunk_of
 from ser_cli.model.order import Rows, in_order, left
 from ser_cli.model.readings import EACH, named
-from ser_cli.model.rows import columns
 from ser_cli.model.sources import read_ahead
 from ser_cli.model.trained import Hearing, Model
 from ser_cli.model.windows import CUT_IT, STEP_S, WHOLE_ONLY, WINDOW_S, Plan, hear
 from ser_cli.sound.files import STDIN, Passed, tell
-from ser_cli.sound.fingerprint import of_file
 from ser_cli.types import Joining
 
 if TYPE_CHECKING:
@@ -41,35 +36,6 @@ if TYPE_CHECKING:
 
 
 MANY = 128  # files, from which on starting more processes pays on two cores
-# Fields of the job on which no row depends, or only by what `identity` states besides.
-ELSEWHERE = frozenset(
-    {"paths", "csv", "out", "as_json", "folder", "recipe", "enrol", "jobs", "report"}
-    | {"restart", "force", "speakers", "scheduler"}
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """What is to be done, once everything that was named has been read but the recordings.
-
-    Attributes:
-        job: As it was asked for.
-        model: As it is to hear.
-        plan: How recordings are read, cut and joined.
-        inputs: The recordings.
-    """
-
-    job: PredictJob
-    model: Model
-    plan: Plan
-    inputs: Inputs
-
-    @property
-    def is_by_file(self) -> bool:
-        """Whether a row is about a file, and about all of it."""
-        job = self.job
-        in_parts = job.speakers or job.timeline or job.window is not None or self.inputs.has_parts
-        return not in_parts and job.channel != EACH
 
 
 def predict(
@@ -203,36 +169,13 @@ def _see(work: Work, cluster: Cluster) -> None:
     cluster.must_see(found.file for found in work.inputs if not found.error)
 
 
-def identity(work: Work) -> dict[str, Any]:
-    """Return what the rows of a recording depend on besides itself, as plain values."""
-    from ser_cli import __version__
-
-    job, model = work.job, work.model
-    enrolled = model.hearing.preprocessor
-    arrays = (enrolled.mean, enrolled.scale) if enrolled else ()
-    asked = {item.name: getattr(job, item.name) for item in fields(job)}
-    relative = any(not (is_url(path) or Path(path).is_absolute()) for path in job.paths)
-    return {
-        "version of ser": __version__,
-        "model": of_file(model.artifacts.folder / artifacts.MANIFEST),
-        "enrolled speaker": [hashlib.sha256(array.tobytes()).hexdigest() for array in arrays],
-        "folder to start from": str(Path.cwd()) if relative else "",
-        "turns": of_file(job.speakers) if job.speakers else "",
-        "emotions": columns(model.classes),
-        **{name: value for name, value in asked.items() if name not in ELSEWHERE},
-    }
-
-
 def _enrolled(work: Work, executor: Executor | None) -> Model:
     """Return the model with the speaker, or the conditions, of some recordings enrolled.
 
     Of those that are to be predicted, no more is enrolled than is heard.
     """
-    job, model, plan = (
-        work.job,
-        work.model,
-        replace(work.plan, window=None, step=None, joining=None),
-    )
+    job, model = work.job, work.model
+    plan = replace(work.plan, window=None, step=None, joining=None)
     found: Iterable[Found] = work.inputs
     if job.enrol:
         found, plan = inputs(job.enrol), replace(model.plan(), limits=plan.limits)
