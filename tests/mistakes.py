@@ -63,6 +63,10 @@ PREDICT = [
     ("predict clip.wav --min-confidence nan", 2, "--min-confidence", "ser predict --help"),
     ("predict clip.wav --speakers nowhere.rttm", 1, "rttm cannot be read: No such", "is there"),
     ("predict clip.wav --speakers nowhere.csv", 1, "csv cannot be read: No such", "is there"),
+    ("predict clip.wav --parquet out --csv out.csv", 2, "--parquet excludes", "once more"),
+    ("predict clip.wav --parquet notes.txt", 1, "notes.txt", "this is a file"),
+    ("predict clip.wav --parquet clips", 2, "holds ", "another folder"),
+    ("predict clip.wav --parquet out --partition 0", 2, "greater than or equal", "--help"),
     ("predict clip.wav --jobs 0", 2, "greater than or equal to 1", "ser predict --help"),
     ("predict clip.wav --enrol empty", 1, "can be read", "enrol other files"),
     ("predict clip.wav --enrol clip.wav --same-speaker", 2, "exclude each other", "--help"),
@@ -278,6 +282,7 @@ SURROUNDED = [
 # Without a package that is an extra.
 LACKING = [
     ("streamlit", "app", 1, "needs Streamlit", "pip install"),
+    ("pyarrow", "predict clip.wav --parquet out", 1, "needs pyarrow", "pip install"),
     ("pyarrow", "extract --data clips --table a.parquet", 1, "needs pyarrow", "pip install"),
     ("ai_edge_litert", "export --format litert --data clips", 1, "LiteRT", "pip install"),
 ]

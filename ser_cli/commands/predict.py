@@ -47,13 +47,17 @@ class _Tally:
 
     def add(self, file: str, rows: Sequence[Prediction]) -> None:
         """Count the rows of a recording."""
-        self.files += 1
-        self.rows += len(rows)
-        self.mute += [] if rows else [file]
         self.mono += [file] if any("mono" in row.flags for row in rows) else []
         reasons = [row.error for row in rows if row.status == "error"]
-        self.failed += len(reasons)
+        self.count(file, len(rows), len(reasons))
         self.reasons = [*self.reasons, *reasons][: console.SHOWN_FAILURES]
+
+    def count(self, file: str, rows: int, failed: int) -> None:
+        """Count so many rows of a recording, some of which are errors."""
+        self.files += 1
+        self.rows += rows
+        self.failed += failed
+        self.mute += [] if rows else [file]
 
 
 @command(
@@ -68,6 +72,7 @@ class _Tally:
     "ser predict meeting.wav --speakers meeting.rttm",
     "ser predict talk.m4a --window 2 --out talk.srt --out talk.TextGrid",
     "ser predict recordings/ --window 2 --csv out.csv --out labels/%.txt",
+    "ser predict archive/ --parquet rows/",
     "ser predict calls/ --same-speaker --labels angry,happy,neutral,sad --min-confidence 0.5",
     "ser predict recordings/ --csv out.csv --scheduler tcp://10.0.0.5:8786",
     "ser predict new.wav --enrol recordings-of-the-same-person/",
@@ -77,6 +82,10 @@ def predict(job: PredictJob) -> None:
     from ser_cli.cluster import connected
 
     _check(job)
+    if job.parquet:
+        from ser_cli.stages import partitions
+
+        partitions.check(job)
     with connected(job.scheduler) as cluster:
         tally = _predict(job, cluster)
     raise typer.Exit(3 if tally.failed else 0)
@@ -94,6 +103,8 @@ def _predict(job: PredictJob, cluster: Cluster | None) -> _Tally:
     trained = artifacts.load(artifacts.resolve(job.folder, recipe=job.recipe))
     console.say(f"model: {copies.shown(trained.folder)}")
     work = stage.ready(job, trained, executor=cluster)
+    if job.parquet:
+        return _in_partitions(work, cluster)
     _spare([*work.inputs.tables, *([job.speakers] if job.speakers else [])], wanted)
     model = work.model
     labels = _labels(trained, model.classes) if job.report and work.is_by_file else None
@@ -113,7 +124,8 @@ def _predict(job: PredictJob, cluster: Cluster | None) -> _Tally:
                         show(row)
                     if labels:
                         labels.add(row)
-    _summarise(wanted, labels, tally)
+    tells = not wanted or any(target.format.tells for target in wanted)
+    _summarise(listed(wanted) if wanted else "", tally, labels=labels, tells=tells)
     return tally
 
 
@@ -171,6 +183,31 @@ def _kept(work: Work, wanted: Sequence[Target], tally: _Tally) -> Iterator[Kept 
             raise
 
 
+def _in_partitions(work: Work, cluster: Cluster | None) -> _Tally:
+    """Write a Parquet dataset, and tell what it holds."""
+    from ser_cli.stages import partitions
+    from ser_cli.stages import predict as stage
+
+    by, tally = stage.labelling(work, cluster), _Tally()
+    done = before = 0
+    with console.progress("predicting") as progress:
+        made = partitions.write(work, by, executor=cluster, progress=progress)
+        try:
+            with closing(made):
+                for written in made:
+                    done, before = done + 1, before + written.before
+                    for entry in written.entries:
+                        tally.count(entry.file, entry.rows, entry.errors)
+        except BaseException:
+            if done:
+                are = counted(done, "partition is", "partitions are")
+                console.say(f"{are} done; the same command goes on from there")
+            raise
+    where = f"{work.job.parquet}; {counted(done, 'partition')}, {before:,} done before"
+    _summarise(where, tally)
+    return tally
+
+
 def _labels(trained: Artifacts, classes: Sequence[str]) -> FilenameLabels:
     from ser_cli.model import artifacts
     from ser_cli.report.filename_labels import FilenameLabels
@@ -178,9 +215,12 @@ def _labels(trained: Artifacts, classes: Sequence[str]) -> FilenameLabels:
     return FilenameLabels(classes, read_parts=lambda: artifacts.read_split(trained.folder))
 
 
-def _summarise(wanted: Sequence[Target], labels: FilenameLabels | None, tally: _Tally) -> None:
-    if wanted:
-        console.say(f"{counted(tally.rows, 'row')} written: {listed(wanted)}")
+def _summarise(
+    where: str, tally: _Tally, *, labels: FilenameLabels | None = None, tells: bool = True
+) -> None:
+    """Say how many rows are where, and what is odd; `tells`: rows say why they are errors."""
+    if where:
+        console.say(f"{counted(tally.rows, 'row')} written: {where}")
     if labels and (text := labels.report()):
         shown = sys.stdout if sys.stdout.isatty() else sys.stderr
         print(visible(text, keep="\n"), file=shown)
@@ -191,7 +231,7 @@ def _summarise(wanted: Sequence[Target], labels: FilenameLabels | None, tally: _
         count = f"{len(tally.mono)} of {counted(tally.files, 'file')}"
         have = plural(len(tally.mono), "has", "have")
         console.say(f"one channel is all that {count} {have}: {visible(listed(tally.mono))}")
-    if tally.failed and (not wanted or any(target.format.tells for target in wanted)):
+    if tally.failed and tells:
         console.say(f"{_errors(tally)}: see the error column")
     elif tally.failed:  # no output says why
         console.say(f"{_errors(tally)}:")

@@ -56,11 +56,21 @@ class PredictJob:
             elsewhere=copies.outgoing,
         ),
     ] = ()
+    parquet: Annotated[
+        str | None,
+        Option(
+            "Write the rows into this folder (or s3://...) as a Parquet dataset: for millions of "
+            "files. Run again, it goes on where it ended.",
+            metavar="DIR",
+        ),
+    ] = None
+    partition: Annotated[
+        int | None,
+        Option("Files whose rows are in one file of --parquet; default: 1000, or fewer.", low=1),
+    ] = None
     restart: Annotated[
         bool,
-        Option(
-            "Predict everything again, also what --csv and --out hold already.", flag="--restart"
-        ),
+        Option("Predict everything again, also what the outputs hold already.", flag="--restart"),
     ] = False
     force: Annotated[
         bool, Option("Overwrite files that are no result of this same command.", flag="--force")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from ser_cli.model.windows import Plan
     from ser_cli.sound.files import Found
 
+    Label = Callable[[Sequence[Found]], Iterator[Rows]]  # rows of each, in order
+
 CHUNK = 8  # files that travel to a worker together
 # To one of a cluster: so many that its scheduler, which does some hundreds of tasks a second, keeps
 # up with a thousand workers, and so few that the last of them is not waited for long.
@@ -45,15 +47,19 @@ class Crew:
     executor: Executor | None = None
     chunk: int = CHUNK
 
-    def label(self, items: Iterator[Found], model: Model, plan: Plan) -> Iterator[Rows]:
+    def label(self, items: Iterable[Found], model: Model, plan: Plan) -> Iterator[Rows]:
         """Yield the rows of each recording, in order."""
-        # As bytes, by which a worker knows that it has this very model.
-        task = partial(_label, self._home(model.artifacts), pickle.dumps(model.hearing), plan)
+        task = partial(_listed, self.labeller(model, plan))
         for one in self._run(task, items):
             if one.result is None:  # a timeline may have no row
                 yield failures(one.item.file, f"{one.item.file}: {one.error}", one.item.parts)
             else:
                 yield one.result
+
+    def labeller(self, model: Model, plan: Plan) -> Label:
+        """Return what labels recordings in a worker, which loads the model when it first does."""
+        # As bytes, by which a worker knows that it has this very model.
+        return partial(_label, self._home(model.artifacts), pickle.dumps(model.hearing), plan)
 
     def measure(self, items: Iterable[Found], model: Model, plan: Plan) -> Moments | None:
         """Return the statistics of all recordings together; None where there are none."""
@@ -81,9 +87,12 @@ def chunk_of(total: int, executor: Executor | None) -> int:
     return min(MOST_CHUNK, max(CHUNK, total // (CHUNKS * executor.width)))
 
 
-def _label(home: Path | Sent, hearing: bytes, plan: Plan, chunk: Sequence[Found]) -> list[Rows]:
-    """Label some files in a worker, which loads the model with its first chunk."""
-    return list(_model(home, hearing).label(chunk, plan))
+def _label(home: Path | Sent, hearing: bytes, plan: Plan, items: Sequence[Found]) -> Iterator[Rows]:
+    return _model(home, hearing).label(items, plan)
+
+
+def _listed(label: Label, chunk: Sequence[Found]) -> list[Rows]:
+    return list(label(chunk))
 
 
 def _measure(home: Path | Sent, plan: Plan, chunk: Sequence[Found]) -> list[Moments | None]:

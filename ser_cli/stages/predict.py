@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ser_cli import workers
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from ser_cli.jobs.trained import PredictJob
     from ser_cli.model.artifacts import Artifacts
+    from ser_cli.report.partitions import Labelling
     from ser_cli.sound.files import Found
     from ser_cli.types import Prediction, Progress
 
@@ -147,15 +149,36 @@ def by_file(
         executor: As for `predict`.
         progress: As for `predict`.
     """
+    total = _total(work, executor)
+    order: deque[tuple[Found, bool]] = deque()
+    items = left(work.inputs, skip or (lambda item: False), order)
+    labelled = _labelled(items, work, total, executor)
+    return _told(in_order(order, labelled), total, progress)
+
+
+def labelling(work: Work, executor: Executor | None = None) -> Labelling:
+    """Return how files are labelled where nobody here needs their rows."""
+    from ser_cli.report.partitions import Labelling
+
+    total = _total(work, executor)
+    jobs = max(1, _jobs(work.job, total, executor))
+    label = Crew(jobs, executor).labeller(work.model, work.plan)
+    alone = partial(Crew(2, executor).label, model=work.model, plan=work.plan)
+    return Labelling(label, alone, getattr(executor, "width", jobs), total)
+
+
+def _total(work: Work, executor: Executor | None) -> int:
+    """Count the files, and tell what else is in their folders.
+
+    Raises:
+        SerError: Workers do not see them.
+    """
     passed = Passed()
     total = _count(work.inputs.found(passed))
     if isinstance(executor, Cluster):
         _see(work, executor)
     tell(work.job.paths, passed)
-    order: deque[tuple[Found, bool]] = deque()
-    items = left(work.inputs, skip or (lambda item: False), order)
-    labelled = _labelled(items, work, total, executor)
-    return _told(in_order(order, labelled), total, progress)
+    return total
 
 
 def _see(work: Work, cluster: Cluster) -> None:
