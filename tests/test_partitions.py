@@ -428,3 +428,47 @@ def test_kills_cost_what_was_being_written(tmp_path: Path) -> None:
     assert list(found["file"]) == list(expected["file"])
     assert list(found["emotion"]) == list(expected["emotion"])
     np.testing.assert_allclose(found["confidence"], expected["confidence"], atol=1e-5)
+
+
+# --- a store
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Serve an object store, and yield the address of a bucket."""
+    server = pytest.importorskip("moto.server")
+    s3fs = pytest.importorskip("s3fs")
+    served = server.ThreadedMotoServer(port=0, verbose=False)
+    served.start()
+    host, port = served.get_host_and_port()
+    for name, value in {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": "me",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    s3fs.S3FileSystem.clear_instance_cache()
+    s3fs.S3FileSystem().mkdir("bucket")
+    yield "s3://bucket"
+    s3fs.S3FileSystem.clear_instance_cache()
+    served.stop()
+
+
+def test_a_dataset_may_lie_in_a_store(sounds: Path, tmp_path: Path, store: str) -> None:
+    here, there = tmp_path / "out", f"{store}/rows"
+    words = ("predict", sounds, "--partition", 2, *OURS)
+    assert ser(*words, "--parquet", here).code == 3
+    done = ser(*words, "--parquet", there)
+    assert done.code == 3 and f"{there}; 3 partitions, 0 done before" in done.err
+    assert pd.read_parquet(there).equals(pd.read_parquet(here))
+    (sounds / "broken.wav").unlink()
+    (sounds / "3.wav").unlink()
+    done = ser(*words, "--parquet", there, "--jobs", 2)
+    assert done.code == 0 and "2 partitions, 1 done before" in done.err
+    assert len(pd.read_parquet(there)) == 4
+    refused = ser(*words, "--parquet", there, "--window", 1)
+    assert refused.code == 2 and "another window" in refused.err
+    nowhere = ser(*words, "--parquet", "s3://no-such-bucket/rows")
+    assert nowhere.code == 1 and "s3://no-such-bucket/rows" in nowhere.err
+    assert not Path("s3:").exists()

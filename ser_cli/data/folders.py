@@ -1,15 +1,24 @@
-"""A folder whose files are written whole or not at all, wherever it is."""
+"""A folder whose files are written whole or not at all: on this machine, or behind an address.
+
+What is behind an address (`s3://bucket/out`) is reached through fsspec, and the library that it
+takes for each kind of store; a file is put there once it is whole.
+"""
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
-from typing import Protocol
+from tempfile import TemporaryDirectory
+from typing import Any, Protocol
 
 from ser_cli.data import locks
 from ser_cli.data.store import atomic_write
+from ser_cli.errors import SerError
+
+ADDRESS = "://"  # in what is no path
 
 
 class Folder(Protocol):
@@ -40,8 +49,8 @@ class Folder(Protocol):
 
 
 def folder(path: str) -> Folder:
-    """Return the folder of this name."""
-    return Local(Path(path).absolute(), path)
+    """Return the folder that a path or an address names."""
+    return Remote(path.rstrip("/")) if ADDRESS in path else Local(Path(path).absolute(), path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,3 +80,74 @@ class Local:
     def held(self, *, hint: str) -> AbstractContextManager[None]:
         """Lock it."""
         return locks.held(self.path, hint=hint)
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """A folder behind an address. A store knows no locks; two runs write the same there."""
+
+    name: str
+
+    def names(self, below: str = "") -> set[str]:
+        """List it, whatever was known of it before."""
+        with self._system(below) as (system, place):
+            try:
+                system.invalidate_cache()
+                found = system.ls(place, detail=False)
+            except FileNotFoundError:
+                return set()
+        return {one.rstrip("/").rpartition("/")[2] for one in found if one.strip("/") != place}
+
+    def open(self, name: str) -> BufferedReader:
+        """Open a file of it."""
+        with self._system(name) as (system, place):
+            system.invalidate_cache()
+            return BufferedReader(system.open(place, "rb"))
+
+    @contextmanager
+    def writing(self, name: str) -> Iterator[Path]:
+        """Write on this machine, then put it there."""
+        with TemporaryDirectory(prefix="ser-") as room:
+            temporary = Path(room, name.rpartition("/")[2])
+            yield temporary
+            try:
+                with self._system(name) as (system, place):
+                    system.put_file(str(temporary), place)
+            except FileNotFoundError as error:
+                raise SerError(
+                    f"{self.name} cannot be written to: there is no such place",
+                    hint="make the bucket first, or check its name",
+                ) from error
+
+    def remove(self, name: str) -> None:
+        """Remove a file of it."""
+        with self._system(name) as (system, place), suppress(FileNotFoundError):
+            system.rm_file(place)
+
+    def held(self, *, hint: str) -> AbstractContextManager[None]:
+        """Let others in."""
+        return nullcontext()
+
+    @contextmanager
+    def _system(self, below: str) -> Iterator[tuple[Any, str]]:
+        """Yield the file system, and what it calls a file; tell what it refuses.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+            SerError: The store cannot be asked, or refuses.
+        """
+        try:
+            from fsspec.core import url_to_fs
+
+            yield url_to_fs(f"{self.name}/{below}".rstrip("/"))
+        except (FileNotFoundError, SerError):
+            raise
+        except ImportError as error:
+            raise SerError(
+                f"{self.name} cannot be reached: {error}", hint="pip install fsspec s3fs"
+            ) from error
+        except Exception as error:  # each store has errors of its own
+            raise SerError(
+                f"{self.name} cannot be reached: {error}",
+                hint="check the address, and that its credentials are where its tools look",
+            ) from error
