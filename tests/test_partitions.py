@@ -125,6 +125,9 @@ def test_an_interrupted_run_goes_on(project: Project) -> None:
 
 def test_recordings_that_change_are_the_only_ones_that_are_read(project: Project) -> None:
     project.run()
+    project.clip("b", 2)
+    project.run()
+    assert project.predicted == "b" and project.rows() == project.whole()
     project.clip("b", 3)
     project.clip("aa", 2)
     project.clip("h", 1)
@@ -148,7 +151,11 @@ def test_an_error_is_tried_again_and_nothing_else_is(project: Project) -> None:
 
 
 def test_of_fewer_recordings_no_rows_of_others_stay(project: Project) -> None:
+    project.clip("h", 1)
     project.run()
+    (project.clips / "h.wav").unlink()
+    project.run()
+    assert project.predicted == "" and project.rows() == project.whole()
     for name in "bdefg":
         (project.clips / f"{name}.wav").unlink()
     project.run()
