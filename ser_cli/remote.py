@@ -57,7 +57,7 @@ def look(url: str) -> Item:
         SerError: The store or server cannot be asked.
     """
     with telling(url):
-        system, path = _system(url)
+        system, path = reached(url)
         return _item(url, system.info(path))
 
 
@@ -68,7 +68,7 @@ def inside(folder: str) -> Iterator[Item]:
         SerError: It cannot be looked into.
     """
     with telling(folder):
-        system, path = _system(folder)
+        system, path = reached(folder)
         found = system.ls(path, detail=True)
     items = [
         _item(f"{folder.rstrip('/')}/{name}", info)
@@ -91,7 +91,7 @@ def matching(pattern: str) -> Iterator[Item]:
         SerError: The store cannot be asked.
     """
     with telling(pattern):
-        system, path = _system(pattern)
+        system, path = reached(pattern)
         found = system.glob(path, detail=True)
     start = pattern.removesuffix(path) if pattern.endswith(path) else f"{scheme_of(pattern)}://"
     for name in sorted(found):
@@ -106,7 +106,7 @@ def head(url: str, size: int) -> bytes:
         SerError: They cannot be read.
     """
     with telling(url):
-        system, path = _system(url)
+        system, path = reached(url)
         first: bytes = system.cat_file(path, start=0, end=size)
         return first
 
@@ -118,7 +118,7 @@ def put(path: Path, url: str) -> str:
         SerError: It cannot be written.
     """
     with telling(url):
-        system, place = _system(url)
+        system, place = reached(url)
         system.put_file(str(path), place)
         return _item(url, system.info(place)).version
 
@@ -134,7 +134,7 @@ class File(io.RawIOBase):
         """
         self.name = url
         with telling(url, AudioError):
-            self._system, path = _system(url)
+            self._system, path = reached(url)
             self._file = self._system.open(path, "rb", block_size=BLOCK, cache_type="readahead")
         if self._file.size is None:  # a server that sends only the whole
             self._file = self._whole(self._file)
@@ -208,8 +208,12 @@ def copy(url: str, path: Path) -> None:
         shutil.copyfileobj(source, target, BLOCK)
 
 
-def _system(url: str) -> tuple[Any, str]:
-    """Return the file system of an address, and how it calls it."""
+def reached(url: str) -> tuple[Any, str]:
+    """Return the file system of an address, and how it calls it; see `addresses.telling`.
+
+    Raises:
+        UsageError: It is an address that is not followed.
+    """
     url = checked(url)
     from fsspec.core import url_to_fs
 

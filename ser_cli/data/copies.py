@@ -19,7 +19,7 @@ from urllib.parse import quote, unquote
 from ser_cli import addresses, remote
 from ser_cli.data.store import atomic_write, cache_dir, need_space, write_text
 from ser_cli.errors import DataError, UsageError
-from ser_cli.remarks import remark
+from ser_cli.remarks import counted, remark
 from ser_cli.remote import Item
 
 COPIES, OUTGOING = "elsewhere", "outgoing"  # folders of the cache
@@ -179,7 +179,7 @@ def _copy(items: Sequence[Item]) -> None:
     home.mkdir(parents=True, exist_ok=True)
     size = sum(item.size for item in todo)
     need_space(home, size, other="with SER_CACHE_DIR")
-    what = f"{len(todo):,} files are" if len(todo) > 1 else "it is"
+    what = counted(len(todo), "file is", "files are")
     remark(f"{todo[0].url}: {what} copied to {home} ({size / 1e6:,.1f} MB)")
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         for start in range(0, len(todo), BATCH):

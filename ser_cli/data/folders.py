@@ -14,11 +14,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
+from ser_cli import remote
+from ser_cli.addresses import is_url, telling
 from ser_cli.data import locks
 from ser_cli.data.store import atomic_write
 from ser_cli.errors import SerError
-
-ADDRESS = "://"  # in what is no path
 
 
 class Folder(Protocol):
@@ -50,7 +50,7 @@ class Folder(Protocol):
 
 def folder(path: str) -> Folder:
     """Return the folder that a path or an address names."""
-    return Remote(path.rstrip("/")) if ADDRESS in path else Local(Path(path).absolute(), path)
+    return Remote(path.rstrip("/")) if is_url(path) else Local(Path(path).absolute(), path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,6 @@ class Remote:
         """List it, whatever was known of it before."""
         with self._system(below) as (system, place):
             try:
-                system.invalidate_cache()
                 found = system.ls(place, detail=False)
             except FileNotFoundError:
                 return set()
@@ -101,7 +100,6 @@ class Remote:
     def open(self, name: str) -> BufferedReader:
         """Open a file of it."""
         with self._system(name) as (system, place):
-            system.invalidate_cache()
             return BufferedReader(system.open(place, "rb"))
 
     @contextmanager
@@ -136,18 +134,6 @@ class Remote:
             FileNotFoundError: There is no such file.
             SerError: The store cannot be asked, or refuses.
         """
-        try:
-            from fsspec.core import url_to_fs
-
-            yield url_to_fs(f"{self.name}/{below}".rstrip("/"))
-        except (FileNotFoundError, SerError):
-            raise
-        except ImportError as error:
-            raise SerError(
-                f"{self.name} cannot be reached: {error}", hint="pip install fsspec s3fs"
-            ) from error
-        except Exception as error:  # each store has errors of its own
-            raise SerError(
-                f"{self.name} cannot be reached: {error}",
-                hint="check the address, and that its credentials are where its tools look",
-            ) from error
+        url = f"{self.name}/{below}".rstrip("/")
+        with telling(url):
+            yield remote.reached(url)

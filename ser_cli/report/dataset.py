@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ser_cli.errors import SerError, UsageError
-from ser_cli.remarks import listed, remark
+from ser_cli.remarks import counted, listed, remark
 from ser_cli.report.marks import FILE, MARK, OURS
 from ser_cli.report.partitions import name_of
 
@@ -142,7 +142,7 @@ def _refuse(
         raise UsageError(f"{where} is of another run, with another {', '.join(other)}", hint=FORCE)
     if past.size != run.size and not restart:
         raise UsageError(
-            f"{where} has partitions of {past.size:,} recordings",
+            f"{where} has partitions of {counted(past.size, 'recording')}",
             hint="leave --partition out; or --restart",
         )
     if left := [path for path in past.named if path not in run.named and _is_there(path)]:

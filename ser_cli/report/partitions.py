@@ -109,7 +109,7 @@ class Place:
             SerError: It cannot be written.
         """
         mark = marks.read(self.folder, partition.name, self.run)
-        looks = [(one.key, stamp_of(one.file)) for one in partition.recordings]
+        looks = [(one.key, stamp_of(one)) for one in partition.recordings]
         pairs = zip(partition.recordings, looks, strict=True)
         left = [one for one, look in pairs if not mark.done(*look)]
         if not left and [entry.key for entry in mark.entries] == [key for key, _ in looks]:
