@@ -98,7 +98,7 @@ class Cluster(Executor):
             if unseen:
                 raise SerError(
                     f"the worker {worker} does not see {unseen[0]}",
-                    hint="put it on a disk that all workers share; ser predict reads s3://... as well",
+                    hint="put it on a disk they share; ser predict reads s3://... as well",
                 )
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
