@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.request import ProxyHandler, Request, build_opener
 
 import pytest
 
@@ -39,6 +40,9 @@ def s3() -> Iterator[str]:
             patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
             yield f"http://{host}:{port}"
     finally:
+        # What all servers of this process hold is one.
+        request = Request(f"http://{host}:{port}/moto-api/reset", method="POST")
+        build_opener(ProxyHandler({})).open(request).close()
         server.stop()
 
 

@@ -290,6 +290,7 @@ class Disturbed:
         part.kill()
 
 
+@pytest.mark.slow
 def test_ends_of_workers_clients_and_schedulers_cost_nothing(tmp_path: Path) -> None:
     for number in range(600):
         clip(tmp_path / "clips" / f"{number:03}.wav", Random(number))

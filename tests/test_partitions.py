@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from command import RATE, ser, tone
+from elsewhere import s3
 from killing import left_after, survivors
 from labelling import CLASSES, failed, rows_of, unless_deadly
 
@@ -441,25 +442,15 @@ def test_kills_cost_what_was_being_written(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def store() -> Iterator[str]:
     """Serve an object store, and yield the address of a bucket."""
-    server = pytest.importorskip("moto.server")
+    pytest.importorskip("moto.server")
     s3fs = pytest.importorskip("s3fs")
-    served = server.ThreadedMotoServer(port=0, verbose=False)
-    served.start()
-    host, port = served.get_host_and_port()
-    for name, value in {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-        "AWS_ACCESS_KEY_ID": "me",
-        "AWS_SECRET_ACCESS_KEY": "secret",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }.items():
-        monkeypatch.setenv(name, value)
-    s3fs.S3FileSystem.clear_instance_cache()
-    s3fs.S3FileSystem().mkdir("bucket")
-    yield "s3://bucket"
-    s3fs.S3FileSystem.clear_instance_cache()
-    served.stop()
+    with s3():
+        s3fs.S3FileSystem.clear_instance_cache()
+        s3fs.S3FileSystem().mkdir("bucket")
+        yield "s3://bucket"
+        s3fs.S3FileSystem.clear_instance_cache()
 
 
 def test_a_dataset_may_lie_in_a_store(sounds: Path, tmp_path: Path, store: str) -> None:
