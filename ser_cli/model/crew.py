@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 CHUNK = 8  # files that travel to a worker together
 # To one of a cluster: so many that its scheduler, which does some hundreds of tasks a second, keeps
 # up with a thousand workers, and so few that the last of them is not waited for long.
-MOST_CHUNK, CHUNKS = 256, 16
+MOST_CHUNK, CHUNKS = 256, 4
 
 
 @dataclass(frozen=True, slots=True)
