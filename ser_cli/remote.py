@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
@@ -49,6 +50,18 @@ class Item:
     is_there: bool = True
 
 
+@contextmanager
+def asked(url: str) -> Iterator[tuple[Any, str]]:
+    """Yield the file system of an address, and how it calls it; what it refuses is told.
+
+    Raises:
+        FileNotFoundError: Nothing is there.
+        SerError: The address is not followed, or the store or server cannot be asked.
+    """
+    with telling(url):
+        yield _reached(url)
+
+
 def look(url: str) -> Item:
     """Return what is at an address.
 
@@ -56,8 +69,7 @@ def look(url: str) -> Item:
         FileNotFoundError: Nothing is.
         SerError: The store or server cannot be asked.
     """
-    with telling(url):
-        system, path = reached(url)
+    with asked(url) as (system, path):
         return _item(url, system.info(path))
 
 
@@ -67,8 +79,7 @@ def inside(folder: str) -> Iterator[Item]:
     Raises:
         SerError: It cannot be looked into.
     """
-    with telling(folder):
-        system, path = reached(folder)
+    with asked(folder) as (system, path):
         found = system.ls(path, detail=True)
     items = [
         _item(f"{folder.rstrip('/')}/{name}", info)
@@ -90,8 +101,7 @@ def matching(pattern: str) -> Iterator[Item]:
     Raises:
         SerError: The store cannot be asked.
     """
-    with telling(pattern):
-        system, path = reached(pattern)
+    with asked(pattern) as (system, path):
         found = system.glob(path, detail=True)
     start = pattern.removesuffix(path) if pattern.endswith(path) else f"{scheme_of(pattern)}://"
     for name in sorted(found):
@@ -105,8 +115,7 @@ def head(url: str, size: int) -> bytes:
     Raises:
         SerError: They cannot be read.
     """
-    with telling(url):
-        system, path = reached(url)
+    with asked(url) as (system, path):
         first: bytes = system.cat_file(path, start=0, end=size)
         return first
 
@@ -117,8 +126,7 @@ def put(path: Path, url: str) -> str:
     Raises:
         SerError: It cannot be written.
     """
-    with telling(url):
-        system, place = reached(url)
+    with asked(url) as (system, place):
         system.put_file(str(path), place)
         return _item(url, system.info(place)).version
 
@@ -134,7 +142,7 @@ class File(io.RawIOBase):
         """
         self.name = url
         with telling(url, AudioError):
-            self._system, path = reached(url)
+            self._system, path = _reached(url)
             self._file = self._system.open(path, "rb", block_size=BLOCK, cache_type="readahead")
         if self._file.size is None:  # a server that sends only the whole
             self._file = self._whole(self._file)
@@ -208,12 +216,7 @@ def copy(url: str, path: Path) -> None:
         shutil.copyfileobj(source, target, BLOCK)
 
 
-def reached(url: str) -> tuple[Any, str]:
-    """Return the file system of an address, and how it calls it; see `addresses.telling`.
-
-    Raises:
-        UsageError: It is an address that is not followed.
-    """
+def _reached(url: str) -> tuple[Any, str]:
     url = checked(url)
     from fsspec.core import url_to_fs
 

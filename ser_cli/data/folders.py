@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
 from ser_cli import remote
-from ser_cli.addresses import is_url, telling
+from ser_cli.addresses import is_url
 from ser_cli.data import locks
 from ser_cli.data.store import atomic_write
 from ser_cli.errors import SerError
@@ -126,14 +126,6 @@ class Remote:
         """Let others in."""
         return nullcontext()
 
-    @contextmanager
-    def _system(self, below: str) -> Iterator[tuple[Any, str]]:
-        """Yield the file system, and what it calls a file; tell what it refuses.
-
-        Raises:
-            FileNotFoundError: There is no such file.
-            SerError: The store cannot be asked, or refuses.
-        """
-        url = f"{self.name}/{below}".rstrip("/")
-        with telling(url):
-            yield remote.reached(url)
+    def _system(self, below: str) -> AbstractContextManager[tuple[Any, str]]:
+        """Ask the store about a file, or the folder; see `remote.asked`."""
+        return remote.asked(f"{self.name}/{below}".rstrip("/"))

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ser_cli.addresses import is_url
 from ser_cli.errors import SerError, UsageError
 from ser_cli.remarks import counted, listed, remark
 from ser_cli.report.marks import FILE, MARK, OURS
@@ -153,7 +154,7 @@ def _refuse(
 
 
 def _is_there(path: str) -> bool:
-    return "://" in path or glob.has_magic(path) or Path(path).exists()
+    return is_url(path) or glob.has_magic(path) or Path(path).exists()
 
 
 def _read(folder: Folder) -> Run | None:

@@ -70,11 +70,10 @@ class Sent:
         """Tell whether it is what was sent last, or what a killed command was sending."""
         if self._there == self._version:
             return True
-        digest = hashlib.sha256()
+        if not self._digest:
+            return False
         with remote.File(self.url) as stream:
-            while self._digest and (piece := stream.read(remote.BLOCK)):
-                digest.update(piece)
-        return digest.hexdigest() == self._digest
+            return hashlib.file_digest(stream, "sha256").hexdigest() == self._digest
 
     def _look(self) -> str | None:
         try:
