@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from ser_cli.errors import SerError, UsageError
 
@@ -46,6 +45,8 @@ def checked(name: str) -> str:
         return name
     scheme = scheme_of(name)
     if scheme == "file":
+        from urllib.request import url2pathname  # which loads what speaks to servers
+
         return url2pathname(urlsplit(name).path)
     if scheme not in STORES | WEB or "::" in name:
         known = ", ".join(f"{known}://" for known in (*STORES, *WEB, "file"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
 from typing import Any
 
 from ser_cli.errors import SerError
@@ -42,6 +41,8 @@ def someone(client: Any, where: str) -> None:
 
 def refuse_others(client: Any, where: str) -> None:
     """Refuse workers on which a row could come out otherwise, or not at all."""
+    from importlib.metadata import version
+
     ours = {package: version(package) for package in SAME}
     for worker, told in client.get_versions(packages=list(SAME))["workers"].items():
         for package, here in ours.items():

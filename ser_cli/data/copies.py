@@ -75,7 +75,7 @@ def outgoing(name: str) -> Path:
 
 def url_of(path: Path) -> str:
     """Return the address that a path of `local` or `outgoing` stands for; "" for any other."""
-    for kind in (COPIES, OUTGOING):
+    for kind in {COPIES, OUTGOING}.intersection(path.parts):  # else the cache is not looked for
         home = cache_dir() / kind
         parts = path.relative_to(home).parts if path.is_relative_to(home) else ()
         if len(parts) > 1:

@@ -202,11 +202,12 @@ def _enrolled(work: Work, executor: Executor | None) -> Model:
     found: Iterable[Found] = work.inputs
     if job.enrol:
         found, plan = inputs(job.enrol), replace(model.plan(), limits=plan.limits)
-    jobs = _jobs(job, _count(found), executor)
+    total = _count(found)
+    jobs = _jobs(job, total, executor)
     if not jobs:
         events = (event for item in read_ahead(found) for event in hear(item, plan))
         return model.enrolled(model.measure(events))
-    crew = Crew(jobs, executor, chunk_of(_count(found), executor))
+    crew = Crew(jobs, executor, chunk_of(total, executor))
     return model.enrolled(crew.measure(found, model, plan))
 
 
