@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from command import ser
@@ -22,6 +23,7 @@ from ser_cli.report import results
 HOLD = """
 import sys
 from pathlib import Path
+from typing import Any
 from ser_cli.data import locks
 with locks.held(Path(sys.argv[1]), name=sys.argv[2], hint=""):
     print("held", flush=True)
@@ -106,6 +108,29 @@ def test_of_many_that_come_at_once_one_holds(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert (most, len(done)) == (1, 80)
+
+
+def test_a_folder_that_is_removed_just_when_it_is_made_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, real, calls = tmp_path / "made", Path.mkdir, []
+
+    def mkdir(path: Path, *args: Any, **kwargs: Any) -> None:
+        calls.append(path)
+        if len(calls) == 1:  # it was there when the system was asked, and is gone at pathlib's look
+            raise FileExistsError(path)
+        real(path, *args, **kwargs)
+
+    monkeypatch.setattr(Path, "mkdir", mkdir)
+    with locks.held(folder, hint=""):
+        assert folder.is_dir() and len(calls) == 2
+
+
+def test_what_stands_in_a_folders_place_is_an_error(tmp_path: Path) -> None:
+    place = tmp_path / "made"
+    place.write_text("a file")
+    with pytest.raises(FileExistsError), locks.held(place, hint=""):
+        pass
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="removes no file that is open")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import stat
 import sys
 import time
 from collections.abc import Iterator
@@ -66,8 +67,10 @@ def _locked(file: Path) -> BinaryIO | None:
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             stream = file.open("a+b")
-        except FileNotFoundError:  # the folder is gone again, with another that had made it
-            continue
+        except (FileNotFoundError, FileExistsError):
+            if _stands_in_the_way(file.parent):
+                raise
+            continue  # the folder came or went meanwhile, with another that had made it
         try:
             take(stream.fileno())
         except (BlockingIOError, PermissionError):
@@ -82,6 +85,14 @@ def _locked(file: Path) -> BinaryIO | None:
     stream.write(json.dumps(_this_process()).encode())
     stream.flush()
     return stream
+
+
+def _stands_in_the_way(folder: Path) -> bool:
+    """Return whether something that is no folder has its name, at one look."""
+    try:
+        return not stat.S_ISDIR(folder.lstat().st_mode)
+    except FileNotFoundError:
+        return False
 
 
 def take(descriptor: int) -> None:
