@@ -39,6 +39,16 @@ def pipeline(folder: Path, frontend: Frontend = fake.FRONTEND) -> Pipeline:
     return Pipeline(frontend, trained.preprocessor, OnnxNetwork(trained.onnx), trained.temperature)
 
 
+def test_another_preprocessor_leaves_the_chosen_labels(tmp_path: Path) -> None:
+    trained = artifacts.load(fake.folder(tmp_path))
+    one = trained.preprocessor.classes[1]
+    network = OnnxNetwork(trained.onnx)
+    chosen = Pipeline(fake.FRONTEND, trained.preprocessor, network, labels=(one,))
+    again = chosen.with_preprocessor(trained.preprocessor)
+    assert again.classes == chosen.classes == (one,)
+    assert again.probabilities(list(inputs(3))).shape == (3, 1)
+
+
 def test_known_probabilities(tmp_path: Path) -> None:
     x = inputs(5)
     found = pipeline(fake.folder(tmp_path)).probabilities(list(x))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -45,11 +45,8 @@ class Pipeline:
         self.preprocessor = preprocessor
         self.network = network
         self.temperature = temperature
+        self._labels = labels
         self._chosen = places(labels, preprocessor.classes)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Return what travels to another process: all but the network, which is loaded there."""
-        return {name: value for name, value in vars(self).items() if name != "pipeline"}
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -58,7 +55,7 @@ class Pipeline:
 
     def with_preprocessor(self, preprocessor: Preprocessor) -> Pipeline:
         """Return the same system with another preprocessor: that of an enrolled speaker."""
-        return Pipeline(self.frontend, preprocessor, self.network, self.temperature)
+        return Pipeline(self.frontend, preprocessor, self.network, self.temperature, self._labels)
 
     def probabilities(self, features: Sequence[Floats]) -> Floats:
         """Return the calibrated probabilities (N, C) of the features (t, F) of N clips."""
