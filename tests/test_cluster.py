@@ -12,13 +12,20 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
 
+import elsewhere
+import numpy as np
 import pytest
 from clusters import Running, renamed, running
 from corpus import by_table
 from kills_predict import clip, same
 
+from ser_cli import recipes
 from ser_cli.cluster import Cluster, Sent, connected
+from ser_cli.data import identity
+from ser_cli.data.making import Making, away
 from ser_cli.errors import SerError
+from ser_cli.sound.limits import CLIP
+from ser_cli.types import Segment
 
 pytest.importorskip("distributed", reason="Dask is absent: pip install 'ser[cluster]'")
 
@@ -101,6 +108,42 @@ def test_a_cluster_extracts_what_one_machine_does(
     assert there.stderr == alone.stderr
     found = arrays(tmp_path / "there" / "features")
     assert len(found) >= 8 and found == arrays(tmp_path / "alone" / "features")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[str]:
+    """A store that holds a corpus, which `corpus` in the test's folder is as well."""
+    s3fs = pytest.importorskip("s3fs")
+    by_table(tmp_path / "corpus")
+    with elsewhere.s3():
+        s3fs.S3FileSystem.clear_instance_cache()
+        s3fs.S3FileSystem().mkdir("speech")
+        s3fs.S3FileSystem().put(f"{tmp_path}/corpus", "speech/corpus", recursive=True)
+        yield "s3://speech/corpus"
+        s3fs.S3FileSystem.clear_instance_cache()
+
+
+def test_a_cluster_extracts_from_a_store(store: str, tmp_path: Path) -> None:
+    words = ("extract", "--recipe", "stats-dense", "--data")
+    alone = ser(tmp_path, *words, "corpus/clips.csv", SER_CACHE_DIR=str(tmp_path / "alone"))
+    with running(tmp_path, workers=1) as own:
+        shared = (*words, f"{store}/clips.csv", "--scheduler", own.address)
+        there = ser(tmp_path, *shared, SER_CACHE_DIR=str(tmp_path / "there"))
+    assert (there.returncode, there.stdout) == (0, alone.stdout), there.stderr
+    found = arrays(tmp_path / "there" / "features")
+    assert len(found) >= 8 and found == arrays(tmp_path / "alone" / "features")
+
+
+def test_a_worker_needs_no_copy_and_takes_no_other_content(store: str, tmp_path: Path) -> None:
+    making = Making(recipes.get("stats-dense").frontend, None, 0, 0, CLIP)
+    clip = tmp_path / "corpus" / "wav" / "a-0.wav"
+    key = identity.content(clip)
+    gone = [(key, Segment(Path("gone") / "a-0.wav"))]
+    made = away(making, None, (f"{store}/wav/a-0.wav", gone))
+    np.testing.assert_array_equal(made, list(making.features([(key, Segment(clip))])))
+    changed = away(making, None, (f"{store}/wav/a-1.wav", gone))
+    absent = away(making, None, (f"{store}/wav/no.wav", gone))
+    assert "changed" in str(changed) and "is not there" in str(absent)
 
 
 def content(sent: Sent, _: Sequence[int]) -> list[str]:

@@ -12,7 +12,7 @@ import pytest
 import soundfile
 from command import Result, ser, succeed
 
-from ser_cli.data import cache
+from ser_cli.data import identity
 from ser_cli.model import artifacts
 from ser_cli.sound.frontend import Column
 
@@ -159,7 +159,7 @@ def test_training_clips_are_counted_where_they_are_known(
     clips: Path, files: Path, tmp_path: Path
 ) -> None:
     trained = tmp_path / "trained"
-    learned = cache.content(clips / "loud" / "0.wav")
+    learned = identity.content(clips / "loud" / "0.wav")
     fake.unseal(trained)
     (trained / "split.csv").write_text(f"split,recording\ntrain,{learned}\n", encoding="utf-8")
     artifacts.seal(trained, facts={"recipe": "fake"})

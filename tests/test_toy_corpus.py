@@ -16,7 +16,7 @@ import soundfile
 from command import RATE, TINY, ser, succeed
 from corpus import read_rows
 
-from ser_cli.data import cache, corpora, protocols, select, splits
+from ser_cli.data import corpora, identity, protocols, select, splits
 from ser_cli.errors import DataError
 from ser_cli.jobs.training import SearchSplit, TuneJob
 from ser_cli.model import artifacts
@@ -137,7 +137,7 @@ def test_training_clips_are_known_by_its_names(
     done = succeed("predict", toy, "--artifacts", folder, "--csv", tmp_path / "out.csv")
     assert "1 of 24 clips was training data of this model" in done.err
     # Evaluation and export ask in this way, whatever the format of a copy.
-    assert cache.identities([Clip(toy / "toy-1-loud-1.flac")]) == ["toy-1-loud-1"]
+    assert identity.of([Clip(toy / "toy-1-loud-1.flac")]) == ["toy-1-loud-1"]
 
 
 def test_it_is_split_by_its_usual_protocol(toy: Path) -> None:

@@ -1,16 +1,13 @@
 """Features computed once: a store addressed by what a file holds and how it is read.
 
-A file's key is the SHA-256 of its bytes, so that renaming or moving a corpus costs nothing; the key
-of a part of a file states where it begins and ends as well. The folder it lies in carries the
-fingerprint of the front end and, for augmented copies, that of the augmentation, so that a change
-to either is never answered with old features.
+A file's key is the SHA-256 of its bytes, so that renaming or moving a corpus costs nothing. The
+folder it lies in carries the fingerprint of the front end and, for augmented copies, that of the
+augmentation, so that a change to either is never answered with old features.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,7 +17,7 @@ import numpy as np
 
 from ser_cli import workers
 from ser_cli.cluster import Cluster
-from ser_cli.data import arrays, corpora
+from ser_cli.data import arrays, copies, identity
 from ser_cli.data.features import Features
 from ser_cli.data.making import Making, away, file_of, keep, store
 from ser_cli.data.store import atomic_write, cache_dir, need_folder
@@ -37,7 +34,6 @@ if TYPE_CHECKING:
 
 FEW = 16  # clips that are done sooner than processes have started
 CHUNK = 8  # clips that travel to a process together
-SENT = 128  # files that a worker of a cluster looks at together
 BATCH = 1_024  # parts of a file that are cut from one decoding of it, after which progress is told
 
 
@@ -89,8 +85,8 @@ def extract(
         raise ValueError("a copy needs an augmentation")
     folder = _folder(frontend, augment, copy, seed)
     need_folder(folder)
-    contents = _contents([clip.path for clip in clips], jobs)
-    keys = [_key(contents[clip.path], clip.segment) for clip in clips]
+    contents = identity.contents((clip.path for clip in clips), jobs)
+    keys = [identity.key(contents[clip.path], clip.segment) for clip in clips]
     files = {key: file_of(folder, key) for key in keys if key}
     absent = arrays.lacking(files.values(), what="features")
     todo = {
@@ -119,44 +115,6 @@ def blanks(frontend: Frontend, count: int, *, seed: int, jobs: int = workers.COR
                 hint="make room on the disk, or close other programs; then run it again",
             )
     return Features(files)
-
-
-def content(path: Path) -> str:
-    """Return the SHA-256 of a file, which tells a recording from all others; "" if unreadable."""
-    try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError:
-        return ""
-
-
-def identities(clips: Sequence[Clip]) -> list[str]:
-    """Return what tells each clip from all others, wherever it lies and whatever it is called.
-
-    It is the name by which a corpus knows its clips, in any format; else the SHA-256 of the file.
-    Part of a file has its fragment too.
-    """
-    paths = [clip.path for clip in clips]
-    contents = _contents([path for path in paths if not corpora.parse(path.stem)])
-    return [contents.get(clip.path, clip.path.stem) + clip.segment.fragment for clip in clips]
-
-
-def _contents(paths: Sequence[Path], jobs: int | Cluster = workers.CORES) -> dict[Path, str]:
-    """Return the `content` of each file."""
-    each, once = workers.one_by_one(content), dict.fromkeys(paths)
-    if isinstance(jobs, Cluster):
-        found = workers.run(each, once, executor=jobs, chunk=SENT)
-        return {outcome.item: outcome.result or "" for outcome in found}
-    with ThreadPoolExecutor() as threads:
-        found = workers.run(each, once, executor=threads, workers=jobs)
-        return {outcome.item: outcome.result or "" for outcome in found}
-
-
-def _key(found: str, segment: Segment) -> str:
-    """Return the name of a clip's features; "" for a file that cannot be opened."""
-    if not found or not segment.fragment:
-        return found
-    return hashlib.sha256((found + segment.fragment).encode()).hexdigest()
 
 
 def _compute(
@@ -191,9 +149,11 @@ def _made(
         return
     files = making.frontend.files
     send = partial(away, making, jobs.send(files) if files else None)
-    for one in workers.run(workers.one_by_one(send), batches, executor=jobs, chunk=chunk):
-        kept = None if one.result is None else keep(one.item, one.result, folder)
-        yield workers.Outcome(one.item, kept, one.error)
+    far = [(copies.url_of(batch[0][1].path), batch) for batch in batches]
+    for one in workers.run(workers.one_by_one(send), far, executor=jobs, chunk=chunk):
+        batch = one.item[1]
+        kept = None if one.result is None else keep(batch, one.result, folder)
+        yield workers.Outcome(batch, kept, one.error)
 
 
 def _batches(todo: dict[str, Segment], jobs: int) -> list[Batch]:

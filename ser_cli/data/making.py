@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ser_cli import remote
+from ser_cli.data import identity
 from ser_cli.data.store import atomic_write
 from ser_cli.errors import AudioError
 from ser_cli.sound import audio, segments
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
     from ser_cli.sound.limits import Limits
     from ser_cli.types import Augment, Floats, Segment
 
-    Batch = tuple[tuple[str, Segment], ...]  # keys and what they are of: parts of one file
+    Batch = Sequence[tuple[str, Segment]]  # keys and what they are of: parts of one file
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +66,32 @@ def store(making: Making, folder: Path, batch: Batch) -> list[str]:
     return keep(batch, making.features(batch), folder)
 
 
-def away(making: Making, home: Sent | None, batch: Batch) -> list[Floats | str]:
-    """Compute the same on a worker of a cluster, which has copies of the front end's files."""
+def away(making: Making, home: Sent | None, far: tuple[str, Batch]) -> list[Floats | str]:
+    """Compute the same on a worker of a cluster, which has copies of the front end's files.
+
+    Args:
+        making: How.
+        home: Where those copies are, if there are any.
+        far: The address of the file, "" for one that the worker sees; and the parts.
+    """
+    url, batch = far
     frontend = making.frontend.within(home.folder) if home else making.frontend
-    return list(replace(making, frontend=frontend).features(batch))
+    own = replace(making, frontend=frontend)
+    return _fetched(own, url, batch) if url else list(own.features(batch))
+
+
+def _fetched(making: Making, url: str, batch: Batch) -> list[Floats | str]:
+    """Compute the same from a copy of the file, if it is still what the keys were made of."""
+    with TemporaryDirectory(prefix="ser-") as room:
+        path = Path(room, batch[0][1].path.name)
+        try:
+            remote.copy(url, path)
+        except AudioError as error:
+            return [str(error).removeprefix(f"{url}: ")] * len(batch)
+        found = identity.content(path)
+        if any(identity.key(found, part) != key for key, part in batch):
+            return ["it has changed meanwhile: run the same command again"] * len(batch)
+        return list(making.features([(key, part._replace(path=path)) for key, part in batch]))
 
 
 def keep(batch: Batch, made: Iterable[Floats | str], folder: Path) -> list[str]:

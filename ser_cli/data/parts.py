@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ser_cli.data import cache
+from ser_cli.data import identity
 from ser_cli.errors import DataError
 from ser_cli.remarks import counted
 
@@ -120,7 +120,7 @@ def rows(split: Split) -> list[list[str]]:
 
     in_parts = any(clip.segment.fragment for _, clip in named)
     head = ["file", *(("start", "end") if in_parts else ()), "emotion", "speaker", "split"]
-    recordings = cache.identities([clip for _, clip in named])
+    recordings = identity.of([clip for _, clip in named])
     cells = [
         [file(c), *(_bounds(c) if in_parts else ()), c.emotion, c.speaker, name, recording]
         for (name, c), recording in zip(named, recordings, strict=True)

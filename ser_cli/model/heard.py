@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ser_cli.data import cache, corpora, duplicates
+from ser_cli.data import corpora, duplicates, identity
 from ser_cli.data.duplicates import Finder, Known
 from ser_cli.errors import ArtifactsError
 from ser_cli.model import artifacts
@@ -30,7 +30,7 @@ class Heard:
 
     def roles_of(self, clips: Sequence[Clip]) -> list[str | None]:
         """Return the part of the split that holds exactly this clip, if any, of each clip."""
-        return [self.roles.get(known) for known in cache.identities(clips)]
+        return [self.roles.get(known) for known in identity.of(clips)]
 
     def learned(
         self, clips: Sequence[Clip], *, progress: Progress | None = None

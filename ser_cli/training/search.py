@@ -14,7 +14,7 @@ import keras
 import optuna
 
 from ser_cli import recipes
-from ser_cli.data import cache, parts
+from ser_cli.data import identity, parts
 from ser_cli.data.splits import Split
 from ser_cli.sound import fingerprint
 from ser_cli.training import dataset, session, settings, trainer
@@ -101,8 +101,8 @@ def about_clips(search: Search) -> dict[str, Any]:
     """Return a digest of the clips of all folds, wherever they lie, and of their emotions."""
     parts = [p.clips[: p.recorded] for fold in load(search) for p in (fold.train, fold.dev)]
     all_of_them = [*dict.fromkeys(clip for part in parts for clip in part)]
-    identity = dict(zip(all_of_them, cache.identities(all_of_them), strict=True))
-    told = [[f"{identity[clip]} {clip.emotion}" for clip in part] for part in parts]
+    names = dict(zip(all_of_them, identity.of(all_of_them), strict=True))
+    told = [[f"{names[clip]} {clip.emotion}" for clip in part] for part in parts]
     return {"clips": hashlib.sha256(repr(told).encode()).hexdigest()[:16]}
 
 
