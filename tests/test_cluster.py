@@ -201,6 +201,37 @@ def test_a_file_of_the_scheduler_is_as_good_as_its_address(cluster: Running) -> 
         assert reached and reached.submit(len, "four").result(60) == 4
 
 
+SBATCH = """#!/bin/sh
+for script; do :; done
+job=$$
+sh "$script" >"$HERE/$job.log" 2>&1 &
+echo $! >"$HERE/$job.pid"
+echo "Submitted batch job $job"
+"""
+SCANCEL = """#!/bin/sh
+for job; do pkill -P "$(cat "$HERE/$job.pid")"; touch "$HERE/$job.cancelled"; done
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Slurm has no Windows")
+def test_slurm_is_asked_for_workers_which_end_with_the_command(clips: Path) -> None:
+    """Its two commands are stood in for by scripts that run a job on this machine."""
+    pytest.importorskip("dask_jobqueue")
+    for name, script in (("sbatch", SBATCH), ("scancel", SCANCEL)):
+        (clips / name).write_text(script, encoding="utf-8")
+        (clips / name).chmod(0o755)
+    told = {"queue": "cpu", "cores": 1, "processes": 1, "memory": "2GB", "walltime": "00:10:00"}
+    asked = {"module": "dask_jobqueue", "class": "SLURMCluster", "workers": 2, "kwargs": told}
+    (clips / "slurm.yaml").write_text(json.dumps(asked), encoding="utf-8")
+    path = f"{clips}{os.pathsep}{os.environ['PATH']}"
+    words = ("predict", "clips", *CHEAP, "--csv")
+    alone = ser(clips, *words, "alone.csv")
+    there = ser(clips, *words, "there.csv", "--scheduler", "slurm.yaml", PATH=path, HERE=str(clips))
+    assert (alone.returncode, there.returncode) == (3, 3), there.stderr
+    assert equal(clips / "there.csv", clips / "alone.csv")
+    assert len([*clips.glob("*.cancelled")]) == len([*clips.glob("*.pid")]) == 2
+
+
 @pytest.mark.parametrize("how", ["local", "yaml"])
 def test_a_cluster_is_started_for_a_command(tmp_path: Path, how: str) -> None:
     told = tmp_path / "cluster.yaml"
