@@ -3,34 +3,17 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import optuna
 import pytest
-from command import EMOTIONS, TINY, Result, ser, succeed
+from command import EMOTIONS, Result, ser, succeed
 from corpus import by_folder, read_rows
 
-from ser_cli import recipes
 
-
-def tiny_search(trial: optuna.Trial) -> dict[str, Any]:
-    loop = ("epochs", "mask_frames", "mask_columns", "copies")
-    fixed = {name: value for name, value in TINY.items() if name not in loop}
-    return {**fixed, "dropout": trial.suggest_float("dropout", 0.0, 0.5)}
-
-
-@pytest.fixture
-def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the default recipe search among tiny networks."""
-    system = replace(recipes.get("cnn-bilstm"), search=tiny_search)
-    monkeypatch.setattr(recipes, "get", lambda name, encoder=None: system)
-
-
-@pytest.mark.usefixtures("tiny", "training")
 def test_tune_finds_settings_and_train_takes_them(table: Path) -> None:
-    search = ("tune", "--data", table, "--folds", 2, "--epochs", 1, "--artifacts", "tuned")
+    recipe = ("--data", table, "--recipe", "stats-dense")
+    succeed("extract", *recipe, "--jobs", 1)
+    search = ("tune", *recipe, "--folds", 2, "--epochs", 1, "--artifacts", "tuned")
     done = json.loads(succeed(*search, "--trials", 2, "--workers", 1, "--json").out)
     folder = Path("tuned")
     assert {path.name for path in folder.iterdir()} == {
@@ -53,7 +36,7 @@ def test_tune_finds_settings_and_train_takes_them(table: Path) -> None:
 
     again = succeed(*search, "--trials", 2, "--workers", 1)  # nothing is left to do
     assert "best of 2 trials (0 pruned)" in again.out
-    assert f"next: ser train --data {table} --artifacts tuned" in again.err
+    assert f"next: ser train --data {table} --recipe stats-dense --artifacts tuned" in again.err
     assert "dev clips (speakers)" in again.out and again.out.count("6 (3)") == 8
     assert read_rows(folder / "trials.csv") == trials
 
@@ -63,11 +46,11 @@ def test_tune_finds_settings_and_train_takes_them(table: Path) -> None:
     found = json.loads((folder / "best_hyperparameters.json").read_text())
     found.pop("settings_from")
 
-    command = ("--data", table, "--artifacts", folder, "--epochs", 1, "--copies", 0)
-    trained = succeed("train", *command)
+    command = ("train", *recipe, "--artifacts", folder, "--epochs", 1, "--copies", 0)
+    trained = succeed(*command)
     assert f"settings: study {done['study']} with epochs=1, copies=0" in trained.err
     manifest = json.loads((folder / "manifest.json").read_text())
-    assert manifest["settings"]["dropout"] == pytest.approx(found["dropout"])
+    assert manifest["settings"]["late_dropout"] == pytest.approx(found["late_dropout"])
 
 
 def test_tune_wants_speakers_or_a_random_split(home: Path) -> None:
