@@ -319,6 +319,47 @@ def test_antiphase_is_a_mix_40_db_below_its_channel(tmp_path: Path) -> None:
     assert flags_of(tmp_path / "a.wav", mix(-39.8)) == ()
 
 
+def call(leak: float, turns: str) -> np.ndarray:
+    """Two people who speak in turns of half a second, each on a channel that leaks."""
+    left = np.concatenate([sine(0.5, 16_000) * (turn in "LB") for turn in turns])
+    right = np.concatenate([0.6 * sine(0.5, 16_000, 330) * (turn in "RB") for turn in turns])
+    return np.stack([left + leak * right, right + leak * left], 1).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("leak", "turns", "differ"),
+    [
+        (0.0, "LRLR", True),
+        (0.2, "LRLR", True),  # 14 dB
+        (0.5, "LRLR", False),  # one room, two microphones
+        (0.0, "LLLLLL", False),  # a channel that nobody is on
+        (0.0, "L BR", True),
+        (0.0, "LBBBBR", False),  # together, mostly
+        (1.0, "LRB", False),
+    ],
+)
+def test_a_speaker_on_each_channel_is_noticed(
+    tmp_path: Path, leak: float, turns: str, differ: bool
+) -> None:
+    soundfile.write(tmp_path / "a.wav", call(leak, turns), 16_000, "FLOAT")
+    assert audio.load(tmp_path / "a.wav", sample_rate=16_000).flags == (
+        ("channels differ",) if differ else ()
+    )
+    alone = Mixer(16_000, 16_000, 2, channel=1)
+    alone.add(call(leak, turns))
+    assert alone.flags() == ()
+
+
+@pytest.mark.parametrize("size", [7, 1_024, 100_000])
+def test_it_is_noticed_where_both_are_heard(size: int) -> None:
+    mixer, sound = Mixer(16_000, 16_000, 2), call(0.1, "LLLLRRRR")
+    for at in range(0, len(sound), size):
+        mixer.add(sound[at : at + size])
+    mixer.end()
+    assert mixer.flags() == mixer.flags(1, 3) == ("channels differ",)
+    assert mixer.flags(0, 2) == mixer.flags(2, 4) == ()
+
+
 @pytest.mark.parametrize("rate", [11_025, 16_000])
 def test_odd_sound_is_placed_to_a_tenth_of_a_second(rate: int) -> None:
     mixer, tenth = Mixer(rate, rate, 1), np.zeros((rate // 10, 1), np.float32)

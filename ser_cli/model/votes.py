@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from ser_cli.types import Floats
 
 UNCERTAIN = "uncertain"  # in place of an emotion
-HARMLESS = frozenset({"long", "mono", "narrow-band"})  # flags that are no reason for a warning
+# Flags that are no reason for a warning.
+HARMLESS = frozenset({"channels differ", "long", "mono", "narrow-band"})
 UNHEARD_FLAGS = frozenset({"silent", "no speech"})  # of a stretch without a vote
 NOWHERE = Turn(math.nan, math.nan)  # where a row is that is about no part of a file
 UNHEARD = 0.3  # confidence of a stretch in which nothing was heard, at most

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ser_cli.sound.sides import Sides
+
 if TYPE_CHECKING:
     from ser_cli.types import Floats
 
@@ -20,6 +22,9 @@ CANCELLED = 1e-4  # -40 dB: mix against loudest channel, below what lossy coding
 LARGEST = 2.0**32  # float files may hold 32-bit integers unscaled; beyond that it is no sound
 CELLS = 10  # in a second: how precisely it is known when something odd was heard
 TOGETHER = 2**23  # samples of all channels (32 MiB) by which it is decided whether they cancel
+
+
+KINDS = ("clipped", "antiphase", "channels differ", "non-finite", "damaged")
 
 
 class Mixer:
@@ -51,6 +56,7 @@ class Mixer:
         self._held: list[Floats] = []  # blocks whose channels may cancel
         self._given, self._last = 0, np.zeros(0, np.float32)
         self._odd: dict[str, Counter[int]] = {}  # kind -> cells in which it was heard, how often
+        self._sides = Sides()
         self._resampler = (
             None
             if rate == target
@@ -105,7 +111,9 @@ class Mixer:
             times = sum(cells[cell] for cell in range(first, last) if cell in cells)
             if times > (CLIPPED_SHARE * samples if kind == "clipped" else 0):
                 found.append(kind)
-        return tuple(sorted(found, key=("clipped", "antiphase", "non-finite", "damaged").index))
+        if self._sides.differ(first, min(last, self._cell(self.count) + 1)):
+            found.append("channels differ")
+        return tuple(sorted(found, key=KINDS.index))
 
     def _note(self, kind: str, where: np.ndarray) -> None:
         places = np.flatnonzero(where.any(axis=1))
@@ -125,6 +133,8 @@ class Mixer:
         energies = sum(np.square(one).sum(axis=0, dtype=np.float64) for one in blocks)
         mixed = np.concatenate([one.mean(axis=1) for one in blocks])
         loudest, count = float(np.max(energies)), len(mixed)
+        if self.channels == 2:
+            self._sides.add(blocks, self.count - count, self.rate / CELLS)
         mix = float(np.square(mixed).sum(dtype=np.float64))
         if loudest <= count * DITHER**2 or mix >= CANCELLED * loudest:
             return mixed

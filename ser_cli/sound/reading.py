@@ -76,8 +76,10 @@ class Reading:
 
         Returns:
             Of "clipped", "antiphase" (the channels cancel each other, so the loudest one is
-            taken), "non-finite" (replaced by 0), "damaged" (parts were passed over), "tracks"
-            (one of several audio tracks is heard, the first that holds sound), and of its end
+            taken), "channels differ" (each has much that the other has not, such as a speaker of
+            its own; both are mixed), "non-finite" (replaced by 0), "damaged" (parts were passed
+            over), "tracks" (one of several audio tracks is heard, the first that holds sound), and
+            of its end
             "truncated" (less sound than the header promises) and "cut" (longer than allowed).
         """
         assert self._mixer

@@ -48,6 +48,7 @@ FLAGS = {
     "no speech": "Nobody speaks in it.",
     "narrow-band": "It has the band of a telephone.",
     "clipped": "It is overloaded.",
+    "channels differ": "Each channel has sound of its own, as in a call: both were mixed.",
     "antiphase": "Its channels cancel each other: only the loudest one was used.",
     "non-finite": "It holds samples that are not finite numbers.",
     "damaged": "Parts of it are damaged and were passed over.",
