@@ -110,6 +110,7 @@ def test_help_cuts_nothing_off_on_a_narrow_terminal(command: str) -> None:
     shown = CliRunner().invoke(cli.build(), [command, "--help"], env={"COLUMNS": "80"}).output
     assert "Options:" in shown and "\u2026" not in shown
     assert max(map(len, shown.splitlines())) <= 80
+    assert not re.findall(r" <[^|>\s]+( range)?>", shown)  # words, not types: --csv PATH
     if command == "predict":
         assert "--same-recording-conditions " in shown
 

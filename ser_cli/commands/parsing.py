@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperArgument, TyperCommand
 
 from ser_cli.addresses import checked, is_url
 from ser_cli.errors import UsageError
@@ -24,6 +24,7 @@ from ser_cli.jobs import NAMES, Option
 
 Job = TypeVar("Job")
 _NUMBERS = (int, float)
+_WORDS = {int: "N", float: "NUMBER", Path: "PATH", str: "TEXT"}  # for what an option takes
 
 
 class Command(TyperCommand):
@@ -51,13 +52,20 @@ class Command(TyperCommand):
         except (_NotSimple, typer.BadParameter):
             return None
 
-    def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Show the help, with the names an option takes: they are looked for only now."""
+    def state_names(self, ctx: Any) -> None:
+        """Put the names that options take into their help texts: they are looked for only now."""
         for param in self.params:
             text = getattr(param, "help", None) or ""
             if NAMES in text:
                 names = [item.value for item in param.shell_complete(ctx, "")]
                 param.help = text.replace(NAMES, ", ".join(names))  # type: ignore[attr-defined]
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Show the help."""
+        self.state_names(ctx)
+        for param in self.params:
+            if isinstance(param, TyperArgument):  # its name says what it takes
+                param.display_type_rich = lambda ctx: ""  # type: ignore[method-assign]
         # In the boxes of rich, 80 columns cut off the ends of long options and names.
         self.rich_markup_mode = None
         super().format_help(ctx, formatter)
@@ -147,10 +155,16 @@ def _declared(name: str, kind: Any, option: Option) -> Any:
         shared["path_type"] = str  # a path would make one slash of the two of an address
     if option.argument:
         return typer.Argument(**shared)
+    shared["metavar"] = option.metavar or _metavar(kind)
     flag = _flag(name, option)
     if kind is bool and not option.flag:
         flag = f"{flag}/--no-{flag[2:]}"
     return typer.Option(flag, min=option.low, max=option.high, **shared)
+
+
+def _metavar(kind: Any) -> str | None:
+    """Return the word for what an option takes; of a choice, Typer lists the words."""
+    return next((word for known, word in _WORDS.items() if known in (kind, *get_args(kind))), None)
 
 
 def _flag(name: str, option: Option) -> str:
