@@ -52,6 +52,14 @@ def reference(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation in docs/_build; `-- linkcheck` asks where its links lead."""
+    session.install("-e", ".[docs]")
+    kind = session.posargs[0] if session.posargs else "html"
+    session.run("sphinx-build", "-W", "--keep-going", "-b", kind, "docs", "docs/_build")
+
+
+@nox.session
 def encoder(session: nox.Session) -> None:
     """Make the shipped speech encoder anew from the wheel that publishes it."""
     shipped_network(session, "ser_cli.export.encoder", "moonshine-voice==0.0.49")

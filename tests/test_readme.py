@@ -12,7 +12,7 @@ from benchmarks import claims, published, report, tables
 from ser_cli.report import results
 
 ROOT = Path(__file__).parents[1]
-README, CARD = ROOT / "README.md", ROOT / "artifacts" / "README.md"
+DOCS, CARD = ROOT / "docs", ROOT / "artifacts" / "README.md"
 ROWS = results.read(ROOT / "artifacts" / "results.csv")
 
 
@@ -23,12 +23,16 @@ def shipped(recipe: str) -> str:
     return published.table([r for r in ROWS if (r["recipe"], r["settings_from"]) == model])
 
 
+README = ROOT / "README.md"
 TABLES = {
-    "README, results": (README, "results", shipped("voice")),
+    "what to expect": (README, "expected", published.expected(ROWS)),
+    "what to expect, in the docs": (DOCS / "protocols.md", "expected", published.expected(ROWS)),
+    "leakage": (DOCS / "protocols.md", "leakage", published.leakage(ROWS)),
+    "results": (DOCS / "results.md", "results", shipped("voice")),
     "model card, results": (CARD, "results", shipped("voice")),
     "model card, cnn-bilstm": (CARD, "cnn-bilstm", shipped("cnn-bilstm")),
-    "README, reference systems": (README, "reference", claims.table(ROWS)),
-    "README, speed": (README, "speed", report.markdown(report.read(report.JSON))),
+    "reference systems": (DOCS / "systems.md", "reference", claims.table(ROWS)),
+    "speed": (DOCS / "speed.md", "speed", report.markdown(report.read(report.JSON))),
 }
 
 

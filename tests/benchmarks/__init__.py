@@ -7,7 +7,7 @@
     bench.py       the folder it happens in, and what is run there
     material.py    the clips and the network they are measured on (a process of its own)
     processes.py   processes, timed from outside
-    report.py      the printed table, benchmark.json, the README's table
+    report.py      the printed table, benchmark.json, the table in docs/speed.md
     tables.py      tables as text and as Markdown, and their places in documents
 
     usual.py       A: the usual script
@@ -17,7 +17,7 @@
 
     reference.py   another program: the reference systems, run where results.csv lacks them
     claims.py      what their documents claim, beside results.csv
-    published.py   results.csv as the README shows it
+    published.py   results.csv as docs/results.md shows it
 
     detectors.py   another program: detectors of speech, compared
 

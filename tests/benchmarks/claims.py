@@ -84,7 +84,7 @@ def lines(
 
 
 def table(rows: Sequence[Row]) -> str:
-    """Return the README's table: accuracy / UAR in percent."""
+    """Return the table of docs/systems.md: accuracy / UAR in percent."""
     return markdown(HEAD, [(f"`{recipe}`", *others) for recipe, *others in lines(rows)])
 
 

@@ -1,4 +1,4 @@
-"""The table of results that the README and the model card show, made from results.csv."""
+"""The tables of results that the documents show, made from results.csv."""
 
 from __future__ import annotations
 
@@ -32,6 +32,48 @@ def table(rows: Sequence[dict[str, str]]) -> str:
     for row in ranked:
         runs.setdefault(tuple(row.get(name, "") for name in SAME), []).append(row)
     return markdown(HEAD, [_cells(_mean(run)) for run in runs.values()])
+
+
+def expected(rows: Sequence[dict[str, str]]) -> str:
+    """Return what to expect of the shipped system on recordings of some kinds: rows of its own."""
+    own = [row for row in rows if row["recipe"] == "voice"]
+    alone = [row for row in own if row["protocol"] == "emobox6" and row["corpora"] == "ravdess"]
+    others = [row for row in own if row["protocol"] == "loco"]
+    kinds = (
+        ("acted English in a studio, eight emotions (`emobox6`)", alone, "enrol_clips", "0", 8),
+        ("the same, with ten unlabelled recordings of the speaker", alone, "enrol_clips", "10", 8),
+        ("another language and another style, four emotions (`loco`)", others, "data", "", 4),
+        ("the same, with the statistics of the whole batch", others, "data", ", own statistics", 4),
+    )
+    lines = []
+    for kind, found, column, value, classes in kinds:
+        if column == "data":
+            found = [row for row in found if (", own" in row[column]) == bool(value)]
+        else:
+            found = [row for row in found if row[column] == value]
+        lines.append((kind, percent(found, "uar"), f"{100 / classes:g} %"))
+    return markdown(("your recordings are like", "UAR", "chance"), lines)
+
+
+def leakage(rows: Sequence[dict[str, str]]) -> str:
+    """Return how often systems are right in speech of actors that they know, and of others."""
+    runs: dict[tuple[str, str], dict[str, list[dict[str, str]]]] = {}
+    for row in rows:
+        if row["data"] == "speech" and row["corpora"] == "ravdess" and row["enrol_clips"] == "0":
+            of = runs.setdefault((row["recipe"], row["settings_from"]), {})
+            of.setdefault(row["protocol"], []).append(row)
+    lines = [
+        (f"`{recipe}`", settings.partition(" ")[0] if settings.startswith("study") else settings,
+         percent(of["random70"], "war"), percent(of["actors21-24"], "war"))
+        for (recipe, settings), of in sorted(runs.items())
+        if {"random70", "actors21-24"} <= of.keys()
+    ]  # fmt: skip
+    return markdown(("recipe", "settings", "clips at random", "unseen actors"), lines)
+
+
+def percent(rows: Sequence[dict[str, str]], name: str) -> str:
+    """Return the mean of a score."""
+    return f"{100 * fmean(float(row[name]) for row in rows):.1f} %"
 
 
 def _mean(run: Sequence[dict[str, str]]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Results -> the printed table, benchmark.json, and the table of the README."""
+"""Results -> the printed table, benchmark.json, and the table of the documentation."""
 
 from __future__ import annotations
 
@@ -16,12 +16,11 @@ from benchmarks import tables
 from benchmarks.rows import BY_NAME, ROWS, Result, Row, ratio, verdict
 
 ROOT = Path(__file__).resolve().parents[2]
-README = ROOT / "README.md"
 JSON = ROOT / "artifacts" / "benchmark.json"
 PACKAGES = ("ser", "tensorflow", "keras", "librosa", "numpy", "onnxruntime", "typer")
 
 HEAD = ("name", "what", "A", "B", "ratio (min to max)", "floor", "goal", "verdict", "by CPU time")
-README_HEAD = ("", "A", "B", "ratio (range)", "goal", "")
+MARKDOWN_HEAD = ("", "A", "B", "ratio (range)", "goal", "")
 
 
 def text_table(results: Iterable[Result]) -> str:
@@ -36,13 +35,13 @@ def text_table(results: Iterable[Result]) -> str:
 
 
 def markdown(results: Iterable[Result]) -> str:
-    """Return the README's table: medians, ratios and goals."""
+    """Return the table of the documentation: medians, ratios and goals."""
     lines = []
     for row, result in _in_order(results):
         _, what, a, b, times, _, goal, judged = _cells(row, result)
         ours = f"{row.b}: {b}" if b else row.b
         lines.append((what, f"{row.a}: {a}" if a else row.a, ours, times, goal, judged))
-    return tables.markdown(README_HEAD, lines)
+    return tables.markdown(MARKDOWN_HEAD, lines)
 
 
 def write(
