@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,9 +18,14 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float32]
 
 Params = Mapping[str, Any]
-# Told how much of what is done, and what it is: done, total (0 if unknown), note.
-Progress = Callable[[int, int, str], None]
 Failures = tuple[tuple[Path, str], ...]  # path and reason of what could not be read
+
+
+class Progress(Protocol):
+    """Is told how far long work is."""
+
+    def __call__(self, done: int, total: int, note: str, unit: str = "clips", /) -> None:
+        """Take how many are done of how many (0 if unknown), a note, and what they are."""
 
 
 class Segment(NamedTuple):

@@ -18,6 +18,7 @@ import soundfile
 
 from ser_cli import disarm, remarks
 from ser_cli.commands import console, output
+from ser_cli.commands.progress import progress
 from ser_cli.data import store
 from ser_cli.data.labels import normalise_label
 from ser_cli.errors import AudioError
@@ -80,8 +81,8 @@ def test_the_note_of_a_bar_is_disarmed(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = Terminal()
     monkeypatch.setattr(sys, "stderr", stream)
     monkeypatch.setenv("TERM", "xterm")
-    with console.progress("predicting") as progress:
-        progress(1, 2, "\x1b]0;owned\x07[/red].wav")
+    with progress("predicting") as show:
+        show(1, 2, "\x1b]0;owned\x07[/red].wav")
     assert "\\x1b]0;owned\\x07[/red].wav" in stream.getvalue()
     assert "\x1b]0" not in stream.getvalue()
 

@@ -138,7 +138,7 @@ def test_everything_comes_once_and_is_remembered(
     zenodo: Site, clips: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     notes = []
-    result = download_ravdess(progress=lambda done, total, note: notes.append(note))
+    result = download_ravdess(progress=lambda done, total, note, unit="": notes.append(note))
     assert (result.ok, result.skipped) == (5, False)
     assert result.folder == (cache_dir() / "ravdess").resolve()
     assert files(result.folder) == files(clips)
@@ -351,7 +351,7 @@ def test_a_bad_archive_leaves_nothing(site: Site, zips: Path, tmp_path: Path, ba
 def test_an_interrupted_run_is_finished_by_the_next(
     zenodo: Site, tmp_path: Path, phase: str
 ) -> None:
-    def stop(done: int, total: int, note: str) -> None:
+    def stop(done: int, total: int, note: str, unit: str = "") -> None:
         if note.startswith(phase):
             raise KeyboardInterrupt
 

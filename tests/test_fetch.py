@@ -115,15 +115,15 @@ def parts(folder: Path) -> list[str]:
 
 
 def test_a_file_is_fetched_and_checked(server: Server, tmp_path: Path) -> None:
-    told: list[tuple[int, int, str]] = []
+    told: list[tuple[int, int, str, str]] = []
     dest = tmp_path / "new" / "clips.zip"
     got = fetch(
         server.url, dest, size=len(CONTENT), md5=MD5, progress=lambda *step: told.append(step)
     )
     assert got == dest and dest.read_bytes() == CONTENT
     assert parts(dest.parent) == ["clips.zip"]
-    assert told[-1] == (len(CONTENT), len(CONTENT), "fetching clips.zip")
-    assert [done for done, _, _ in told] == sorted({done for done, _, _ in told})
+    assert told[-1] == (len(CONTENT), len(CONTENT), "fetching clips.zip", "bytes")
+    assert [step[0] for step in told] == sorted({step[0] for step in told})
     assert server.seen[0]["User-Agent"].startswith("ser/")
     assert "Range" not in server.seen[0]
 
@@ -140,7 +140,7 @@ def test_a_broken_connection_is_resumed(server: Server, tmp_path: Path) -> None:
 
 
 def test_an_interrupted_run_leaves_its_part_for_the_next(server: Server, tmp_path: Path) -> None:
-    def stop(done: int, total: int, note: str) -> None:
+    def stop(done: int, total: int, note: str, unit: str = "") -> None:
         if done > len(CONTENT) // 2:
             raise KeyboardInterrupt
 
@@ -235,7 +235,7 @@ def test_retry_after_is_honoured(server: Server, tmp_path: Path, status: int) ->
         tmp_path / "a.zip",
         md5=MD5,
         sleep=clock,
-        progress=lambda done, total, note: notes.append(note),
+        progress=lambda done, total, note, unit="": notes.append(note),
     )
     assert clock.waits == [7.0]
     assert notes[0] == f"the server answers {status}; trying again in 7 s"
@@ -259,7 +259,7 @@ def test_a_retry_after_without_sense_is_not_heeded(
         server.url,
         tmp_path / "a.zip",
         sleep=clock,
-        progress=lambda done, total, note: notes.append(note),
+        progress=lambda done, total, note, unit="": notes.append(note),
     )
     assert 1 <= clock.waits[0] <= 2
     assert notes[0].startswith("the server answers 503; trying again")
@@ -344,7 +344,7 @@ def test_a_silent_server_times_out(server: Server, tmp_path: Path) -> None:
             tmp_path / "a.zip",
             timeout=0.05,
             sleep=Clock(),
-            progress=lambda done, total, note: notes.append(note),
+            progress=lambda done, total, note, unit="": notes.append(note),
         )
     finally:
         done.set()
@@ -503,14 +503,14 @@ def make_zip(path: Path, entries: dict[str, bytes]) -> Path:
 
 def test_a_zip_is_unpacked_whole(tmp_path: Path) -> None:
     archive = make_zip(tmp_path / "a.zip", {"Actor_01/x.wav": b"x", "Actor_02/y.wav": b"y"})
-    told: list[tuple[int, int, str]] = []
+    told: list[tuple[int, int, str, str]] = []
     leftover = tmp_path / ".clips.part" / "old"
     leftover.mkdir(parents=True)
     folder = unpack(archive, tmp_path / "clips", progress=lambda *step: told.append(step))
     assert (folder / "Actor_01" / "x.wav").read_bytes() == b"x"
     assert (folder / "Actor_02" / "y.wav").read_bytes() == b"y"
     assert not (folder / "old").exists()
-    assert told == [(1, 2, "unpacking a.zip"), (2, 2, "unpacking a.zip")]
+    assert told == [(1, 2, "unpacking a.zip", "files"), (2, 2, "unpacking a.zip", "files")]
     assert parts(tmp_path) == ["a.zip", "clips"]
 
 

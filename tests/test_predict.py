@@ -258,7 +258,7 @@ def test_files_that_are_skipped_keep_their_places(
             stage.ready(job(*clips), trained),
             skip=skip,
             executor=pool if threads else None,
-            progress=lambda done, total, file: told.append(done),
+            progress=lambda done, total, file, unit="": told.append(done),
         )
         found = [(Path(item.file).stem, rows and rows[0].file) for item, rows in groups]
     assert asked == list("abcdef") and told == [1, 2, 3, 4, 5, 6]

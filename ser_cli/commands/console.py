@@ -1,23 +1,26 @@
-"""What the command line shows: progress and remarks on stderr, results on stdout."""
+"""What the command line says: remarks and errors on stderr, results on stdout."""
 
 from __future__ import annotations
 
 import io
 import json
+import logging
 import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ser_cli import disarm
 from ser_cli.disarm import visible
-from ser_cli.errors import SerError, of_system, without_password
+from ser_cli.errors import SerError, UsageError, of_system, without_password
+from ser_cli.remarks import LOG
 
 if TYPE_CHECKING:
     from ser_cli.data.parts import Count
     from ser_cli.report.metrics import Report
-    from ser_cli.types import Failures, Progress
+    from ser_cli.types import Failures
 
 
 SHOWN_FAILURES = 5
@@ -25,34 +28,47 @@ SPOKEN = "clips (speakers)"
 CONFUSION_LETTERS = 4  # of a class above its column: eight of them fit into 80
 
 
-def say(text: str) -> None:
+_spoken = {"level": logging.INFO}
+
+
+def listen(*, quiet: bool, verbose: bool, log_file: Path | None) -> None:
+    """Decide how much is said on stderr, and whether a file has all of it.
+
+    Raises:
+        UsageError: Both quiet and verbose.
+        OSError: The file cannot be written.
+    """
+    if quiet and verbose:
+        raise UsageError("--quiet and --verbose exclude each other", hint="give one of them")
+    _spoken["level"] = logging.ERROR if quiet else logging.DEBUG if verbose else logging.INFO
+    for handler in LOG.handlers[:]:
+        LOG.removeHandler(handler)
+        handler.close()
+    LOG.setLevel(logging.DEBUG if log_file else logging.WARNING)
+    if quiet or log_file:  # else Python's own handler writes remarks to stderr
+        LOG.addHandler(shown := logging.StreamHandler())
+        shown.setLevel(logging.ERROR if quiet else logging.WARNING)
+    if log_file:
+        log_file.parent.mkdir(parents=True, exist_ok=True)
+        LOG.addHandler(kept := logging.FileHandler(log_file, encoding="utf-8"))
+        kept.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+
+
+def is_quiet() -> bool:
+    """Tell whether nothing but errors is said."""
+    return _spoken["level"] >= logging.ERROR
+
+
+def is_verbose() -> bool:
+    """Tell whether everything is said."""
+    return _spoken["level"] <= logging.DEBUG
+
+
+def say(text: str, *, error: bool = False) -> None:
     """Tell the user something that is not part of the result."""
-    print(visible(text, keep="\n"), file=sys.stderr)
-
-
-@contextmanager
-def progress(task: str) -> Iterator[Progress]:
-    """Yield a callback (done, total, note) that draws a bar, or nothing without a terminal."""
-    if not sys.stderr.isatty():
-        yield lambda done, total, note: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (
-        TextColumn(task),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[note]}", markup=False),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        row = bar.add_task(task, total=None, note="")
-
-        def show(done: int, total: int, note: str) -> None:
-            bar.update(row, completed=done, total=total or None, note=visible(note))
-
-        yield show
+    LOG.info("%s", visible(text, keep="\n"))
+    if error or not is_quiet():
+        print(visible(text, keep="\n"), file=sys.stderr)
 
 
 @contextmanager
@@ -68,7 +84,7 @@ def clean_exit() -> Iterator[None]:
     except SerError as error:
         raise SystemExit(_told(error)) from None
     except KeyboardInterrupt:
-        say("ser: interrupted")
+        say("ser: interrupted", error=True)
         raise SystemExit(130) from None
     except BrokenPipeError:
         # The reader (such as head) has seen enough: that is no error. Python would complain again
@@ -81,9 +97,9 @@ def clean_exit() -> Iterator[None]:
 
 def _told(error: SerError) -> int:
     """Say what is wrong and what to do next; return the exit code."""
-    say(without_password(f"ser: {error}"))
+    say(without_password(f"ser: {error}"), error=True)
     if error.hint:
-        say(without_password(f"  try: {error.hint}"))
+        say(without_password(f"  try: {error.hint}"), error=True)
     return error.exit_code
 
 

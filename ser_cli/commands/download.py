@@ -6,6 +6,7 @@ import typer
 
 from ser_cli.commands import console
 from ser_cli.commands.parsing import command
+from ser_cli.commands.progress import progress
 from ser_cli.jobs.clips import DownloadJob, DownloadUsualJob
 from ser_cli.remarks import counted
 
@@ -33,8 +34,8 @@ def download_ravdess(job: DownloadUsualJob) -> None:
 def _download(job: DownloadUsualJob) -> None:
     from ser_cli.stages.download import download as run
 
-    with console.progress(job.name) as progress:
-        done = run(job, progress=progress)
+    with progress(job.name) as shown:
+        done = run(job, progress=shown)
     state = "was there already" if done.skipped else "is ready"
     typer.echo(f"{counted(done.ok, 'clip')} verified; {job.name} {state}: {done.folder}")
     console.say(f"licence: {done.licence}\ncite: {done.citation}")

@@ -8,6 +8,7 @@ import typer
 
 from ser_cli.commands import console
 from ser_cli.commands.parsing import command
+from ser_cli.commands.progress import progress
 from ser_cli.jobs.clips import EdaJob
 from ser_cli.remarks import counted
 
@@ -26,8 +27,8 @@ def eda(job: EdaJob) -> None:
     from ser_cli.stages import eda as stage
 
     stage.check(job.out, job.bar_plot)
-    with console.progress("features") as progress:
-        found = stage.survey(job, progress=progress)
+    with progress("features") as shown:
+        found = stage.survey(job, progress=shown)
     written = stage.write(found, job.out, bar_plot=job.bar_plot)
     console.failures(found.failed)
     if job.as_json:

@@ -11,6 +11,7 @@ import typer
 
 from ser_cli.commands import console
 from ser_cli.commands.parsing import command
+from ser_cli.commands.progress import progress
 from ser_cli.data.copies import url_of
 from ser_cli.data.store import need_folder
 from ser_cli.errors import UsageError
@@ -20,6 +21,7 @@ from ser_cli.remarks import counted
 if TYPE_CHECKING:
     from ser_cli.report.evaluation import Evaluation
     from ser_cli.stages.evaluate import NothingHeldOutError
+    from ser_cli.types import Progress
 
 
 @command(
@@ -44,8 +46,8 @@ def evaluate(job: EvaluateJob) -> None:
         (_matrix if job.matrix else _compare)(job)
         return
     try:
-        with console.progress(job.protocol or "features") as progress:
-            scored = _scored(job, progress)
+        with progress(job.protocol or "features") as shown:
+            scored = _scored(job, shown)
     except NothingHeldOutError as error:
         _published(error, job)
         return
@@ -107,8 +109,8 @@ def _matrix(job: EvaluateJob) -> None:
     from ser_cli.report import plotting, transfer
     from ser_cli.stages import matrix as stage
 
-    with console.progress("trainings") as progress:
-        found = stage.evaluate(job, command=_typed(), progress=progress)
+    with progress("trainings") as shown:
+        found = stage.evaluate(job, command=_typed(), progress=shown)
     if job.as_json:
         console.print_json(transfer.as_record(found))
     else:
@@ -129,8 +131,8 @@ def _compare(job: EvaluateJob) -> None:
     from ser_cli.report import paired
     from ser_cli.stages import compare as stage
 
-    with console.progress("features") as progress:
-        found = stage.compare(job, progress=progress)
+    with progress("features") as shown:
+        found = stage.compare(job, progress=shown)
     for note in found.notes:
         console.say(note)
     if job.as_json:
@@ -150,18 +152,18 @@ def _compare(job: EvaluateJob) -> None:
     )
 
 
-def _scored(job: EvaluateJob, progress: Any) -> Evaluation:
+def _scored(job: EvaluateJob, shown: Progress) -> Evaluation:
     if job.protocol:
         from ser_cli.stages import protocol
 
-        return protocol.evaluate(job, command=_typed(), progress=progress)
+        return protocol.evaluate(job, command=_typed(), progress=shown)
     if job.model:
         from ser_cli.stages import evaluate_files
 
-        return evaluate_files.evaluate(job, progress=progress)
+        return evaluate_files.evaluate(job, progress=shown)
     from ser_cli.stages import evaluate
 
-    return evaluate.evaluate(job, progress=progress)
+    return evaluate.evaluate(job, progress=shown)
 
 
 def _typed() -> str:

@@ -8,6 +8,7 @@ import typer
 
 from ser_cli.commands import console
 from ser_cli.commands.parsing import command
+from ser_cli.commands.progress import progress
 from ser_cli.jobs.export import ExportJob
 from ser_cli.remarks import counted
 
@@ -36,8 +37,8 @@ def export(job: ExportJob) -> None:
     """
     from ser_cli.stages import export as stage
 
-    with console.progress("features") as progress:
-        done = stage.export(job, progress=progress, say=console.say)
+    with progress("features") as shown:
+        done = stage.export(job, progress=shown, say=console.say)
     console.failures(done.failed)
     if job.as_json:
         console.print_json(stage.as_record(done))

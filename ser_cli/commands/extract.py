@@ -6,6 +6,7 @@ import typer
 
 from ser_cli.commands import console
 from ser_cli.commands.parsing import command
+from ser_cli.commands.progress import progress
 from ser_cli.jobs.clips import ExtractJob
 from ser_cli.remarks import counted
 
@@ -23,8 +24,8 @@ def extract(job: ExtractJob) -> None:
     from ser_cli.cluster import connected
     from ser_cli.stages import extract as stage
 
-    with connected(job.scheduler) as cluster, console.progress("features") as progress:
-        done = stage.extract(job, cluster=cluster, progress=progress)
+    with connected(job.scheduler) as cluster, progress("features") as shown:
+        done = stage.extract(job, cluster=cluster, progress=shown)
     console.failures(done.failed)
     if job.as_json:
         console.print_json(stage.as_record(done))

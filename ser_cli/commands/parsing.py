@@ -19,6 +19,7 @@ import typer
 from typer.core import TyperArgument, TyperCommand
 
 from ser_cli.addresses import checked, is_url
+from ser_cli.commands.console import listen
 from ser_cli.errors import UsageError
 from ser_cli.jobs import NAMES, Option
 
@@ -90,6 +91,24 @@ class Declared:
         app.command(self.name, cls=Command, epilog=self.epilog, hidden=self.hidden)(self.run)
 
 
+def spoken(
+    *,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Say nothing but errors on standard error.")
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Say everything, line by line.")
+    ] = False,
+    log_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--log-file", help="Add all that is said to this file, with times.", metavar="PATH"
+        ),
+    ] = None,
+) -> None:
+    """Have the options that every command has."""
+
+
 def command(
     job: type[Job], *examples: str, trains: bool = False, hidden: bool = False
 ) -> Callable[[Callable[[Job], None]], Declared]:
@@ -102,13 +121,15 @@ def command(
         hidden: Whether the list of commands leaves it out.
     """
     hints = get_type_hints(job, include_extras=True)
-    parameters = [_parameter(field, hints[field.name]) for field in fields(job)]  # type: ignore[arg-type]
+    own = [_parameter(field, hints[field.name]) for field in fields(job)]  # type: ignore[arg-type]
+    parameters = [*own, *inspect.signature(spoken, eval_str=True).parameters.values()]
     places = {
         name: get_args(hint)[1] for name, hint in hints.items() if _is_place(get_args(hint)[0])
     }
 
     def decorate(function: Callable[[Job], None]) -> Declared:
-        def run(**values: Any) -> None:
+        def run(quiet: bool, verbose: bool, log_file: Path | None, **values: Any) -> None:
+            listen(quiet=quiet, verbose=verbose, log_file=log_file and Path(log_file))
             given = {n: tuple(v) if isinstance(v, list) else v for n, v in values.items()}
             for name, option in places.items():
                 given[name] = _placed(given[name], option, _flag(name, option))

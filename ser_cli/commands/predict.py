@@ -13,6 +13,7 @@ import typer
 
 from ser_cli.commands import console
 from ser_cli.commands.parsing import command
+from ser_cli.commands.progress import progress
 from ser_cli.disarm import visible
 from ser_cli.errors import UsageError
 from ser_cli.jobs.trained import PredictJob
@@ -111,8 +112,8 @@ def _predict(job: PredictJob, cluster: Cluster | None) -> _Tally:
     printed = job.as_json or not wanted
     show = output.printer(model.classes, as_json=job.as_json) if printed else None
     tally = _Tally()
-    with _kept(work, wanted, tally) as kept, console.progress("predicting") as progress:
-        bar = None if show and sys.stdout.isatty() else progress
+    with _kept(work, wanted, tally) as kept, progress("predicting") as shown:
+        bar = None if show and sys.stdout.isatty() else shown
         skip = kept.skip if kept else None
         files = stage.by_file(work, skip=skip, executor=cluster, progress=bar)
         with closing(files):  # however this ends, no worker goes on
@@ -190,8 +191,8 @@ def _in_partitions(work: Work, cluster: Cluster | None) -> _Tally:
 
     by, tally = stage.labelling(work, cluster), _Tally()
     done = before = 0
-    with console.progress("predicting") as progress:
-        made = partitions.write(work, by, executor=cluster, progress=progress)
+    with progress("predicting") as shown:
+        made = partitions.write(work, by, executor=cluster, progress=shown)
         try:
             with closing(made):
                 for written in made:

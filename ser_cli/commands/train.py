@@ -8,6 +8,7 @@ import typer
 
 from ser_cli.commands import console
 from ser_cli.commands.parsing import command
+from ser_cli.commands.progress import progress
 from ser_cli.jobs.training import TrainJob
 
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ def train(job: TrainJob) -> None:
     """Train a recipe; if it is killed, the same command resumes at the epoch it was in."""
     from ser_cli.stages import train as stage
 
-    with console.progress("training") as progress:
-        done = stage.train(job, progress=progress, say=console.say)
+    with progress("training") as shown:
+        done = stage.train(job, progress=shown, say=console.say)
     console.failures(done.failed)
     if job.as_json:
         console.print_json(stage.as_record(done))

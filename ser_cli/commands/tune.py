@@ -9,6 +9,7 @@ import typer
 
 from ser_cli.commands import console
 from ser_cli.commands.parsing import command
+from ser_cli.commands.progress import progress
 from ser_cli.disarm import visible
 from ser_cli.errors import HIDDEN
 from ser_cli.jobs.training import TuneJob
@@ -38,8 +39,8 @@ def tune(job: TuneJob) -> None:
         else:
             _show(shown)
         return
-    with console.progress("trials") as progress:
-        found = stage.tune(job, progress=progress)
+    with progress("trials") as bar:
+        found = stage.tune(job, progress=bar)
     if job.as_json:
         console.print_json(stage.as_record(found))
         return

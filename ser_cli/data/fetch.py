@@ -82,7 +82,7 @@ def fetch(
     """
     parsed(url)
     part = dest.with_name(dest.name + ".part")
-    told = progress or (lambda done, total, note: None)
+    told = progress or (lambda done, total, note, unit="": None)
     job = _Job(url, part, part.with_suffix(".part-version"), size, md5, timeout, told)
     try:
         dest.parent.mkdir(parents=True, exist_ok=True)
@@ -140,7 +140,8 @@ def _persist(job: _Job, attempts: int, sleep: Callable[[float], None]) -> None:
                 ) from broken
             # The jitter keeps many machines from coming back at the same moment.
             pause = broken.pause or min(2.0**failures, 60.0) * random.uniform(0.5, 1.0)
-            job.progress(job.here(), job.size or 0, f"{broken}; trying again in {pause:.0f} s")
+            note = f"{broken}; trying again in {pause:.0f} s"
+            job.progress(job.here(), job.size or 0, note, "bytes")
             sleep(pause)
 
 
@@ -158,7 +159,7 @@ def _attempt(job: _Job) -> None:
         with job.part.open("ab" if start else "wb") as file:
             for chunk in response.stream(_CHUNK):
                 file.write(chunk)
-                job.progress(file.tell(), total or 0, f"fetching {job.part.stem}")
+                job.progress(file.tell(), total or 0, f"fetching {job.part.stem}", "bytes")
     if total is not None and job.here() < total:
         raise BrokenError(f"the connection ended after {job.here():,} of {total:,} bytes")
 

@@ -68,7 +68,7 @@ def _extract(archive: Path, folder: Path, most_bytes: int, progress: Progress | 
         for done, entry in enumerate(entries, start=1):
             zipped.extract(entry, folder)
             if progress:
-                progress(done, len(entries), f"unpacking {archive.name}")
+                progress(done, len(entries), f"unpacking {archive.name}", "files")
 
 
 def _check(archive: Path, entry: zipfile.ZipInfo) -> None:

@@ -62,7 +62,7 @@ def measure(
         kept = uar / tried[0].uar if tried else 1.0
         tried.append(Tried(name, uar, kept, float((said.argmax(axis=1) == clean).mean())))
         if progress:
-            progress(done, len(CONDITIONS), name)
+            progress(done, len(CONDITIONS), name, "conditions")
     return tuple(tried)
 
 

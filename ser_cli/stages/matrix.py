@@ -103,7 +103,7 @@ def evaluate(
     )
     for done, _ in enumerate(ended, start=1):
         if progress:
-            progress(len(runs) - len(todo) + done, len(runs), "trainings")
+            progress(len(runs) - len(todo) + done, len(runs), "", "trainings")
     everything = [one for run in runs for one in _answers(run) if len(one.truth)]
     if not everything:
         raise DataError("no two of these corpora share a group of emotions", hint="name others")

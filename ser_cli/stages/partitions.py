@@ -79,7 +79,7 @@ def write(
             yield written
             count, done = count + 1, done + len(written.entries)
             if progress:
-                progress(done, by.total, written.name)
+                progress(done, by.total, written.name, "files")
         dataset.end(place, count)
 
 

@@ -242,4 +242,4 @@ def _told(
     for done, (item, rows) in enumerate(groups, 1):
         yield item, rows
         if progress:
-            progress(done, total, item.file)
+            progress(done, total, item.file, "files")

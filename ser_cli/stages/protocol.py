@@ -231,7 +231,7 @@ def _train_folds(run: Run, side_by_side: int, progress: Progress | None) -> None
     )
     for done, _ in enumerate(ended, start=1):
         if progress and not alone:
-            progress(len(files) - len(todo) + done, len(files), "folds")
+            progress(len(files) - len(todo) + done, len(files), "", "folds")
 
 
 def _train_fold(run: Run, threads: int, progress: Progress | None, number: int) -> None:

@@ -231,7 +231,7 @@ def _tell(study: optuna.Study, trials: int, progress: Progress | None) -> None:
     finished = trials_report.finished(study)
     values = [t.value for t in finished if t.state.name == "COMPLETE" and t.value is not None]
     best = f"best {100 * max(values):.1f} %" if values else "none complete yet"
-    progress(len(finished), trials, best)
+    progress(len(finished), trials, best, "trials")
 
 
 def _result(

@@ -220,7 +220,7 @@ def _teller(progress: Progress | None, epochs: int, data: Dataset) -> Callable[[
     def tell(row: Epoch) -> None:
         if progress:
             uar = f", {named} {100 * row['dev_uar']:.1f} %" if "dev_uar" in row else ""
-            note = f"epoch {row['epoch']:.0f}: loss {row['loss']:.2f}{uar}"
-            progress(int(row["epoch"]), epochs, note)
+            note = f"loss {row['loss']:.2f}{uar}"
+            progress(int(row["epoch"]), epochs, note, "epochs")
 
     return tell
