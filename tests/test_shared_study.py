@@ -236,6 +236,7 @@ def test_a_server_that_cannot_be_used(postgres: Server, database: str) -> None:
     assert told.hint.endswith(f": psql {at} -U tuner -d studies")
     assert f"psql {at}" in refused(f"postgresql://tuner@127.0.0.1:{postgres.port}/studies").hint
     assert "pg_isready -h 127.0.0.1 -p 1" in refused("postgresql://me:x@127.0.0.1:1/studies").hint
+    assert "check sslmode" in refused(f"{database}?sslmode=require").hint
     assert "name of the host" in refused("postgresql://me:x@no-such-host.invalid/studies").hint
     assert "a port is a number" in refused("postgresql://me:x@host:port/studies").hint
     assert "write postgresql://" in refused("postgres://me:x@host/studies").hint

@@ -21,7 +21,7 @@ def create(url: str) -> optuna.Study:
 
 def refused(url: str) -> DataError:
     with pytest.raises(DataError) as raised:
-        create(url)
+        create(storages.url("study", url))
     assert "\n" not in str(raised.value) and raised.value.hint
     return raised.value
 
@@ -63,6 +63,8 @@ def test_two_that_begin_a_study_at_once_both_do(tmp_path: Path) -> None:
         ("nothing://host", "--storage study.db"),
         ("://", "--storage study.db"),
         ("mssql+pymssql://host/name", "install the driver"),
+        ("sqlite://", "name a file"),
+        ("sqlite:///:memory:", "name a file"),
     ],
 )
 def test_a_url_that_leads_nowhere(url: str, hint: str) -> None:
@@ -97,6 +99,8 @@ def test_a_study_that_is_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         "mssql+pymssql://me:secret@host/name",
         "mssql+pymssql://me:sec@secret@host/name",
         "mssql+pymssql://host/name?user=me&password=secret",
+        "postgresql://me:se@secret@127.0.0.1:1/name",  # no part of it becomes the host
+        "postgresql://me:se@secret/secret@127.0.0.1:1/name",
     ],
 )
 def test_no_password_is_shown(url: str) -> None:
@@ -124,3 +128,9 @@ def test_a_folder_that_cannot_be(tmp_path: Path) -> None:
         storages.url("study", str(tmp_path / "file" / "study.db"))
     with pytest.raises(DataError, match="neither a path nor a URL"):
         storages.url("study", "postgresql:/host/name")
+
+
+@pytest.mark.parametrize("asked", ["", " "])
+def test_a_name_that_is_empty_is_no_default(asked: str) -> None:
+    with pytest.raises(DataError, match="--storage is empty"):
+        storages.url("study", asked)

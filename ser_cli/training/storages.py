@@ -32,6 +32,8 @@ MAKING_S = 1.0  # for another machine that makes the tables
 _EXAMPLES = "--storage study.db, or sqlite:////data/study.db, or postgresql://user@host/name"
 _DRIVER = 'pip install "psycopg[binary]" (in a checkout of ser: pip install ".[cluster]")'
 _NOTHING = "nothing is kept there yet: ser tune --storage {url} begins a study"
+_FORGETS = "it forgets everything when this process ends"
+_AT_SIGN = "an @ in a name or a password must be written %40"
 # What a database says, in lower case -> what to do about it.
 _HINTS = {
     "no module named 'psycopg'": _DRIVER,
@@ -48,10 +50,14 @@ _HINTS = {
     "read-only": "take a server that may be written to, no standby: {psql}",
     "readonly": "make the file writable, or take another",
     "not a database": "take another file: this one is something else",
+    _FORGETS: "name a file: --storage study.db",
+    _AT_SIGN.lower(): "write it so; or leave the password out, and set PGPASSWORD",
     "malformed": "take another file: this one is damaged",
     "password": "check user and password (PGPASSWORD and ~/.pgpass are read, too): {psql}",
     "pg_hba.conf": "let this machine in, in the server's pg_hba.conf; then: {psql}",
     "role": "check the user: {psql}",
+    "ssl": "check sslmode in the URL, and what the server takes: {psql}",
+    "closed the connection": "check whether a PostgreSQL answers there: {isready}",
     "refused": "start the server, or check host and port: {isready}",
     "timeout": "check host and port, and what keeps them apart: {isready}",
     "resolve host": "check the name of the host: {isready}",
@@ -84,6 +90,8 @@ def url(name: str, asked: str | None = None) -> str:
     Raises:
         DataError: The folder of the file cannot be made, or it is neither path nor URL.
     """
+    if asked is not None and not asked.strip():  # such as of a variable that is not set
+        raise DataError("--storage is empty", hint=_EXAMPLES)
     if asked and "://" in asked:
         return re.sub(r"^postgresql://", "postgresql+psycopg://", asked)
     if asked and re.match(r"\w[\w+]+:/", asked):  # not C:/
@@ -112,8 +120,7 @@ def opened(url: str, *, make: bool = True) -> Storage:
     # It logs the traceback of an interrupt, which is no mistake.
     logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
     with _alone(url), usable(url, opening=True):
-        if not make:
-            _need_file(url)
+        _check(url, make=make)
         try:
             return _opened(url, make=make)
         except (ProgrammingError, IntegrityError) as error:
@@ -166,10 +173,18 @@ def _opened(url: str, *, make: bool) -> Storage:
         )
 
 
-def _need_file(url: str) -> None:
-    """Make sure that the file of SQLite is there, which would make it."""
+def _check(url: str, *, make: bool) -> None:
+    """Refuse what would be opened, and would not be what is meant.
+
+    A sign @ too many makes the end of a password the name of a host, which errors would show.
+    """
     made = make_url(url)
-    if made.get_backend_name() == "sqlite" and not Path(made.database or "").is_file():
+    if made.get_backend_name() != "sqlite":
+        if url.partition("?")[0].count("@") > 1:
+            raise ArgumentError(_AT_SIGN)
+    elif made.database in (None, "", ":memory:"):
+        raise ArgumentError(_FORGETS)
+    elif not (make or Path(made.database).is_file()):  # it would be made
         raise ArgumentError("no such file")
 
 
