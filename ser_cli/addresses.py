@@ -54,9 +54,11 @@ def checked(name: str) -> str:
     parts = urlsplit(name)
     if not parts.netloc:
         raise UsageError(f"{name} names no host and no bucket", hint=f"{scheme}://NAME/...")
-    if parts.password is not None:
+    login, mark, host = parts.netloc.rpartition("@")
+    if mark and (scheme in WEB or ":" in login):  # abfs://CONTAINER@ACCOUNT is none
         raise UsageError(
-            f"{name}: its password would stand in results and logs", hint="put it into ~/.netrc"
+            f"{scheme}://{host}{parts.path}: its login would stand in results and logs",
+            hint="put it into ~/.netrc",
         )
     return name
 
@@ -90,6 +92,7 @@ def _reason(url: str, error: Exception) -> tuple[str | None, str]:
     causes = [*_causes(error)]
     names = {kind.__name__ for cause in causes for kind in type(cause).__mro__}
     said = next((str(cause) for cause in reversed(causes) if str(cause)), type(error).__name__)
+    said = " ".join(said.split())  # in one line
     status = next((cause.status for cause in causes if hasattr(cause, "status")), None)
     package = (STORES | WEB)[scheme_of(url)]
     if isinstance(error, ImportError):
@@ -103,6 +106,11 @@ def _reason(url: str, error: Exception) -> tuple[str | None, str]:
         return f"there is no bucket {urlsplit(url).netloc!r}", "check its name"
     if {"ClientConnectorError", "EndpointConnectionError", "ConnectionError"} & names:
         return f"cannot be reached ({said})", "check the address and the connection, and try again"
+    # fsspec takes both for files that are not there.
+    if "TimeoutError" in names:
+        return f"does not answer ({said})", "check the address, and try again"
+    if "RedirectClientError" in names:
+        return f"leads to what is not followed ({said})", "check where its server sends you"
     if isinstance(error, FileNotFoundError) and status in (None, 404, 410):
         return None, "check its name"
     return f"cannot be read ({said})", "try again, or copy it here first"

@@ -53,6 +53,8 @@ class Web:
         files: Path -> content.
         whole: Paths of which no part can be asked for.
         breaks: Path -> byte from which on nothing comes.
+        silent: Paths of which nothing comes until the server stops.
+        elsewhere: Path -> where it sends whoever asks.
         asked: What was asked for, in order: method and path.
     """
 
@@ -60,12 +62,16 @@ class Web:
         self.files: dict[str, bytes] = {}
         self.whole: set[str] = set()
         self.breaks: dict[str, int] = {}
+        self.silent: set[str] = set()
+        self.elsewhere: dict[str, str] = {}
+        self._stopped = threading.Event()
         self.asked: list[tuple[str, str]] = []
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
 
     def stop(self) -> None:
+        self._stopped.set()
         self.server.shutdown()
         self.server.server_close()
 
@@ -87,6 +93,15 @@ class Web:
             def answer(self) -> tuple[int, int]:
                 path = self.path.partition("?")[0]
                 web.asked.append((self.command, path))
+                if path in web.silent:
+                    web._stopped.wait(60)
+                    self.close_connection = True
+                    return 0, 0
+                if path in web.elsewhere:
+                    self.send_response(302)
+                    self.send_header("Location", web.elsewhere[path])
+                    self.end_headers()
+                    return 0, 0
                 if path not in web.files:
                     self.send_error(403 if path == "/secret.wav" else 404)
                     return 0, 0

@@ -310,6 +310,18 @@ def test_files_of_a_server_are_read_in_parts(web: Web) -> None:
     assert "is not there" in errors[0] and "access is denied" in errors[1]
 
 
+def test_what_does_not_answer_is_not_taken_for_absent(
+    web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote, "SILENCE_S", 0.2)
+    web.silent.add("/hangs.wav")
+    web.elsewhere["/leads.wav"] = "file:///etc/passwd"
+    done = ser("predict", f"{web.url}/hangs.wav", f"{web.url}/leads.wav")
+    hangs, leads = (row["error"] for row in rows_of(done.out))
+    assert done.code == 3 and "does not answer" in hangs
+    assert "leads to what is not followed (file:///etc/passwd)" in leads
+
+
 def test_a_server_that_sends_only_the_whole(
     web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -334,7 +346,7 @@ def test_what_breaks_in_the_middle_is_an_error_of_that_file(
     done = ser("predict", f"{web.url}/{name}", CALM)
     broken, whole = rows_of(done.out)[-2:]
     assert done.code == 3 and (broken["status"], whole["status"]) == ("error", "ok")
-    assert "cannot be read" in broken["error"]
+    assert "cannot be read" in broken["error"] and "\n" not in broken["error"]
     assert "Traceback" not in done.err
 
 
@@ -361,7 +373,8 @@ def test_a_long_recording_needs_little_memory(web: Web, tmp_path: Path) -> None:
         (["predict", "zip://a.wav::s3://bucket/a.zip"], "not followed", "one of s3://"),
         (["predict", "s3://bucket/a.wav::memory://b"], "not followed", "one of s3://"),
         (["predict", "simplecache::s3://bucket/a.wav"], "not followed", "one of s3://"),
-        (["predict", "https://me:secret@host/a.wav"], "its password would stand", "~/.netrc"),
+        (["predict", "https://me:secret@host/a.wav"], "its login would stand", "~/.netrc"),
+        (["predict", "https://secret@host/a.wav"], "its login would stand", "~/.netrc"),
         (["predict", "s3:///a.wav"], "names no host and no bucket", "s3://NAME/"),
         (["predict", "a.wav", "--csv", "https://host/o.csv"], "a server takes no files", "s3://"),
         (["predict", "a.wav", "--csv", "s3://bucket"], "names a folder", "s3://bucket/out.csv"),
