@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from random import Random
 
@@ -247,6 +249,8 @@ def test_a_cluster_is_started_for_a_command(tmp_path: Path, how: str) -> None:
     [
         ("tcp://127.0.0.1:1", "no scheduler answers at tcp://127.0.0.1:1"),
         ("tcp://127.0.0.1:none", "no scheduler answers"),
+        ("tls://127.0.0.1:1", "no scheduler answers at tls://127.0.0.1:1: .*TLS configuration"),
+        ("ucx://127.0.0.1:1", "no scheduler answers at ucx://127.0.0.1:1: "),
         ("elsewhere", "elsewhere is no address of a scheduler"),
         ("local:many", "names no number of workers"),
         ("local:0", "names no number of workers"),
@@ -258,6 +262,17 @@ def test_where_no_cluster_is(where: str, told: str) -> None:
     with pytest.raises(SerError, match=told) as caught, connected(where):
         pass
     assert caught.value.hint
+
+
+def test_a_server_that_is_no_scheduler_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as the dashboard's."""
+    monkeypatch.setattr("ser_cli.cluster.schedulers.GREETING_S", 0.2)
+    monkeypatch.setattr("ser_cli.cluster.schedulers.ANSWER_S", 2.0)
+    with closing(socket.create_server(("127.0.0.1", 0))) as mute:
+        where = f"tcp://127.0.0.1:{mute.getsockname()[1]}"
+        with pytest.raises(SerError, match="no scheduler answers") as caught, connected(where):
+            pass
+    assert "dashboard" in caught.value.hint
 
 
 @pytest.mark.parametrize(

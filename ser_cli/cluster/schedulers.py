@@ -11,6 +11,7 @@ from ser_cli.errors import SerError, UsageError
 
 LOCAL = "local:"  # local:8 starts eight workers on this machine
 ANSWER_S = 10.0  # for a scheduler
+GREETING_S = 5.0  # for what it says first
 _PROTOCOLS = ("tcp://", "tls://", "ws://", "wss://", "ucx://")
 _WHERE = "--scheduler tcp://HOST:8786, local:8, scheduler.json, or cluster.yaml"
 
@@ -114,14 +115,36 @@ def client_of(address: Any, where: str) -> Iterator[Any]:
     Raises:
         SerError: Nobody answers.
     """
+    import asyncio
+
     from distributed import Client
 
     connect: Any = Client
     try:
+        if isinstance(address, str):
+            asyncio.run(_greet(address))
         client = connect(address, timeout=ANSWER_S, set_as_default=False)
-    except (OSError, ValueError) as error:
+    # Beside what networks raise: what Dask says of TLS without certificates, or of a lack of UCX.
+    except (OSError, ValueError, TypeError, RuntimeError, ImportError) as error:
+        reason = " ".join(str(error).split()) or f"nothing in {ANSWER_S:g} s"
         raise SerError(
-            f"no scheduler answers at {where}", hint="dask scheduler, and its address here"
+            f"no scheduler answers at {where}: {reason}",
+            hint="dask scheduler, and its address here (not that of its dashboard)",
         ) from error
     with client:
         yield client
+
+
+async def _greet(address: str) -> None:
+    """Exchange greetings: a client of Dask's waits for ever for those of what is no scheduler."""
+    import asyncio
+
+    from distributed.comm.core import connect as reach
+    from distributed.security import Security
+
+    connect: Any = reach
+    security: Any = Security
+    own = security().get_connection_args("client")  # as Dask is configured
+    async with asyncio.timeout(ANSWER_S + GREETING_S):
+        comm = await connect(address, timeout=ANSWER_S, **own)
+    await comm.close()
