@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,6 +81,7 @@ def inside(folder: str) -> Iterator[Item]:
     """
     with asked(folder) as (system, path):
         found = system.ls(path, detail=True)
+        nameless = [*_nameless(folder, system, path)] if _has_nameless(found, path) else []
     items = [
         _item(f"{folder.rstrip('/')}/{name}", info)
         for info in found
@@ -88,11 +89,26 @@ def inside(folder: str) -> Iterator[Item]:
         and info["name"].strip("/") != path.strip("/")  # the mark of the folder itself
         and not name.startswith(".")
     ]
-    for item in sorted(items, key=lambda item: (item.is_folder, item.url)):
+    for item in sorted(items + nameless, key=lambda item: (item.is_folder, item.url)):
         if item.is_folder:
             yield from inside(item.url)
         else:
             yield item
+
+
+def _has_nameless(found: Sequence[Mapping[str, Any]], path: str) -> bool:
+    """Tell whether a folder holds one without a name, as of a//b.wav."""
+    own = path.strip("/")
+    return any(info["name"].strip("/") == own and info["type"] == "directory" for info in found)
+
+
+def _nameless(folder: str, system: Any, path: str) -> Iterator[Item]:
+    """Yield the files of the folder without a name in a folder, which stores do not list."""
+    start = f"{path.rstrip('/')}//"
+    for name, info in system.find(path, prefix="/", detail=True).items():
+        below = name.removeprefix(start)
+        if name.startswith(start) and not any(part.startswith(".") for part in below.split("/")):
+            yield _item(f"{folder.rstrip('/')}//{below}", info)
 
 
 def matching(pattern: str) -> Iterator[Item]:

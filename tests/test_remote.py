@@ -233,6 +233,18 @@ def test_what_is_sound_in_a_bucket_is_found_as_in_a_folder(store: Any) -> None:
     )
 
 
+def test_a_folder_without_a_name_is_looked_into(store: Any) -> None:
+    """Scripts that join names with a slash too many make them: calls//b.flac."""
+    for name in ("a.flac", "/b.flac", "/.c.flac", "d//e/f.flac"):
+        store.put_file(str(CALM), f"bucket/calls/{name}")
+    found = [f"s3://bucket/calls/{name}" for name in ("a.flac", "/b.flac", "d//e/f.flac")]
+    assert sorted(names(find(["s3://bucket/calls/"]))) == sorted(found)
+    (_, row, _) = rows(succeed("predict", "s3://bucket/calls").out)
+    assert row["status"] == "ok"
+    with pytest.raises(DataError, match="no file here can have this name"):
+        copies.local("s3://bucket/calls")
+
+
 def test_a_folder_and_a_table_are_corpora(store: Any, tmp_path: Path) -> None:
     table = by_table(tmp_path / "table")
     fill(store, table.parent, "table")
