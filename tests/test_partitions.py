@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -275,13 +275,31 @@ def test_a_partition_that_a_worker_wrote_elsewhere_is_missed(
 ) -> None:
     end = dataset.end
 
-    def late(folder: Any, count: int) -> None:
+    def late(folder: Any, run: Any, count: int) -> None:
         (project.out / "part-00000002.parquet").unlink()
-        end(folder, count)
+        end(folder, run, count)
 
     monkeypatch.setattr(dataset, "end", late)
     with pytest.raises(SerError, match=r"part-00000002.parquet was written and is not there"):
         project.run()
+
+
+def test_another_run_that_began_meanwhile_is_no_success(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a store, which knows no locks."""
+    monkeypatch.setattr(locks, "held", lambda *_, **__: nullcontext())
+    end = dataset.end
+
+    def late(folder: Any, run: Any, count: int) -> None:
+        monkeypatch.setattr(dataset, "end", end)
+        project.run(facts=FACTS | {"window": 2.0}, force=True)
+        end(folder, run, count)
+
+    monkeypatch.setattr(dataset, "end", late)
+    with pytest.raises(SerError, match="begun anew by another run"):
+        project.run()
+    assert len(project.files()) == 9  # those of the other are left
 
 
 def test_a_recording_that_ends_its_process_is_a_row(project: Project) -> None:

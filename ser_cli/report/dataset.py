@@ -91,12 +91,17 @@ def begin(
     return run
 
 
-def end(folder: Folder, count: int) -> None:
+def end(folder: Folder, run: Run, count: int) -> None:
     """Leave so many partitions: what is behind them is of recordings that are no longer there.
 
     Raises:
-        SerError: One of these is not there: whoever wrote it did so elsewhere.
+        SerError: One of these is not there: whoever wrote it did so elsewhere. Or another run has
+            begun, in a store, which knows no locks.
     """
+    if _read(folder) != run:
+        raise SerError(
+            f"{folder.name} was begun anew by another run meanwhile", hint="start one at a time"
+        )
     names = folder.names()
     for number in range(count):
         if (name := name_of(number) + FILE) not in names:

@@ -80,7 +80,7 @@ def write(
             count, done = count + 1, done + len(written.entries)
             if progress:
                 progress(done, by.total, written.name, "files")
-        dataset.end(place, count)
+        dataset.end(place, run, count)
 
 
 def _written(
