@@ -39,11 +39,11 @@ def load(artifacts: Path | str | None = None, *, hear_all: bool = False) -> Mode
     Raises:
         ArtifactsError: The folder is missing, unfinished or damaged.
     """
-    from ser_cli.data import copies
+    from ser_cli.data import mirror
     from ser_cli.model import artifacts as store
     from ser_cli.model.trained import Hearing, Model
 
-    chosen = None if artifacts is None else copies.local(str(artifacts))
+    chosen = None if artifacts is None else mirror.local(str(artifacts))
     return Model(store.load(store.resolve(chosen, recipe=None)), Hearing(hear_all=hear_all))
 
 

@@ -24,7 +24,7 @@ from kills_predict import clip, same
 from ser_cli import recipes
 from ser_cli.cluster import Cluster, Sent, connected
 from ser_cli.data import identity
-from ser_cli.data.making import Making, away
+from ser_cli.data.feature_tasks import Making, away
 from ser_cli.errors import SerError
 from ser_cli.sound.limits import CLIP
 from ser_cli.types import Segment

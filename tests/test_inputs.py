@@ -18,7 +18,7 @@ from command import Result, ser
 import ser_cli
 from ser_cli.data import turns
 from ser_cli.jobs.trained import PredictJob
-from ser_cli.model import artifacts, crew
+from ser_cli.model import artifacts, parallel
 from ser_cli.model.trained import Model
 from ser_cli.sound import audio
 from ser_cli.stages import predict as stage
@@ -235,7 +235,7 @@ def test_a_worker_that_dies_costs_rows_and_no_places(
     def die(folder: Path, hearing: bytes, plan: Any, chunk: Any) -> Any:
         raise MemoryError
 
-    monkeypatch.setattr(crew, "_label", die)
+    monkeypatch.setattr(parallel, "_label", die)
     job = PredictJob(paths=(as_table("a.csv"),))
     with ThreadPoolExecutor(2) as pool:
         found = list(stage.predict(job, artifacts.load(Path("artifacts")), executor=pool))

@@ -22,7 +22,7 @@ from modules import printed
 from ser_cli import workers
 from ser_cli.errors import ArtifactsError, UsageError
 from ser_cli.jobs.trained import PredictJob
-from ser_cli.model import artifacts, crew, sources, windows
+from ser_cli.model import artifacts, parallel, sources, windows
 from ser_cli.model import rows as model_rows
 from ser_cli.model.order import Rows
 from ser_cli.model.trained import TOGETHER
@@ -251,7 +251,7 @@ def test_files_that_are_skipped_keep_their_places(
         asked.append(Path(item.file).stem)
         return asked[-1] in skipped
 
-    monkeypatch.setattr(crew, "_label", label_or_die)
+    monkeypatch.setattr(parallel, "_label", label_or_die)
     told: list[int] = []
     with ThreadPoolExecutor(max(1, threads)) as pool:
         groups = stage.by_file(
@@ -365,7 +365,7 @@ def test_a_dying_worker_costs_one_row(
     files = [str(tmp_path / name) for name in ("1.wav", "die.wav", "22.wav", "raise.wav", "3.wav")]
     for file in files:
         Path(file).touch()
-    monkeypatch.setattr(crew, "_label", label_or_die)
+    monkeypatch.setattr(parallel, "_label", label_or_die)
     with ThreadPoolExecutor(2) as executor:
         rows = list(stage.predict(job(*files), trained, executor=executor))
     assert [row.file for row in rows] == files
@@ -375,7 +375,7 @@ def test_a_dying_worker_costs_one_row(
 
 
 def test_jobs_change_nothing(tmp_path: Path, ravdess: Path) -> None:
-    paths = [str(path) for path in sorted(ravdess.rglob("*-01.flac"))[: crew.CHUNK + 2]]
+    paths = [str(path) for path in sorted(ravdess.rglob("*-01.flac"))[: parallel.CHUNK + 2]]
     paths.insert(2, str(tmp_path / "no.wav"))
     trained = artifacts.load(artifacts.packaged() / "cnn-bilstm")
     alone = list(stage.predict(job(*paths, jobs=1), trained))

@@ -18,13 +18,13 @@ from corpus import by_folder, by_table, read_rows, rows_of
 from elsewhere import Web, s3
 
 from ser_cli import addresses, remote
-from ser_cli.data import copies, corpora
+from ser_cli.data import corpora, mirror
 from ser_cli.data.store import cache_dir
 from ser_cli.errors import DataError, SerError, UsageError
 from ser_cli.model import artifacts
 from ser_cli.report.keeping import Kept
 from ser_cli.report.outputs import targets
-from ser_cli.report.sending import Sent
+from ser_cli.report.upload import Upload
 from ser_cli.sound import audio
 from ser_cli.sound.files import Found, Passed, find
 from ser_cli.types import Prediction
@@ -94,7 +94,7 @@ def test_a_bucket_is_input_and_output_of_one_run(store: Any, tmp_path: Path) -> 
     assert [row["file"] for row in rows_of(sent)] == names(find(["s3://bucket/calls"]))
     assert rows(sent) == rows((tmp_path / "here.csv").read_text(encoding="utf-8"))
     # Nothing of the recordings is kept.
-    assert not (cache_dir() / copies.COPIES).exists()
+    assert not (cache_dir() / mirror.COPIES).exists()
 
 
 def test_what_is_done_is_not_done_again_until_it_changes(store: Any) -> None:
@@ -142,7 +142,7 @@ def label(kept: Kept, files: list[Found], stop: int) -> None:
 
 def test_an_interrupted_run_sends_what_it_has_and_goes_on(store: Any) -> None:
     files = [Found(f"s3://bucket/{name}.wav", version=name) for name in "abc"]
-    wanted = targets(copies.outgoing(OUT), ())
+    wanted = targets(mirror.outgoing(OUT), ())
     with pytest.raises(KeyboardInterrupt), Kept(wanted, ("calm", "sad"), {"model": "x"}) as kept:
         label(kept, files, stop=2)
     assert len(rows_of(store.cat_file("bucket/out/rows.csv").decode())) == 2
@@ -153,7 +153,7 @@ def test_an_interrupted_run_sends_what_it_has_and_goes_on(store: Any) -> None:
 
 
 def test_what_a_killed_run_sent_is_known(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = copies.outgoing(OUT)
+    path = mirror.outgoing(OUT)
     path.parent.mkdir(parents=True)
     path.write_text("rows", encoding="utf-8")
 
@@ -164,20 +164,20 @@ def test_what_a_killed_run_sent_is_known(store: Any, monkeypatch: pytest.MonkeyP
     put = remote.put
     monkeypatch.setattr(remote, "put", killed)
     with pytest.raises(KeyboardInterrupt):
-        Sent(path).send()
+        Upload(path).send()
     monkeypatch.setattr(remote, "put", put)
     assert store.cat_file("bucket/out/rows.csv") == b"rows"
-    Sent(path).claim(force=False)
+    Upload(path).claim(force=False)
     store.pipe("bucket/out/rows.csv", b"another's")
     with pytest.raises(UsageError, match="by another"):
-        Sent(path).claim(force=False)
+        Upload(path).claim(force=False)
 
 
 def test_two_machines_do_not_overwrite_each_other(store: Any) -> None:
-    path = copies.outgoing(OUT)
+    path = mirror.outgoing(OUT)
     path.parent.mkdir(parents=True)
     path.write_text("rows", encoding="utf-8")
-    sent = Sent(path)
+    sent = Upload(path)
     store.pipe("bucket/out/rows.csv", b"another's")
     with pytest.raises(UsageError, match="meanwhile"):
         sent.send()
@@ -242,7 +242,7 @@ def test_a_folder_without_a_name_is_looked_into(store: Any) -> None:
     (_, row, _) = rows(succeed("predict", "s3://bucket/calls").out)
     assert row["status"] == "ok"
     with pytest.raises(DataError, match="no file here can have this name"):
-        copies.local("s3://bucket/calls")
+        mirror.local("s3://bucket/calls")
 
 
 def test_a_folder_and_a_table_are_corpora(store: Any, tmp_path: Path) -> None:
@@ -438,13 +438,13 @@ def test_the_extra_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> 
 def test_no_name_leads_out_of_the_cache() -> None:
     for name in ("a/../../../x", "a//x", "..", "a\\..\\x", "./x"):
         with pytest.raises(DataError, match="no file here can have this name"):
-            copies.outgoing(f"s3://bucket/{name}")
+            mirror.outgoing(f"s3://bucket/{name}")
     with pytest.raises(DataError):
-        copies.outgoing("s3://../x")
-    inside = copies.outgoing("s3://bucket/50%25/a#b?c.csv")
+        mirror.outgoing("s3://../x")
+    inside = mirror.outgoing("s3://bucket/50%25/a#b?c.csv")
     assert inside.is_relative_to(cache_dir())
-    assert copies.url_of(inside) == "s3://bucket/50%25/a#b?c.csv"
-    assert copies.url_of(Path("here.csv")) == ""
+    assert mirror.url_of(inside) == "s3://bucket/50%25/a#b?c.csv"
+    assert mirror.url_of(Path("here.csv")) == ""
 
 
 def test_a_file_address_is_a_path(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ class Cluster(Executor):
 
     def send(self, files: Sequence[Path]) -> Sent:
         """Let every worker have copies of files, those that come later too."""
-        from ser_cli.cluster.sending import Files
+        from ser_cli.cluster.sent_files import Files
 
         content = {path.name: path.read_bytes() for path in sorted(files)}
         digest = sha256()

@@ -12,7 +12,7 @@ import typer
 from ser_cli.commands import console
 from ser_cli.commands.parsing import command
 from ser_cli.commands.progress import progress
-from ser_cli.data.copies import url_of
+from ser_cli.data.mirror import url_of
 from ser_cli.data.store import need_folder
 from ser_cli.errors import UsageError
 from ser_cli.jobs.training import EvaluateJob

@@ -95,14 +95,14 @@ def predict(job: PredictJob) -> None:
 def _predict(job: PredictJob, cluster: Cluster | None) -> _Tally:
     """Predict, on a cluster where there is one, and tell what became of it."""
     from ser_cli.commands import output
-    from ser_cli.data import copies
+    from ser_cli.data import mirror
     from ser_cli.model import artifacts
     from ser_cli.report.outputs import targets
     from ser_cli.stages import predict as stage
 
     wanted = targets(job.csv, job.out)
     trained = artifacts.load(artifacts.resolve(job.folder, recipe=job.recipe))
-    console.say(f"model: {copies.shown(trained.folder)}")
+    console.say(f"model: {mirror.shown(trained.folder)}")
     work = stage.ready(job, trained, executor=cluster)
     if job.parquet:
         return _in_partitions(work, cluster)

@@ -17,9 +17,9 @@ import numpy as np
 
 from ser_cli import workers
 from ser_cli.cluster import Cluster
-from ser_cli.data import arrays, copies, identity
+from ser_cli.data import arrays, identity, mirror
+from ser_cli.data.feature_tasks import Making, away, file_of, keep, store
 from ser_cli.data.features import Features
-from ser_cli.data.making import Making, away, file_of, keep, store
 from ser_cli.data.store import atomic_write, cache_dir, need_folder
 from ser_cli.errors import DataError
 from ser_cli.sound import fingerprint
@@ -27,7 +27,7 @@ from ser_cli.sound.limits import CLIP, Limits
 from ser_cli.sound.nothing import nothing
 
 if TYPE_CHECKING:
-    from ser_cli.data.making import Batch
+    from ser_cli.data.feature_tasks import Batch
     from ser_cli.sound.frontend import Frontend
     from ser_cli.types import Augment, Clip, Failures, Progress, Segment
 
@@ -149,7 +149,7 @@ def _made(
         return
     files = making.frontend.files
     send = partial(away, making, jobs.send(files) if files else None)
-    far = [(copies.url_of(batch[0][1].path), batch) for batch in batches]
+    far = [(mirror.url_of(batch[0][1].path), batch) for batch in batches]
     for one in workers.run(workers.one_by_one(send), far, executor=jobs, chunk=chunk):
         batch = one.item[1]
         kept = None if one.result is None else keep(batch, one.result, folder)

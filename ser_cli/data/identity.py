@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ser_cli import workers
 from ser_cli.cluster import Cluster
-from ser_cli.data import copies, corpora
+from ser_cli.data import corpora, mirror
 
 if TYPE_CHECKING:
     from ser_cli.types import Clip, Segment
@@ -32,7 +32,7 @@ def contents(paths: Iterable[Path], jobs: int | Cluster = workers.CORES) -> dict
     once = dict.fromkeys(paths)
     if not isinstance(jobs, Cluster):
         return _here(once, jobs)
-    far = [path for path in once if not copies.url_of(path)]
+    far = [path for path in once if not mirror.url_of(path)]
     found = workers.run(workers.one_by_one(content), far, executor=jobs, chunk=SENT)
     known = {outcome.item: outcome.result or "" for outcome in found}
     return known | _here((path for path in once if path not in known), workers.CORES)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ser_cli.addresses import is_url
-from ser_cli.data import bounds, copies, tables, turns
+from ser_cli.data import bounds, mirror, tables, turns
 from ser_cli.data.bounds import NAMED, WHOLE, Bounds
 from ser_cli.data.corpora.table import Row, file_of, named
 from ser_cli.data.tables import Table
@@ -96,7 +96,7 @@ def inputs(paths: Sequence[str]) -> Inputs:
 
 
 def _here(path: str) -> Path:
-    return copies.local(path) if is_url(path) else Path(path)
+    return mirror.local(path) if is_url(path) else Path(path)
 
 
 def is_table(path: str) -> bool:
@@ -119,7 +119,7 @@ def of_table(table: Table) -> tuple[Found, ...]:
             f"{table.file} has no rows below its header", hint="add a row for each file"
         )
     times = bounds.read(table.file, None, rows)
-    away = copies.addressed(table.file, [row["file"] for _, row in rows])
+    away = mirror.addressed(table.file, [row["file"] for _, row in rows])
     found = [
         _recording(table.file, row, own, away.get(row[1]["file"]))
         for row, own in zip(rows, times, strict=True)

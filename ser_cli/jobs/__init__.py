@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from ser_cli import recipes
-from ser_cli.data import copies, corpora
+from ser_cli.data import corpora, mirror
 from ser_cli.sound.limits import Limits
 
 NAMES = "NAMES"  # replaced in a help text by the names that its option takes
@@ -68,7 +68,7 @@ Folder = Annotated[
     Path | None, Option("Artifacts folder; default: artifacts/RECIPE.", flag="--artifacts")
 ]
 Trained = Annotated[
-    Path | None, Option("Folder of the trained model.", flag="--artifacts", elsewhere=copies.local)
+    Path | None, Option("Folder of the trained model.", flag="--artifacts", elsewhere=mirror.local)
 ]
 Seed = Annotated[int, Option("Seed for everything random.", low=0)]
 Processes = Annotated[int, Option("Worker processes.", low=1)]
@@ -93,7 +93,7 @@ AsJson = Annotated[bool, Option("Print JSON for a program to read.", flag="--jso
 Params = Annotated[
     Path | None,
     Option(
-        "JSON file of settings, as `ser tune` writes it.", metavar="FILE", elsewhere=copies.local
+        "JSON file of settings, as `ser tune` writes it.", metavar="FILE", elsewhere=mirror.local
     ),
 ]
 Exclude = Annotated[

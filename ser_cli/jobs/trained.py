@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from ser_cli import recipes
-from ser_cli.data import copies
+from ser_cli.data import mirror
 from ser_cli.jobs import (
     NAMES,
     AsJson,
@@ -41,7 +41,7 @@ class PredictJob:
         Option(
             "Write the rows to this file (to s3://BUCKET/x.csv at the end); run again, it goes on "
             "where it ended.",
-            elsewhere=copies.outgoing,
+            elsewhere=mirror.outgoing,
         ),
     ] = None
     as_json: Annotated[bool, Option("Print JSON Lines.", flag="--json")] = False
@@ -53,7 +53,7 @@ class PredictJob:
             "recording: labels/%.srt. "
             "Where windows overlap, a label holds until the next begins. Repeatable.",
             metavar="FILE",
-            elsewhere=copies.outgoing,
+            elsewhere=mirror.outgoing,
         ),
     ] = ()
     parquet: Annotated[
@@ -126,7 +126,7 @@ class PredictJob:
             "Who speaks when (.rttm, or a table with start, end, speaker and, for several "
             "recordings, file): a row for each turn.",
             metavar="FILE",
-            elsewhere=copies.local,
+            elsewhere=mirror.local,
         ),
     ] = None
     hear_all: Annotated[
@@ -215,6 +215,6 @@ class AppJob:
             "Folder of a trained model to offer; may be repeated.",
             flag="--artifacts",
             metavar="DIR",
-            elsewhere=copies.local,
+            elsewhere=mirror.local,
         ),
     ] = ()

@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
-from ser_cli.data import copies
+from ser_cli.data import mirror
 from ser_cli.jobs import NAMES, AsJson, Folder, Option, Oversample, Params, Processes
 from ser_cli.jobs.clips import ClipsJob
 from ser_cli.workers import CORES
@@ -133,7 +133,7 @@ class EvaluateJob(ClipsJob):
         Option(
             "Artifacts folder; default: artifacts/RECIPE.",
             flag="--artifacts",
-            elsewhere=copies.local,
+            elsewhere=mirror.local,
         ),
     ] = None
     protocol: Annotated[
@@ -145,16 +145,16 @@ class EvaluateJob(ClipsJob):
     model: Annotated[
         Path | None,
         Option(
-            "Score this .onnx or .keras on all of --data, without a folder.", elsewhere=copies.local
+            "Score this .onnx or .keras on all of --data, without a folder.", elsewhere=mirror.local
         ),
     ] = None
-    scaler: Annotated[Path | None, Option("scaler.pkl for --model.", elsewhere=copies.local)] = None
+    scaler: Annotated[Path | None, Option("scaler.pkl for --model.", elsewhere=mirror.local)] = None
     encoder: Annotated[
-        Path | None, Option("label_encoder.pkl for --model.", elsewhere=copies.local)
+        Path | None, Option("label_encoder.pkl for --model.", elsewhere=mirror.local)
     ] = None
     max_len: Annotated[
         Path | None,
-        Option("max_len.npy for --model, if its recipe learns the length.", elsewhere=copies.local),
+        Option("max_len.npy for --model, if its recipe learns the length.", elsewhere=mirror.local),
     ] = None
     also: Annotated[
         tuple[str, ...],
@@ -178,7 +178,7 @@ class EvaluateJob(ClipsJob):
         Option(
             "Compare two trained folders, A and B, on clips that neither has learned from.",
             metavar="A B",
-            elsewhere=copies.local,
+            elsewhere=mirror.local,
         ),
     ] = None
     robustness: Annotated[

@@ -25,7 +25,7 @@ from ser_cli.report.marks import FILE, MARK, OURS
 from ser_cli.report.partitions import name_of
 
 if TYPE_CHECKING:
-    from ser_cli.data.folders import Folder
+    from ser_cli.data.output_folder import Folder
 
 FORMAT = 1
 RUN = f"{OURS}/run.json"

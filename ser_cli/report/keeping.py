@@ -21,7 +21,7 @@ from ser_cli.report import journal
 from ser_cli.report.growing import Growing, digest_of, exists
 from ser_cli.report.journal import Journal, Past
 from ser_cli.report.outputs import Each, Joint, Target, Through, unknown
-from ser_cli.report.sending import FORCE, Sent
+from ser_cli.report.upload import FORCE, Upload
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -77,7 +77,7 @@ class Kept:
         self._journal = _open(lasting[0]) if lasting else None
         self._past = self._journal.past if self._journal else Past()
         try:
-            self._sent = [Sent(target.path) for target in lasting if target.url]
+            self._sent = [Upload(target.path) for target in lasting if target.url]
             for sent in self._sent:
                 sent.claim(force=force)
             for target in lasting if not force else ():

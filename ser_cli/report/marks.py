@@ -18,7 +18,7 @@ from ser_cli.report.journal import Stamp, file_of
 if TYPE_CHECKING:
     from io import BufferedReader
 
-    from ser_cli.data.folders import Folder
+    from ser_cli.data.output_folder import Folder
 
 OURS = "_ser"  # the folder of what readers of datasets pass over
 FILE, MARK = ".parquet", ".json"

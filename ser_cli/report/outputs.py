@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ser_cli.data import copies
+from ser_cli.data import mirror
 from ser_cli.data.store import atomic_write, need_folder
 from ser_cli.disarm import ERRORS
 from ser_cli.errors import UsageError
@@ -41,12 +41,12 @@ class Target:
 
     def __str__(self) -> str:
         """Return what a user calls it."""
-        return copies.shown(self.path)
+        return mirror.shown(self.path)
 
     @property
     def url(self) -> str:
         """Where it is sent at the end; "" if it stays here."""
-        return copies.url_of(self.path)
+        return mirror.url_of(self.path)
 
     @property
     def through(self) -> bool:
@@ -79,9 +79,9 @@ def targets(csv: Path | None, out: Iterable[Path]) -> list[Target]:
         found.append(Target(path, made, each=EACH in path.name or not made.joint))
     paths = [target.path.absolute() for target in found]
     for path in paths:
-        if EACH in path.name and copies.url_of(path):
+        if EACH in path.name and mirror.url_of(path):
             raise UsageError(
-                f"{copies.shown(path)}: a file for each recording is written here alone",
+                f"{mirror.shown(path)}: a file for each recording is written here alone",
                 hint=f"--out 'labels/{path.name}', and copy that folder afterwards",
             )
         if path.suffix.lower() in ENDINGS:

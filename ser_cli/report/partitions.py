@@ -20,7 +20,7 @@ from ser_cli.report.parquet import Reader, Writer
 from ser_cli.sound.files import Found
 
 if TYPE_CHECKING:
-    from ser_cli.data.folders import Folder
+    from ser_cli.data.output_folder import Folder
     from ser_cli.types import Prediction
 
     Rows = Sequence[Prediction]

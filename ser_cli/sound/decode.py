@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from ser_cli.sound import headers, joined, tracks
-from ser_cli.sound.watched import Watched
+from ser_cli.sound.watched_file import WatchedFile
 
 if TYPE_CHECKING:
     import av
@@ -69,7 +69,7 @@ def by_soundfile(source: Path | BinaryIO) -> Iterator[Stream]:
     """Decode with libsndfile: WAV, FLAC, OGG, MP3, AIFF and the like."""
     import soundfile
 
-    watched = Watched()
+    watched = WatchedFile()
     try:
         with joined.whole_wav(source) as whole, _opened(watched.over(whole)) as sound:
             rate, channels = sound.samplerate, sound.channels

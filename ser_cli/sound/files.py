@@ -74,9 +74,9 @@ def find(paths: Iterable[str | Path], passed: Passed | None = None) -> Iterator[
         if not path:  # it would be this folder
             yield Found(path, "the name is empty")
         elif addresses.is_url(path):
-            from ser_cli.sound import elsewhere
+            from ser_cli.sound import remote_files
 
-            yield from elsewhere.find(path, passed)
+            yield from remote_files.find(path, passed)
         elif Path(path).is_dir():
             yield from _below(path, passed)
         elif Path(path).exists() or not glob.has_magic(path):

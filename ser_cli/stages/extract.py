@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from ser_cli.data import cache, copies, select
+from ser_cli.data import cache, mirror, select
 from ser_cli.errors import DataError
 from ser_cli.jobs import limits
 from ser_cli.report import rows, table
@@ -47,7 +47,7 @@ def extract(
     system = job.system
     clips = select.choose(job.clips(), job.selection, seed=job.seed)
     if cluster:
-        cluster.must_see([copies.shown(clip.path) for clip in clips])
+        cluster.must_see([mirror.shown(clip.path) for clip in clips])
     made = [
         cache.extract(
             clips,

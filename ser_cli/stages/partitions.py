@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ser_cli import workers
 from ser_cli.cluster import Cluster
-from ser_cli.data.folders import folder
+from ser_cli.data.output_folder import folder
 from ser_cli.errors import UsageError
 from ser_cli.report import dataset, parquet
 from ser_cli.report.dataset import Run

@@ -18,8 +18,8 @@ from ser_cli.data.labels import labels_of
 from ser_cli.errors import UsageError
 from ser_cli.jobs import limits
 from ser_cli.jobs.work import Work
-from ser_cli.model.crew import Crew, chunk_of
 from ser_cli.model.order import Rows, in_order, left
+from ser_cli.model.parallel import Crew, chunk_of
 from ser_cli.model.readings import EACH, named
 from ser_cli.model.sources import read_ahead
 from ser_cli.model.trained import Hearing, Model

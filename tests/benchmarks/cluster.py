@@ -29,7 +29,7 @@ from clusters import Running, renamed, running
 
 from ser_cli import workers
 from ser_cli.cluster import Cluster, connected
-from ser_cli.model.crew import CHUNK, CHUNKS, MOST_CHUNK
+from ser_cli.model.parallel import CHUNK, CHUNKS, MOST_CHUNK
 
 TURNS = 2
 MANY = 1000

@@ -16,8 +16,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from ser_cli.addresses import is_url
-from ser_cli.data.copies import local
 from ser_cli.data.labels import is_emotion
+from ser_cli.data.mirror import local
 from ser_cli.errors import DataError, UsageError
 from ser_cli.remarks import listed
 

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from ser_cli.data import bounds, copies, tables
+from ser_cli.data import bounds, mirror, tables
 from ser_cli.data.bounds import NAMED, Bounds
 from ser_cli.data.corpora import Corpus
 from ser_cli.data.labels import normalise_label
@@ -134,7 +134,7 @@ def _found(table: Path, rows: Sequence[Row]) -> list[Path]:
     Raises:
         DataError: Some are not there; it lists them with their lines.
     """
-    names = copies.beside(table, [row["file"] for _, row in rows])
+    names = mirror.beside(table, [row["file"] for _, row in rows])
     paths = [file_of(table, name) for name in names]
     lost = [
         f"line {number}: {row['file']!r}"

@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 
 from ser_cli import remote
-from ser_cli.data import copies
+from ser_cli.data import mirror
 from ser_cli.data.store import write_text
 from ser_cli.errors import UsageError
 from ser_cli.report.growing import digest_of
@@ -19,19 +19,19 @@ from ser_cli.report.growing import digest_of
 FORCE = "--force writes it anew; or name another file"
 
 
-class Sent:
+class Upload:
     """What a store has of an output."""
 
     def __init__(self, path: Path) -> None:
         """Ask the store for what is there.
 
         Args:
-            path: Where the output grows, from `copies.outgoing`.
+            path: Where the output grows, from `mirror.outgoing`.
 
         Raises:
             SerError: The store cannot be asked.
         """
-        self.url = copies.url_of(path)
+        self.url = mirror.url_of(path)
         self._path, self._note = path, path.with_name(f".{path.name}.sent")
         self._digest, self._version = self._noted()
         self._there = self._look()

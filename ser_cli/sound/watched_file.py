@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ser_cli.types import Floats
 
 
-class Watched(io.RawIOBase):
+class WatchedFile(io.RawIOBase):
     """Reads another file, and keeps what goes wrong until somebody asks.
 
     What is raised while libsndfile asks for bytes would be printed, and the sound cut there.
