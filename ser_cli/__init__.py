@@ -51,9 +51,6 @@ def __getattr__(name: str) -> str:
     # Reading the installed metadata costs more than all of `import ser_cli`: on demand.
     if name != "__version__":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib.metadata import PackageNotFoundError, version
+    from ser_cli import distribution
 
-    try:
-        return version("ser")
-    except PackageNotFoundError:
-        return "0+unknown"  # a checkout that was never installed
+    return distribution.version()

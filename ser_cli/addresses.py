@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
+from ser_cli import distribution
 from ser_cli.errors import SerError, UsageError
 
 # Schemes, and the package that reads each.
@@ -20,7 +21,7 @@ STORES = {
     "hf": "huggingface_hub",
 }
 WEB = dict.fromkeys(("http", "https"), "aiohttp")
-EXTRA = "pip install 'ser[cluster]'"
+EXTRA = "cluster"
 SHIPPED = ("fsspec", "s3fs", "aiohttp")  # in that extra
 
 
@@ -96,7 +97,7 @@ def _reason(url: str, error: Exception) -> tuple[str | None, str]:
     status = next((cause.status for cause in causes if hasattr(cause, "status")), None)
     package = (STORES | WEB)[scheme_of(url)]
     if isinstance(error, ImportError):
-        needed = EXTRA if package in SHIPPED else f"{EXTRA} {package}"
+        needed = distribution.install(EXTRA, *([] if package in SHIPPED else [package]))
         return f"what reads such addresses is not installed ({package})", needed
     if any("Credentials" in name or "RefreshError" in name for name in names):
         return f"no credentials were found ({said})", _login(url)

@@ -17,6 +17,7 @@ FILES = {
 # A file imports from its own layer or from one further left; stages do not know each other.
 LAYERS = (
     "types",
+    "distribution",
     "disarm",
     "remarks",
     "process",

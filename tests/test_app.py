@@ -399,7 +399,7 @@ def test_without_streamlit_the_command_says_how_to_get_it(monkeypatch: pytest.Mo
     )
     done = ser("app")
     assert done.code == 1 and "Traceback" not in done.err
-    assert "needs Streamlit" in done.err and 'pip install ".[app]"' in done.err
+    assert "needs Streamlit" in done.err and 'pip install "speech-emotion[app]"' in done.err
 
 
 def test_a_port_that_is_taken_is_no_traceback(served: list[Any]) -> None:

@@ -29,7 +29,7 @@ from ser_cli.errors import SerError
 from ser_cli.sound.limits import CLIP
 from ser_cli.types import Segment
 
-pytest.importorskip("distributed", reason="Dask is absent: pip install 'ser[cluster]'")
+pytest.importorskip("distributed", reason="Dask is absent: pip install .[cluster]")
 
 BAD = {"n_workers": "x"}
 CHEAP = ("--recipe", "cnn-bilstm", "--hear-all")

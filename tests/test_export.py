@@ -327,7 +327,7 @@ def test_without_the_small_runtime(
     monkeypatch.setattr(litert, "find_spec", lambda name: None)
     done = run("litert")
     assert done.code == 1 and "runtime is not installed" in done.err
-    assert "pip install ai-edge-litert" in done.err
+    assert 'pip install "speech-emotion[litert]"' in done.err
     assert run("onnx").code == 0
 
 

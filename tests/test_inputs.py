@@ -123,7 +123,7 @@ def test_without_pyarrow_it_is_said_how_to_get_it(
 
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     done = predict(as_table("a.parquet"))
-    assert done.code == 1 and "pip install pyarrow" in done.err
+    assert done.code == 1 and 'pip install "speech-emotion[parquet]"' in done.err
 
 
 def test_what_is_not_there_is_listed_and_every_row_keeps_its_place(

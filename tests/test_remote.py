@@ -379,8 +379,12 @@ def test_a_long_recording_needs_little_memory(web: Web, tmp_path: Path) -> None:
     [
         (["predict", "s3://none/a.wav"], "there is no bucket 'none'", "check its name"),
         (["predict", "s3://bucket/a.wav", "--csv", "s3://none/o.csv"], "no bucket 'none'", "check"),
-        (["predict", "gs://bucket/a.wav"], "not installed (gcsfs)", "'ser[cluster]' gcsfs"),
-        (["predict", "hf://datasets/a/b.wav"], "(huggingface_hub)", "[cluster]' huggingface_hub"),
+        (
+            ["predict", "gs://bucket/a.wav"],
+            "not installed (gcsfs)",
+            '"speech-emotion[cluster]" gcsfs',
+        ),
+        (["predict", "hf://datasets/a/b.wav"], "(huggingface_hub)", '[cluster]" huggingface_hub'),
         (["predict", "memory://a.wav"], "not followed", "one of s3://"),
         (["predict", "zip://a.wav::s3://bucket/a.zip"], "not followed", "one of s3://"),
         (["predict", "s3://bucket/a.wav::memory://b"], "not followed", "one of s3://"),
@@ -432,7 +436,7 @@ def test_a_store_that_is_not_there(forgetful: None, monkeypatch: pytest.MonkeyPa
 def test_the_extra_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "fsspec.core", None)
     done = ser("predict", "s3://bucket/a.wav")
-    assert done.code == 1 and "pip install 'ser[cluster]'\n" in done.err
+    assert done.code == 1 and 'pip install "speech-emotion[cluster]"\n' in done.err
 
 
 def test_no_name_leads_out_of_the_cache() -> None:

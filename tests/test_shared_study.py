@@ -268,7 +268,7 @@ def test_a_driver_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.delitem(sys.modules, "psycopg", raising=False)
     monkeypatch.setattr(sys, "meta_path", [Without(), *sys.meta_path])
-    assert 'pip install "psycopg[binary]"' in refused("postgresql://me:x@host/studies").hint
+    assert 'pip install "speech-emotion[cluster]"' in refused("postgresql://me:x@host/studies").hint
 
 
 def test_a_study_is_shown_and_watched(database: str, postgres: Server) -> None:

@@ -77,7 +77,7 @@ def test_parquet_without_pyarrow_says_how_to_get_it(
     monkeypatch.setattr(table, "find_spec", lambda name: None)
     with pytest.raises(SerError, match="needs pyarrow") as caught:
         table.write(tmp_path / "t.parquet", CLIPS, FEATURES, fake.recipe())
-    assert "pip install pyarrow" in caught.value.hint
+    assert 'pip install "speech-emotion[parquet]"' in caught.value.hint
     table.write(tmp_path / "t.csv", CLIPS, FEATURES, fake.recipe())
 
 

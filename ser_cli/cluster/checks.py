@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from ser_cli import distribution
 from ser_cli.errors import SerError
 
-SAME = ("ser", "distributed", "numpy", "onnxruntime", "soxr", "soundfile", "av")
+SAME = (distribution.NAME, "distributed", "numpy", "onnxruntime", "soxr", "soundfile", "av")
 WORKERS_S = 120.0  # for the first worker, which may stand in a queue
 
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ser_cli import distribution
 from ser_cli.errors import SerError, UsageError
 
 LOCAL = "local:"  # local:8 starts eight workers on this machine
@@ -22,7 +23,7 @@ def need() -> None:
         import distributed  # noqa: F401
     except ImportError as error:
         raise SerError(
-            "--scheduler needs Dask, which is not installed", hint="pip install 'ser[cluster]'"
+            "--scheduler needs Dask, which is not installed", hint=distribution.install("cluster")
         ) from error
 
 

@@ -8,6 +8,7 @@ import socket
 from collections.abc import Sequence
 from pathlib import Path
 
+from ser_cli import distribution
 from ser_cli.commands import console
 from ser_cli.commands.parsing import command
 from ser_cli.errors import SerError, UsageError
@@ -44,8 +45,7 @@ def _check(host: str, port: int, folders: Sequence[Path]) -> None:
 
     if find_spec("streamlit") is None:
         raise SerError(
-            "the web page needs Streamlit, which is not installed",
-            hint='pip install streamlit (in a checkout of ser: pip install ".[app]")',
+            "the web page needs Streamlit, which is not installed", hint=distribution.install("app")
         )
     for folder in folders:
         frontend_of(artifacts.load(folder))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from ser_cli import distribution
 from ser_cli.commands import console
 from ser_cli.commands.parsing import command
 from ser_cli.commands.progress import progress
@@ -67,6 +68,6 @@ def _show(shown: Shown) -> None:
     ):
         typer.echo(visible(line))
     if not find_spec("optuna_dashboard"):
-        console.say("that needs: pip install optuna-dashboard")
+        console.say(f"that needs: {distribution.install('cluster')}")
     if HIDDEN in shown.dashboard:
         console.say(f"in place of {HIDDEN}, write the password")

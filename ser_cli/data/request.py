@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from importlib.metadata import PackageNotFoundError, version
 from ssl import SSLCertVerificationError
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -13,6 +12,7 @@ from urllib3 import BaseHTTPResponse, PoolManager, ProxyManager, Retry
 from urllib3.exceptions import HTTPError, InvalidHeader, LocationValueError, ResponseError
 from urllib3.util import make_headers, parse_url
 
+from ser_cli import distribution
 from ser_cli.errors import FetchError
 
 # What is worth another attempt, and how many seconds a server may ask to wait before it. urllib3
@@ -61,7 +61,11 @@ def request(url: str, headers: Mapping[str, str], timeout: float) -> Iterator[Ba
         BrokenError: It failed, here or while the body was read, and may succeed the next time.
         FetchError: It will fail the next time as well.
     """
-    headers = {"User-Agent": f"ser/{_own_version()}", "Accept-Encoding": "identity", **headers}
+    headers = {
+        "User-Agent": f"ser/{distribution.version()}",
+        "Accept-Encoding": "identity",
+        **headers,
+    }
     try:
         with (
             _manager(url) as manager,
@@ -126,10 +130,3 @@ def _cause(error: BaseException) -> BaseException:
     given = (argument for argument in error.args if isinstance(argument, BaseException))
     inner = error.__cause__ or next(given, None)
     return _cause(inner) if inner else error
-
-
-def _own_version() -> str:
-    try:
-        return version("ser")
-    except PackageNotFoundError:
-        return "0"

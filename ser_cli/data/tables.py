@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ser_cli import distribution
 from ser_cli.data.labels import is_emotion, normalise_label
 from ser_cli.errors import DataError, SerError
 from ser_cli.remarks import counted, remark
@@ -94,7 +95,9 @@ def read_parquet(file: Path, *, hint: str) -> Table:
     try:
         import pyarrow.parquet
     except ImportError as error:
-        raise SerError(f"{file} needs pyarrow: pip install pyarrow", hint=hint) from error
+        raise SerError(
+            f"{file} needs pyarrow: {distribution.install('parquet')}", hint=hint
+        ) from error
     try:
         size = pyarrow.parquet.read_metadata(file)
         if size.num_rows * size.num_columns > MOST_CELLS:

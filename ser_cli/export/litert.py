@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import tensorflow as tf
 
+from ser_cli import distribution
 from ser_cli.errors import ArtifactsError, SerError
 from ser_cli.model.network import Network
 from ser_cli.process import silent_stderr
@@ -32,7 +33,7 @@ def require() -> None:
     if find_spec("ai_edge_litert") is None:
         raise SerError(
             "the exported file could not be checked: LiteRT's runtime is not installed",
-            hint="pip install ai-edge-litert",
+            hint=distribution.install("litert"),
         )
 
 

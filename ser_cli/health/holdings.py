@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ser_cli import recipes
+from ser_cli import distribution, recipes
 from ser_cli.data import corpora, verified
 from ser_cli.data.store import remembered
 from ser_cli.errors import DataError, SerError
@@ -24,7 +24,7 @@ def models() -> Iterator[Check]:
     home = artifacts.packaged()
     shipped = [home / name for name in recipes.names() if (home / name).is_dir()]
     if recipes.PREDICTING not in [folder.name for folder in shipped]:
-        again = "pip install --force-reinstall ser"
+        again = f"pip install --force-reinstall {distribution.NAME}"
         yield Check("shipped model", f"there is none in {home}", "error", again)
     for folder in shipped:
         yield _model(folder, f"shipped model {folder.name}")

@@ -10,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ser_cli import distribution
 from ser_cli.health import Check
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def _declared() -> metadata.PackageMetadata:
     from email.message import Message
 
     try:
-        return metadata.metadata("ser")
+        return metadata.metadata(distribution.NAME)
     except metadata.PackageNotFoundError:
         return Message()  # type: ignore[return-value]
 

@@ -12,6 +12,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from ser_cli import distribution
 from ser_cli.errors import SerError
 from ser_cli.model.rows import as_record, columns
 
@@ -30,7 +31,7 @@ def need() -> None:
     if find_spec("pyarrow") is None:
         raise SerError(
             "--parquet needs pyarrow, which is not installed",
-            hint="pip install pyarrow, or --csv FILE.csv",
+            hint=f"{distribution.install('parquet')}, or --csv FILE.csv",
         )
 
 

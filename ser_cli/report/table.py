@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ser_cli import distribution
 from ser_cli.data.store import atomic_write, need_folder
 from ser_cli.disarm import cell
 from ser_cli.errors import SerError, UsageError
@@ -35,7 +36,7 @@ def check(path: Path) -> None:
     if path.suffix.lower() == ".parquet" and find_spec("pyarrow") is None:
         raise SerError(
             "Parquet needs pyarrow, which is not installed",
-            hint="pip install pyarrow, or --table FILE.csv",
+            hint=f"{distribution.install('parquet')}, or --table FILE.csv",
         )
     need_folder(path.parent)
 

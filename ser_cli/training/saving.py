@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ser_cli import distribution
 from ser_cli.data import duplicates, parts
 from ser_cli.data.splits import Split
 from ser_cli.data.store import atomic_write, write_csv, write_text
@@ -20,7 +21,7 @@ from ser_cli.sound.soundprint import SOUNDPRINT
 from ser_cli.training.session import Sounds, Trained, Work
 
 DEV_NOTE = "Dev part: it chose epoch and calibration, so these are too high. See: ser evaluate"
-KEPT_VERSIONS = ("ser", "keras", "tensorflow", "numpy")
+KEPT_VERSIONS = ("keras", "tensorflow", "numpy")
 
 
 def save(
@@ -68,7 +69,7 @@ def _facts(trained: Trained, work: Work, sounds: Sounds) -> dict[str, Any]:
         "audit": sounds.audit.lines(),
         "best_epoch": trained.fit.best_epoch,
         "temperature": trained.pipeline.temperature,
-        "versions": {"python": platform.python_version()}
+        "versions": {"python": platform.python_version(), "ser": distribution.version()}
         | {name: version(name) for name in KEPT_VERSIONS},
     }
 

@@ -18,6 +18,7 @@ from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError, ProgrammingError, SQLAlchemyError
 
+from ser_cli import distribution
 from ser_cli.data import locks
 from ser_cli.data.store import cache_dir
 from ser_cli.errors import DataError, without_password
@@ -30,7 +31,7 @@ CONNECT_S = 10  # for a server to answer; the system would wait for minutes
 MAKING_S = 1.0  # for another machine that makes the tables
 
 _EXAMPLES = "--storage study.db, or sqlite:////data/study.db, or postgresql://user@host/name"
-_DRIVER = 'pip install "psycopg[binary]" (in a checkout of ser: pip install ".[cluster]")'
+_DRIVER = distribution.install("cluster")
 _NOTHING = "nothing is kept there yet: ser tune --storage {url} begins a study"
 _FORGETS = "it forgets everything when this process ends"
 _AT_SIGN = "an @ in a name or a password must be written %40"

@@ -14,10 +14,11 @@ from typing import Any
 
 from benchmarks import tables
 from benchmarks.rows import BY_NAME, ROWS, Result, Row, ratio, verdict
+from ser_cli import distribution
 
 ROOT = Path(__file__).resolve().parents[2]
 JSON = ROOT / "artifacts" / "benchmark.json"
-PACKAGES = ("ser", "tensorflow", "keras", "librosa", "numpy", "onnxruntime", "typer")
+PACKAGES = (distribution.NAME, "tensorflow", "keras", "librosa", "numpy", "onnxruntime", "typer")
 
 HEAD = ("name", "what", "A", "B", "ratio (min to max)", "floor", "goal", "verdict", "by CPU time")
 MARKDOWN_HEAD = ("", "A", "B", "ratio (range)", "goal", "")
