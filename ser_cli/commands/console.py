@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ser_cli import disarm
+from ser_cli import disarm, distribution
 from ser_cli.disarm import visible
 from ser_cli.errors import SerError, UsageError, of_system, without_password
 from ser_cli.remarks import LOG
@@ -91,8 +91,20 @@ def clean_exit() -> Iterator[None]:
         # when it flushes stdout at its end.
         sys.stderr.close()
         raise SystemExit(0) from None
+    except ModuleNotFoundError as error:
+        raise SystemExit(_told(_missing(error))) from None
     except (OSError, MemoryError) as error:  # a full disk, a read-only folder
         raise SystemExit(_told(of_system(error))) from None
+
+
+def _missing(error: ModuleNotFoundError) -> SerError:
+    """Return what to say where not all of the package's requirements are installed."""
+    name = (error.name or "").partition(".")[0]
+    if name in ("", "ser_cli"):
+        raise error
+    return SerError(
+        f"that needs {name}, which is not installed", hint=f"pip install {distribution.NAME}"
+    )
 
 
 def _told(error: SerError) -> int:
