@@ -17,7 +17,7 @@ import pytest
 import soundfile
 
 from ser_cli import disarm, remarks
-from ser_cli.commands import console, output
+from ser_cli.commands import console, output, tables
 from ser_cli.commands.progress import progress
 from ser_cli.data import store
 from ser_cli.data.labels import normalise_label
@@ -63,7 +63,7 @@ def test_whatever_is_said_is_disarmed(
     hostile = f"{RED}{TURNED}{BYTES}[/red][bold]"
     console.say(hostile)
     console.failures(((Path(hostile + "\nser: all is well"), hostile),))
-    console.table(hostile, ("", hostile), [(hostile, "[red]1[/red]")])
+    tables.table(hostile, ("", hostile), [(hostile, "[red]1[/red]")])
     remarks.remark(hostile)
     shown = capsys.readouterr()
     for text in (shown.err, shown.out, caplog.text):

@@ -7,7 +7,7 @@ import json
 import logging
 import shlex
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,14 +18,10 @@ from ser_cli.errors import SerError, UsageError, of_system, without_password
 from ser_cli.remarks import LOG
 
 if TYPE_CHECKING:
-    from ser_cli.data.parts import Count
-    from ser_cli.report.metrics import Report
     from ser_cli.types import Failures
 
 
 SHOWN_FAILURES = 5
-SPOKEN = "clips (speakers)"
-CONFUSION_LETTERS = 4  # of a class above its column: eight of them fit into 80
 
 
 _spoken = {"level": logging.INFO}
@@ -123,68 +119,6 @@ def failures(failed: Failures) -> None:
         say(f"... and {len(failed) - SHOWN_FAILURES} more")
 
 
-def table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table to stdout, the first column left, the others right."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    drawn = Table()
-    for number, name in enumerate(head):
-        drawn.add_column(
-            Text(visible(name)), justify="right" if number else "left", overflow="fold"
-        )
-    for row in rows:
-        drawn.add_row(*(Text(visible(cell, keep="\n")) for cell in row))  # in its column
-    # Not the table's own title, which is broken into lines as narrow as the table.
-    Console().print(visible(title), style="italic", markup=False, highlight=False)
-    Console().print(drawn)
-
-
-def scores(title: str, reports: Sequence[tuple[str, Report]]) -> None:
-    """Print the headline scores of one or more reports, in percent, UAR first.
-
-    Where a report lacks a class, a column states how many its UAR is over.
-    """
-    head = ["data", "clips", "UAR (95 %)", "WAR", "macro F1", "wtd F1", "ECE"]
-    rows = [_scores(part, report) for part, report in reports]
-    if any(report.absent for _, report in reports):
-        head.insert(2, "UAR over")
-        for row, (_, report) in zip(rows, reports, strict=True):
-            row.insert(2, f"{len(report.uar_labels)} of {len(report.labels)}")
-    table(title, head, rows)
-
-
-def per_class(report: Report, counts: Mapping[str, Count]) -> None:
-    """Print precision, recall, F1 and accuracy of each class, in percent; clips and speakers."""
-    rows = [
-        (
-            row.label,
-            *(percent(v) for v in (row.precision, row.recall, row.f1, row.accuracy)),
-            str(counts[row.label]),
-        )
-        for row in report.per_class
-    ]
-    table("per class", ("emotion", "precision", "recall", "F1", "accuracy", SPOKEN), rows)
-
-
-def spoken(title: str, counts: Mapping[str, Mapping[str, Count]]) -> None:
-    """Print clips and speakers of each emotion, one column per part."""
-    labels = sorted({label for part in counts.values() for label in part})
-    rows = [(label, *(str(part[label]) for part in counts.values())) for label in labels]
-    table(title, ("emotion", *counts), rows)
-
-
-def confusion(report: Report) -> None:
-    """Print the confusion matrix, rows truth, columns predicted."""
-    rows = [
-        (label, *map(str, counts))
-        for label, counts in zip(report.labels, report.confusion.tolist(), strict=True)
-    ]
-    short = [label[:CONFUSION_LETTERS] for label in report.labels]
-    table("truth (rows) against prediction", ("", *short), rows)
-
-
 def print_json(value: Any) -> None:
     """Print a value for a program to read."""
     print(json.dumps(value, indent=2))
@@ -198,18 +132,3 @@ def follow_up(command: str, *words: str, job: Any, data: bool = False) -> str:
     if job.folder:
         options += ["--artifacts", str(job.folder)]
     return shlex.join(["ser", command, *options, *words])
-
-
-def percent(share: float) -> str:
-    """Return a rate 0..1 in percent with one decimal."""
-    return f"{100 * share:.1f}"
-
-
-def _scores(part: str, report: Report) -> list[str]:
-    low, high = report.intervals["uar"]
-    return [
-        part,
-        str(report.n),
-        f"{percent(report.uar)} ({percent(low)}-{percent(high)})",
-        *(percent(v) for v in (report.war, report.macro_f1, report.weighted_f1, report.ece)),
-    ]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from ser_cli.commands import console
+from ser_cli.commands import console, tables
 from ser_cli.commands.parsing import command
 from ser_cli.commands.progress import progress
 from ser_cli.jobs.clips import EdaJob
@@ -45,13 +45,13 @@ def _print(found: CorpusSummary) -> None:
     from ser_cli.stages.eda import summary
 
     rows = [
-        (emotion, str(len(seconds)), console.percent(len(seconds) / len(found.clips)),
+        (emotion, str(len(seconds)), tables.percent(len(seconds) / len(found.clips)),
          f"{seconds.mean():.2f}")
         for emotion, seconds in found.by_emotion(found.seconds).items()
     ]  # fmt: skip
-    console.table(counted(len(found.clips), "clip"), ("emotion", "clips", "%", "mean s"), rows)
+    tables.table(counted(len(found.clips), "clip"), ("emotion", "clips", "%", "mean s"), rows)
     facts = [
         (name.replace("_", " "), f"{value} {'frame' if value == 1 and unit == 'frames' else unit}")
         for name, value, unit in summary(found)
     ]
-    console.table("overall", ("measure", "value"), facts)
+    tables.table("overall", ("measure", "value"), facts)

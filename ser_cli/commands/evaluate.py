@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from ser_cli.commands import console
+from ser_cli.commands import console, tables
 from ser_cli.commands.parsing import command
 from ser_cli.commands.progress import progress
 from ser_cli.data.mirror import url_of
@@ -115,10 +115,10 @@ def _matrix(job: EvaluateJob) -> None:
         console.print_json(transfer.as_record(found))
     else:
         head, rows = transfer.table(found)
-        console.table(f"{job.recipe}: UAR in percent, raw / against own statistics", head, rows)
+        tables.table(f"{job.recipe}: UAR in percent, raw / against own statistics", head, rows)
         if means := found.means():
-            own = "" if means[1] is None else f", {console.percent(means[1])} own"
-            console.say(f"mean over the corpora left out: {console.percent(means[0])} raw{own}")
+            own = "" if means[1] is None else f", {tables.percent(means[1])} own"
+            console.say(f"mean over the corpora left out: {tables.percent(means[0])} raw{own}")
             console.say(
                 f"calibration over the corpora left out: temperature {found.temperature:.3g}"
             )
@@ -138,12 +138,12 @@ def _compare(job: EvaluateJob) -> None:
     if job.as_json:
         console.print_json(paired.as_record(found.paired))
         return
-    one, rate = found.paired, console.percent
+    one, rate = found.paired, tables.percent
     rows = [
         (str(found.folders[0]), rate(one.uar_a), str(one.only_a)),
         (str(found.folders[1]), rate(one.uar_b), str(one.only_b)),
     ]
-    console.table(
+    tables.table(
         f"the same {counted(one.n, 'clip')}, in percent", ("folder", "UAR", "right alone"), rows
     )
     console.say(
@@ -194,11 +194,11 @@ def _print(scored: Evaluation) -> None:
     leaky = " - LEAKY: not speaker-independent" if scored.leaky else ""
     whole = scored.report
     partial = f" - UAR {whole.scope}" if whole.scope else ""
-    console.scores(f"{scored.title}, {scored.protocol}{leaky}{partial}", scored.reports)
-    console.per_class(whole, scored.counts)
-    console.confusion(whole)
+    tables.scores(f"{scored.title}, {scored.protocol}{leaky}{partial}", scored.reports)
+    tables.per_class(whole, scored.counts)
+    tables.confusion(whole)
     if scored.tried:
-        console.table("the same clips under other conditions, in percent", *_tried(scored))
+        tables.table("the same clips under other conditions, in percent", *_tried(scored))
     for line in (*scored.audit, *scored.notes):
         console.say(line)
 
@@ -224,8 +224,8 @@ def _published(error: NothingHeldOutError, job: EvaluateJob) -> None:
     if job.as_json:
         console.print_json({"title": error.recipe, "results": rows})
         return
-    head = ("protocol", "data", "learned from", "enrolled", "UAR (95 %)", "WAR", "macro F1")
-    console.table(
+    head = ("protocol", "data", "learned from", "enrolled", "UAR (95 %)", "WAR", "F1")
+    tables.table(
         f"{error.recipe}: test speakers unseen unless marked leaky", head, list(map(_row, rows))
     )
     console.say(f"  try: {error.hint}")
@@ -236,7 +236,7 @@ def _few(corpora: list[str]) -> str:
 
 
 def _row(row: dict[str, Any]) -> tuple[str, ...]:
-    rate = {name: console.percent(row[name]) for name in ("uar", "low", "high", "war", "macro_f1")}
+    rate = {name: tables.percent(row[name]) for name in ("uar", "low", "high", "war", "macro_f1")}
     return (
         row["protocol"] + (" (leaky)" if row["leaky"] else ""),
         row["data"],

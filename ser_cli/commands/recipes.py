@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from ser_cli.commands import console
+from ser_cli.commands import console, tables
 from ser_cli.commands.parsing import command
 from ser_cli.jobs.trained import RecipesJob
 from ser_cli.recipes import DEFAULT
@@ -23,7 +23,7 @@ def recipes(job: RecipesJob) -> None:
     if job.as_json:
         console.print_json([asdict(summary) for summary in found])
         return
-    console.table(
+    tables.table(
         f"default: {DEFAULT}; input: frames x features (T: depends on the clips)",
         ("recipe and its document", "kHz", "s", "input", "parameters"),
         [_row(summary) for summary in found],

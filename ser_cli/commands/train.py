@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from ser_cli.commands import console
+from ser_cli.commands import console, tables
 from ser_cli.commands.parsing import command
 from ser_cli.commands.progress import progress
 from ser_cli.jobs.training import TrainJob
@@ -39,7 +39,7 @@ def train(job: TrainJob) -> None:
     if not job.as_json:
         kept = done.fit.history[done.fit.best_epoch - 1]
         named = f"dev UAR {done.uar_over}".rstrip()
-        uar = f", {named} {console.percent(kept['dev_uar'])} %" if "dev_uar" in kept else ""
+        uar = f", {named} {tables.percent(kept['dev_uar'])} %" if "dev_uar" in kept else ""
         typer.echo(
             f"epoch {done.fit.best_epoch} of {len(done.fit.history)} kept{uar}: {done.folder}"
         )
@@ -69,4 +69,4 @@ def _print_parts(done: TrainResult) -> None:
         )
         for label in train
     ]
-    console.table(console.SPOKEN, ("emotion", "train", "learned from", "dev", "test"), rows)
+    tables.table(tables.SPOKEN, ("emotion", "train", "learned from", "dev", "test"), rows)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from ser_cli import distribution
-from ser_cli.commands import console
+from ser_cli.commands import console, tables
 from ser_cli.commands.parsing import command
 from ser_cli.commands.progress import progress
 from ser_cli.disarm import visible
@@ -45,11 +45,11 @@ def tune(job: TuneJob) -> None:
     if job.as_json:
         console.print_json(stage.as_record(found))
         return
-    console.spoken(f"dev {console.SPOKEN}", found.parts)
+    tables.spoken(f"dev {tables.SPOKEN}", found.parts)
     rows = [(name, f"{value:.4g}") for name, value in found.best_params.items()]
-    console.table(
+    tables.table(
         f"best of {counted(found.finished, 'trial')} ({found.pruned} pruned): "
-        f"dev {job.metric.upper()} {console.percent(found.best_value)} %",
+        f"dev {job.metric.upper()} {tables.percent(found.best_value)} %",
         ("setting", "value"),
         rows,
     )
@@ -59,7 +59,7 @@ def tune(job: TuneJob) -> None:
 
 def _show(shown: Shown) -> None:
     counts = ", ".join(f"{count} {state}" for state, count in sorted(shown.trials.items()))
-    best = "" if shown.best_value is None else f"; best {console.percent(shown.best_value)} %"
+    best = "" if shown.best_value is None else f"; best {tables.percent(shown.best_value)} %"
     for line in (
         f"study: {shown.study}",
         f"storage: {shown.storage}",
