@@ -19,7 +19,7 @@ from ser_cli.errors import SerError
 
 SEEN = 8  # files of which every worker is asked
 COUNTED_S = 2.0  # for which the number of workers is taken as known
-_AGAIN = "start it again; the same command goes on from there"
+_AGAIN = "start it again; the same command resumes"
 
 
 @dataclass(frozen=True, slots=True)

@@ -180,7 +180,7 @@ def _kept(work: Work, wanted: Sequence[Target], tally: _Tally) -> Iterator[Kept 
         except BaseException:
             if tally.files:
                 done = counted(tally.files, "file is", "files are")
-                console.say(f"{done} done; the same command goes on from there")
+                console.say(f"{done} done; the same command resumes")
             raise
 
 
@@ -202,7 +202,7 @@ def _in_partitions(work: Work, cluster: Cluster | None) -> _Tally:
         except BaseException:
             if done:
                 are = counted(done, "partition is", "partitions are")
-                console.say(f"{are} done; the same command goes on from there")
+                console.say(f"{are} done; the same command resumes")
             raise
     where = f"{work.job.parquet}; {counted(done, 'partition')}, {before:,} done before"
     _summarise(where, tally)

@@ -39,7 +39,7 @@ class PredictJob:
     csv: Annotated[
         Path | None,
         Option(
-            "Write the rows to this file (to s3://BUCKET/x.csv at the end); run again, it goes on "
+            "Write the rows to this file (to s3://BUCKET/x.csv at the end); run again, it resumes "
             "where it ended.",
             elsewhere=mirror.outgoing,
         ),
@@ -60,7 +60,7 @@ class PredictJob:
         str | None,
         Option(
             "Write the rows into this folder (or s3://...) as a Parquet dataset: for millions of "
-            "files. Run again, it goes on where it ended.",
+            "files. Run again, it resumes where it ended.",
             metavar="DIR",
         ),
     ] = None

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Rows = Sequence[Prediction]
     Label = Callable[[Sequence[Found]], Iterable[Rows]]
 
-WRITABLE = "make room, or name another folder; the same command goes on from there"
+WRITABLE = "make room, or name another folder; the same command resumes"
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ def check(job: PredictJob) -> None:
         )
     if STDIN in job.paths:
         raise UsageError(
-            f"--parquet goes on where it ended, and {STDIN} is read once", hint="--csv out.csv"
+            f"--parquet resumes where it ended, and {STDIN} is read only once", hint="--csv out.csv"
         )
     parquet.need()
 

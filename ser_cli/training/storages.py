@@ -192,7 +192,7 @@ def _check(url: str, *, make: bool) -> None:
 def _alone(url: str) -> AbstractContextManager[None]:
     """Let one command of this machine after the other make the tables of a storage."""
     name = f".{zlib.crc32(url.encode()):08x}.lock"
-    hint = "the same command goes on with the study"
+    hint = "the same command resumes the study"
     return locks.held(cache_dir() / "studies", name=name, wait_s=OPENING_S, hint=hint)
 
 
