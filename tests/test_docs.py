@@ -25,7 +25,7 @@ DOCS = ROOT / "docs"
 PAGES = {
     str(path.relative_to(ROOT)): path
     for path in (
-        *(ROOT / "README.md", ROOT / "artifacts" / "README.md"),
+        *(ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "artifacts" / "README.md"),
         *sorted(DOCS.rglob("*.md")),
     )
     if "made" not in path.parts and "_build" not in path.parts
