@@ -16,25 +16,9 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from ser_cli import process
-from ser_cli.commands import console
+from ser_cli.commands import COMMANDS, console
 from ser_cli.commands.parsing import Declared
 from ser_cli.errors import UsageError
-
-# Name of a command -> its file in commands/.
-COMMANDS = {
-    "download": "download",
-    "download-ravdess": "download",
-    "eda": "eda",
-    "extract": "extract",
-    "tune": "tune",
-    "train": "train",
-    "evaluate": "evaluate",
-    "predict": "predict",
-    "export": "export",
-    "recipes": "recipes",
-    "app": "app",
-    "doctor": "doctor",
-}
 
 
 class _Commands(TyperGroup):

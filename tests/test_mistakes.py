@@ -65,7 +65,7 @@ def check(done: Result, code: int, says: str, tries: str) -> None:
 
 
 def test_the_table_is_of_all_commands() -> None:
-    from ser_cli.cli import COMMANDS
+    from ser_cli.commands import COMMANDS
 
     assert len(MISTAKES) >= 200
     assert COMMANDS.keys() <= {words.split()[0] for words, *_ in MISTAKES}

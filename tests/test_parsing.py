@@ -16,8 +16,8 @@ import typer
 from command import ser
 from typer.core import TyperArgument, TyperCommand, TyperOption
 
-from ser_cli import cli, jobs
-from ser_cli.commands import parsing
+from ser_cli import jobs
+from ser_cli.commands import COMMANDS, parsing
 from ser_cli.commands.parsing import Command, command
 from ser_cli.data import corpora
 from ser_cli.jobs import Option
@@ -186,7 +186,7 @@ def test_mistakes_are_found_before_any_corpus_is_touched(
 def test_every_command_has_a_job_of_its_own() -> None:
     declared = {
         getattr(import_module(f"ser_cli.commands.{file}"), name.replace("-", "_"))
-        for name, file in cli.COMMANDS.items()
+        for name, file in COMMANDS.items()
     }
-    assert {one.name for one in declared} == set(cli.COMMANDS)
+    assert {one.name for one in declared} == set(COMMANDS)
     assert len(declared) == len(JOBS)

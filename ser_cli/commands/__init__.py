@@ -1,1 +1,17 @@
 """The commands of `ser`: each parses its options, calls one stage and prints."""
+
+# Name of a command -> its file in commands/.
+COMMANDS = {
+    "download": "download",
+    "download-ravdess": "download",
+    "eda": "eda",
+    "extract": "extract",
+    "tune": "tune",
+    "train": "train",
+    "evaluate": "evaluate",
+    "predict": "predict",
+    "export": "export",
+    "recipes": "recipes",
+    "app": "app",
+    "doctor": "doctor",
+}

@@ -19,6 +19,7 @@ import typer
 from typer.core import TyperArgument, TyperCommand
 
 from ser_cli.addresses import checked, is_url
+from ser_cli.commands import config
 from ser_cli.commands.console import listen
 from ser_cli.errors import UsageError
 from ser_cli.jobs import NAMES, Option
@@ -42,6 +43,8 @@ class Command(TyperCommand):
     def _simple(self, ctx: Any, args: list[str]) -> dict[str, Any] | None:
         """Return the value of each parameter; None where any is not simple, or not valid."""
         given, rest, order = self.make_parser(ctx).parse_args(args=list(args))
+        if path := given.get("config"):
+            ctx.default_map = config.read(Path(path), str(self.name), self.params)
         if rest or any(param.is_eager for param in order):  # such as --help
             return None
         try:
@@ -52,6 +55,15 @@ class Command(TyperCommand):
             }
         except (_NotSimple, typer.BadParameter):
             return None
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run it, with what all commands have in common done before."""
+        own = {name: ctx.params.pop(name) for name in inspect.signature(shared).parameters}
+        path = own["log_file"]
+        listen(quiet=own["quiet"], verbose=own["verbose"], log_file=path and Path(path))
+        if own["save_config"]:
+            config.write(Path(own["save_config"]), str(self.name), self.params, ctx.params)
+        return super().invoke(ctx)
 
     def state_names(self, ctx: Any) -> None:
         """Put the names that options take into their help texts: they are looked for only now."""
@@ -91,7 +103,7 @@ class Declared:
         app.command(self.name, cls=Command, epilog=self.epilog, hidden=self.hidden)(self.run)
 
 
-def spoken(
+def shared(
     *,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Say nothing but errors on standard error.")
@@ -103,6 +115,18 @@ def spoken(
         Path | None,
         typer.Option(
             "--log-file", help="Add all that is said to this file, with times.", metavar="PATH"
+        ),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config", help="Take options from a table of this TOML file, too.", metavar="PATH"
+        ),
+    ] = None,
+    save_config: Annotated[
+        Path | None,
+        typer.Option(
+            "--save-config", help="Write all options into this file, for --config.", metavar="PATH"
         ),
     ] = None,
 ) -> None:
@@ -122,15 +146,15 @@ def command(
     """
     hints = get_type_hints(job, include_extras=True)
     own = [_parameter(field, hints[field.name]) for field in fields(job)]  # type: ignore[arg-type]
-    parameters = [*own, *inspect.signature(spoken, eval_str=True).parameters.values()]
+    parameters = [*own, *inspect.signature(shared, eval_str=True).parameters.values()]
     places = {
         name: get_args(hint)[1] for name, hint in hints.items() if _is_place(get_args(hint)[0])
     }
 
     def decorate(function: Callable[[Job], None]) -> Declared:
-        def run(quiet: bool, verbose: bool, log_file: Path | None, **values: Any) -> None:
-            listen(quiet=quiet, verbose=verbose, log_file=log_file and Path(log_file))
-            given = {n: tuple(v) if isinstance(v, list) else v for n, v in values.items()}
+        def run(**values: Any) -> None:
+            own = {name: values[name] for name in hints}
+            given = {n: tuple(v) if isinstance(v, list) else v for n, v in own.items()}
             for name, option in places.items():
                 given[name] = _placed(given[name], option, _flag(name, option))
             function(job(**{n: v for n, v in given.items() if v is not None}))

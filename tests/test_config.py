@@ -1,0 +1,79 @@
+"""`--config` and `--save-config`: what is typed, as a file."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from command import ser, succeed
+
+from ser_cli import cli
+from ser_cli.commands import COMMANDS, config
+
+CLIP = Path(__file__).parent / "clips" / "espeak-calm.flac"
+PROGRAM: Any = typer.main.get_command(cli.build())
+
+
+def rows(*words: object) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in succeed("predict", CLIP, *words).out.splitlines()]
+
+
+def test_a_file_says_what_would_be_typed(tmp_path: Path) -> None:
+    path = tmp_path / "ser.toml"
+    path.write_text(
+        '[predict]\nwindow = 2\nstep = 1.5\nlabels = "angry,happy"\nhear-all = true\njson = true\n'
+        f'out = ["{tmp_path / "a.srt"}"]\n[train]\nepochs = 3\n',
+        encoding="utf-8",
+    )
+    typed = ("--window", 2, "--step", 1.5, "--labels", "angry,happy", "--hear-all", "--json")
+    assert rows("--config", path) == rows(*typed)
+    assert (tmp_path / "a.srt").is_file()
+    wider = rows("--config", path, "--window", 3, "--force")  # what is typed wins
+    assert wider[0]["end"] == 3.0
+
+
+def test_what_was_done_is_accepted_again(tmp_path: Path) -> None:
+    saved = tmp_path / "saved.toml"
+    first = rows("--window", 2, "--json", "--labels", "angry,sad", "--save-config", saved)
+    assert tomllib.loads(saved.read_text())["predict"]["window"] == 2.0
+    assert rows("--config", saved) == first
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_comes_back(name: str, tmp_path: Path) -> None:
+    command, path = PROGRAM.commands[name], tmp_path / "all.toml"
+    needed = {"predict": ["x"], "export": ["--format", "onnx"]}.get(name, [])
+    context = command.make_context(name, list(needed))
+    config.write(path, name, command.params, context.params)
+    read = config.read(path, name, command.params)
+    again = command.make_context(name, list(needed), default_map=read)
+    assert again.params == context.params and read
+
+
+@pytest.mark.parametrize(
+    ("text", "told", "hint"),
+    [
+        ("[predict]\nwindw = 3\n", "ser predict has no option --windw", "did you mean window?"),
+        ("[predcit]\nwindow = 3\n", "[predcit] is no command", "did you mean predict?"),
+        ("window = 3\n", "[window] is no command", "known: app"),
+        ("[predict\n", "ser.toml: Expected ']'", "a TOML file"),
+        ('[predict]\nconfig = "x"\n', "has no option --config", "known"),
+        ('[predict]\nwindow = "wide"\n', "'--window'", "ser predict --help"),
+        ("[predict]\nwindow = [1, 2]\n", "'--window'", "ser predict --help"),
+        ("[predict]\nhear-all = 3\n", "'--hear-all'", "ser predict --help"),
+    ],
+)
+def test_mistakes_are_one_line(tmp_path: Path, text: str, told: str, hint: str) -> None:
+    (tmp_path / "ser.toml").write_text(text, encoding="utf-8")
+    done = ser("predict", CLIP, "--config", tmp_path / "ser.toml")
+    assert done.code == 2 and told in done.err and hint in done.err, done.err
+    assert len(done.err.splitlines()) == 2
+
+
+def test_a_file_that_is_absent_is_one_line(tmp_path: Path) -> None:
+    done = ser("recipes", "--config", tmp_path / "no.toml")
+    assert done.code == 2 and "no.toml" in done.err and "Traceback" not in done.err
