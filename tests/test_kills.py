@@ -97,7 +97,7 @@ def handlers() -> Iterator[None]:
     [
         (signal.SIGKILL, -signal.SIGKILL, ""),
         (signal.SIGTERM, 143, "ser: terminated\n"),
-        (signal.SIGINT, 130, "ser: interrupted\n"),
+        (signal.SIGINT, 130, "ser: interrupted; the same command resumes\n"),
     ],
 )
 def test_no_worker_outlives_its_command(

@@ -139,6 +139,9 @@ def test_a_full_disk_is_told(words: str) -> None:
     check(Result(process.returncode, "", error), 1, "No space left", "make room")
 
 
+INTERRUPTED = "ser: interrupted; the same command resumes\n"
+
+
 @pytest.mark.skipif(os.name == "nt", reason="another signal")
 def test_an_interruption_is_told(tmp_path: Path) -> None:
     made = str(tmp_path / "made")
@@ -146,7 +149,7 @@ def test_an_interruption_is_told(tmp_path: Path) -> None:
     time.sleep(3)
     process.send_signal(signal.SIGINT)
     out, error = process.communicate(timeout=20)
-    assert (process.returncode, out, error) == (130, "", "ser: interrupted\n")
+    assert (process.returncode, out, error) == (130, "", INTERRUPTED)
 
 
 @pytest.mark.parametrize("module", FILES)

@@ -15,3 +15,5 @@ COMMANDS = {
     "app": "app",
     "doctor": "doctor",
 }
+# Those that resume when they are given again; `ser predict` says itself what is done.
+RESUME = frozenset({"download", "download-ravdess", "extract", "tune", "train", "evaluate"})
