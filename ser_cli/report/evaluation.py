@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ser_cli.data import parts
-from ser_cli.data.store import write_text
+from ser_cli.data.store import write_csv, write_text
 from ser_cli.remarks import counted
-from ser_cli.report import html, metrics, robustness, rows, text
+from ser_cli.report import figures, html, metrics, plotting, robustness, rows, text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -72,7 +72,10 @@ class Evaluation:
 def write_report(
     evaluation: Evaluation, folder: Path, *, command: str, with_audio: bool = False
 ) -> Path:
-    """Write report.html, test_metrics.txt and test_confusion_matrix.txt; return the page."""
+    """Write the page, and beside it texts, the predictions and the confusion matrix; return it.
+
+    The matrix is a picture as papers take it (.png, .svg).
+    """
     report, truth = evaluation.report, evaluation.truth
     content = html.PageContent(
         evaluation,
@@ -83,7 +86,24 @@ def write_report(
     )
     write_text(folder / "report.html", html.render(content, folder=folder, with_audio=with_audio))
     write_texts(evaluation, folder)
+    write_csv(folder / "test_predictions.csv", _predictions(evaluation))
+    for suffix in ("png", "svg"):
+        plotting.save(figures.confusion(report), folder / f"test_confusion_matrix.{suffix}")
     return folder / "report.html"
+
+
+def _predictions(evaluation: Evaluation) -> Iterator[tuple[object, ...]]:
+    """Yield a head and a row per test clip: what it is, what was heard, and how sure that was."""
+    labels = evaluation.report.labels
+    yield "file", "start", "end", "speaker", "truth", "emotion", "confidence", *labels
+    for clip, label, row in zip(
+        evaluation.clips, evaluation.truth, evaluation.probabilities, strict=True
+    ):
+        heard = int(row.argmax())
+        segment = clip.segment
+        where = (segment.start, "" if segment.end is None else segment.end)
+        rates = (f"{rate:.6f}" for rate in (row[heard], *row))
+        yield clip.path, *where, clip.speaker or "", labels[label], labels[heard], *rates
 
 
 def write_texts(evaluation: Evaluation, folder: Path) -> tuple[Path, Path]:

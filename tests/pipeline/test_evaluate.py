@@ -11,6 +11,7 @@ from typing import Any
 
 import fake
 import numpy as np
+import pytest
 from command import EMOTIONS, Result, ser, succeed, tone
 from corpus import by_folder, read_rows, rows_of
 
@@ -70,7 +71,10 @@ def test_evaluate_writes_a_report(trained: Path, tmp_path: Path) -> None:
     done = succeed("evaluate", "--artifacts", trained, "--report", "--out", tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {
         "report.html",
+        "test_confusion_matrix.png",
+        "test_confusion_matrix.svg",
         "test_metrics.txt",
+        "test_predictions.csv",
         "test_confusion_matrix.txt",
     }
     assert "LEAKY" not in done.out and "UAR" in done.out and "truth (rows)" in done.out
@@ -79,6 +83,15 @@ def test_evaluate_writes_a_report(trained: Path, tmp_path: Path) -> None:
     assert f"ser evaluate --artifacts {trained}" in page
     assert "Clips: 8" in (tmp_path / "test_metrics.txt").read_text()
     assert "angry" in (tmp_path / "test_confusion_matrix.txt").read_text()
+    heard = read_rows(tmp_path / "test_predictions.csv")
+    (scored,) = scores_of(succeed("evaluate", "--artifacts", trained, "--json"))["results"]
+    right = [row["truth"] == row["emotion"] for row in heard]
+    assert len(heard) == scored["n"] and np.mean(right) == pytest.approx(scored["war"])
+    for row in heard:
+        assert max(map(float, (row[name] for name in EMOTIONS))) == float(row["confidence"])
+        assert Path(row["file"]).is_file() and row["speaker"]
+    assert (tmp_path / "test_confusion_matrix.png").read_bytes().startswith(b"\x89PNG")
+    assert "<svg" in (tmp_path / "test_confusion_matrix.svg").read_text(encoding="utf-8")
 
 
 def test_the_report_lies_beside_the_model_by_default(trained: Path) -> None:
