@@ -311,13 +311,13 @@ def test_nobody_works_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_worker_of_another_version_is_refused(tmp_path: Path) -> None:
-    other = tmp_path / "other" / "ser-9.9.dist-info"
+    other = tmp_path / "other" / "speech_emotion-9.9.dist-info"
     other.mkdir(parents=True)
-    (other / "METADATA").write_text("Metadata-Version: 2.1\nName: ser\nVersion: 9.9\n")
+    (other / "METADATA").write_text("Metadata-Version: 2.1\nName: speech-emotion\nVersion: 9.9\n")
     with running(tmp_path, workers=0) as cluster:
         cluster.add({"FIRST": str(other.parent)})
         with (
-            pytest.raises(SerError, match=r"has ser 9\.9, and here is"),
+            pytest.raises(SerError, match=r"has speech-emotion 9\.9, and here is"),
             connected(cluster.address),
         ):
             pass

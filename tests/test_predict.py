@@ -180,7 +180,7 @@ def test_rows_stream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     trained = artifacts.load(fake.folder(tmp_path / "artifacts"))
     count = 2 * TOGETHER
     path = str(write(tmp_path / "a.wav", noise(LOUD, 1)))
-    told: list[tuple[int, int, str]] = []
+    told: list[tuple[int, int, str, str]] = []
     read: list[object] = []
     real = windows.hear
 
@@ -193,9 +193,9 @@ def test_rows_stream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     next(rows)
     assert told == [] and len(read) == TOGETHER
     next(rows)
-    assert told == [(1, count, path)]
+    assert told == [(1, count, path, "files")]
     list(rows)
-    assert [done for done, _, _ in told] == list(range(1, count + 1))
+    assert [done for done, *_ in told] == list(range(1, count + 1))
 
 
 def test_files_that_are_heard_together_keep_their_rows(
