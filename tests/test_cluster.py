@@ -186,15 +186,17 @@ def test_the_width_is_that_of_all_workers(cluster: Running) -> None:
 
 def threads_of_products() -> list[int]:
     import numpy  # noqa: F401 - whose library it is
+    import scipy.linalg  # noqa: F401 - has one of its own
     from threadpoolctl import threadpool_info
 
     return [int(library["num_threads"]) for library in threadpool_info()]
 
 
-def test_products_of_a_worker_are_computed_by_one_thread(cluster: Running) -> None:
-    """Several, on each of several workers, took three times as long."""
-    with connected(cluster.address) as reached:
+def test_products_of_a_worker_are_computed_by_one_thread(tmp_path: Path) -> None:
+    """Several, on each of several workers, took three times as long; a task loads the library."""
+    with running(tmp_path, workers=1) as own, connected(own.address) as reached:
         assert reached
+        assert reached.submit(len, "four").result(60) == 4
         assert {*reached.submit(threads_of_products).result(60)} == {1}
 
 

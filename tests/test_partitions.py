@@ -399,7 +399,7 @@ def test_one_output_at_a_time(sounds: Path, tmp_path: Path) -> None:
     for other in (("--csv", "a.csv"), ("--out", "a.srt"), ("--json",)):
         assert "--parquet excludes" in ser("predict", sounds, "--parquet", "x", *other).err
     done = ser("predict", "-", "--parquet", tmp_path / "x")
-    assert done.code == 2 and "read once" in done.err and not (tmp_path / "x").exists()
+    assert done.code == 2 and "read only once" in done.err and not (tmp_path / "x").exists()
 
 
 def marked(place: Path) -> dict[str, int]:

@@ -148,7 +148,8 @@ def _prepare() -> None:
     """
     from threadpoolctl import threadpool_limits
 
-    threadpool_limits(1)
+    threadpool_limits(1)  # of libraries that are loaded
+    process.one_thread_per_product()  # and of those that a task loads
     process.keep_memory()
 
 
