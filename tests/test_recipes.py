@@ -99,7 +99,12 @@ def corpus(folder: Path, recipe: Recipe) -> tuple[Clip, ...]:
     return tuple(clips)
 
 
-@pytest.fixture(scope="module", params=NAMES)
+# A minute of its own, for the network of cnn-lstm-attention and one more column.
+DEAR = "cnn-lstm-attention-rms"
+TRAINED = [pytest.param(name, marks=pytest.mark.slow if name == DEAR else ()) for name in NAMES]
+
+
+@pytest.fixture(scope="module", params=TRAINED)
 def made(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Made]:
