@@ -28,19 +28,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="rewrite tests/golden")
 
 
-# Files whose tests share what takes long to make: one process runs all of one, and makes it once.
-TOGETHER = {"test_export", "test_compare", "test_robustness", "test_enrolment", "test_cluster"}
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep tests together that share a training, in one of the processes of pytest-xdist."""
-    for item in items:
-        shared = getattr(item, "callspec", None) and item.callspec.params.get("made")  # type: ignore[attr-defined]
-        name = item.path.stem
-        if shared or name in TOGETHER:
-            item.add_marker(pytest.mark.xdist_group(f"{name} {shared or ''}"))
-
-
 @pytest.fixture(scope="session")
 def ravdess() -> Path:
     """The folder of the real corpus; the test is skipped where it is absent."""
