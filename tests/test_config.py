@@ -77,3 +77,13 @@ def test_mistakes_are_one_line(tmp_path: Path, text: str, told: str, hint: str) 
 def test_a_file_that_is_absent_is_one_line(tmp_path: Path) -> None:
     done = ser("recipes", "--config", tmp_path / "no.toml")
     assert done.code == 2 and "no.toml" in done.err and "Traceback" not in done.err
+
+
+@pytest.mark.parametrize("option", ["--config", "--save-config", "--log-file"])
+def test_a_place_on_another_machine_is_refused(
+    option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = ser("recipes", option, "s3://bucket/x")
+    assert done.code == 2 and f"{option} names a place on this machine" in done.err
+    assert not list(tmp_path.iterdir())

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from enum import Enum
 from pathlib import Path
@@ -19,12 +19,12 @@ import typer
 from typer.core import TyperArgument, TyperCommand
 
 from ser_cli.addresses import checked, is_url
-from ser_cli.commands import config
 from ser_cli.commands.console import listen
 from ser_cli.errors import UsageError
-from ser_cli.jobs import NAMES, Option
+from ser_cli.jobs import NAMES, Option, Shared
 
 Job = TypeVar("Job")
+_SHARED = get_type_hints(Shared, include_extras=True)
 _NUMBERS = (int, float)
 _WORDS = {int: "N", float: "NUMBER", Path: "PATH", str: "TEXT"}  # for what an option takes
 
@@ -43,8 +43,11 @@ class Command(TyperCommand):
     def _simple(self, ctx: Any, args: list[str]) -> dict[str, Any] | None:
         """Return the value of each parameter; None where any is not simple, or not valid."""
         given, rest, order = self.make_parser(ctx).parse_args(args=list(args))
-        if path := given.get("config"):
-            ctx.default_map = config.read(Path(path), str(self.name), self.params)
+        if named := given.get("config"):
+            from ser_cli.commands import config
+
+            path = _placed_all({"config": named}, _SHARED)["config"]
+            ctx.default_map = config.read(path, str(self.name), self.params)
         if rest or any(param.is_eager for param in order):  # such as --help
             return None
         try:
@@ -58,11 +61,12 @@ class Command(TyperCommand):
 
     def invoke(self, ctx: Any) -> Any:
         """Run it, with what all commands have in common done before."""
-        own = {name: ctx.params.pop(name) for name in inspect.signature(shared).parameters}
-        path = own["log_file"]
-        listen(quiet=own["quiet"], verbose=own["verbose"], log_file=path and Path(path))
-        if own["save_config"]:
-            config.write(Path(own["save_config"]), str(self.name), self.params, ctx.params)
+        own = Shared(**_placed_all({name: ctx.params.pop(name) for name in _SHARED}, _SHARED))
+        listen(quiet=own.quiet, verbose=own.verbose, log_file=own.log_file)
+        if own.save_config:
+            from ser_cli.commands import config
+
+            config.write(own.save_config, str(self.name), self.params, ctx.params)
         return super().invoke(ctx)
 
     def state_names(self, ctx: Any) -> None:
@@ -103,36 +107,6 @@ class Declared:
         app.command(self.name, cls=Command, epilog=self.epilog, hidden=self.hidden)(self.run)
 
 
-def shared(
-    *,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Say nothing but errors on standard error.")
-    ] = False,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Say everything, line by line.")
-    ] = False,
-    log_file: Annotated[
-        Path | None,
-        typer.Option(
-            "--log-file", help="Add all that is said to this file, with times.", metavar="PATH"
-        ),
-    ] = None,
-    config: Annotated[
-        Path | None,
-        typer.Option(
-            "--config", help="Take options from a table of this TOML file, too.", metavar="PATH"
-        ),
-    ] = None,
-    save_config: Annotated[
-        Path | None,
-        typer.Option(
-            "--save-config", help="Write all options into this file, for --config.", metavar="PATH"
-        ),
-    ] = None,
-) -> None:
-    """Have the options that every command has."""
-
-
 def command(
     job: type[Job], *examples: str, trains: bool = False, hidden: bool = False
 ) -> Callable[[Callable[[Job], None]], Declared]:
@@ -145,18 +119,17 @@ def command(
         hidden: Whether the list of commands leaves it out.
     """
     hints = get_type_hints(job, include_extras=True)
-    own = [_parameter(field, hints[field.name]) for field in fields(job)]  # type: ignore[arg-type]
-    parameters = [*own, *inspect.signature(shared, eval_str=True).parameters.values()]
-    places = {
-        name: get_args(hint)[1] for name, hint in hints.items() if _is_place(get_args(hint)[0])
-    }
+    parameters = [
+        _parameter(field, known[field.name])
+        for of, known in ((job, hints), (Shared, _SHARED))
+        for field in fields(of)  # type: ignore[arg-type]
+    ]
 
     def decorate(function: Callable[[Job], None]) -> Declared:
         def run(**values: Any) -> None:
             own = {name: values[name] for name in hints}
             given = {n: tuple(v) if isinstance(v, list) else v for n, v in own.items()}
-            for name, option in places.items():
-                given[name] = _placed(given[name], option, _flag(name, option))
+            given = _placed_all(given, hints)
             function(job(**{n: v for n, v in given.items() if v is not None}))
 
         run.__name__, run.__doc__ = function.__name__, function.__doc__
@@ -204,7 +177,8 @@ def _declared(name: str, kind: Any, option: Option) -> Any:
     flag = _flag(name, option)
     if kind is bool and not option.flag:
         flag = f"{flag}/--no-{flag[2:]}"
-    return typer.Option(flag, min=option.low, max=option.high, **shared)
+    flags = (flag, option.short) if option.short else (flag,)
+    return typer.Option(*flags, min=option.low, max=option.high, **shared)
 
 
 def _metavar(kind: Any) -> str | None:
@@ -219,6 +193,17 @@ def _flag(name: str, option: Option) -> str:
 def _is_place(kind: Any) -> bool:
     """Tell whether a type is that of a file or folder, or of several."""
     return kind is Path or any(map(_is_place, get_args(kind)))
+
+
+def _placed_all(given: dict[str, Any], hints: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values of options with what names a place as a path; see `_placed`."""
+    kinds = {name: get_args(hints[name]) for name in given}
+    return {
+        name: _placed(value, kinds[name][1], _flag(name, kinds[name][1]))
+        if _is_place(kinds[name][0])
+        else value
+        for name, value in given.items()
+    }
 
 
 def _placed(value: Any, option: Option, flag: str) -> Any:

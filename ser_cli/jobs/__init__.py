@@ -26,6 +26,7 @@ class Option:
     Attributes:
         help: One or two lines; NAMES in it becomes what `choices` returns.
         flag: "--name", or "--on/--off"; by default made of the field's name. "" is none.
+        short: One letter more for it: "-q".
         metavar: Placeholder for its value in the help.
         low: Smallest number allowed.
         high: Largest number allowed.
@@ -37,6 +38,7 @@ class Option:
 
     help: str = ""
     flag: str = ""
+    short: str = ""
     metavar: str | None = None
     low: float | None = None
     high: float | None = None
@@ -44,6 +46,25 @@ class Option:
     hidden: bool = False
     argument: bool = False
     elsewhere: Callable[[str], Path] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """What every command takes beside the options of its job."""
+
+    quiet: Annotated[bool, Option("Say nothing but errors on standard error.", "--quiet", "-q")] = (
+        False
+    )
+    verbose: Annotated[bool, Option("Say everything, line by line.", "--verbose", "-v")] = False
+    log_file: Annotated[Path | None, Option("Add all that is said to this file, with times.")] = (
+        None
+    )
+    config: Annotated[Path | None, Option("Take options from a table of this TOML file, too.")] = (
+        None
+    )
+    save_config: Annotated[
+        Path | None, Option("Write all options into this file, for --config.")
+    ] = None
 
 
 Data = Annotated[
