@@ -21,8 +21,7 @@ STORES = {
     "hf": "huggingface_hub",
 }
 WEB = dict.fromkeys(("http", "https"), "aiohttp")
-EXTRA = "cluster"
-SHIPPED = ("fsspec", "s3fs", "aiohttp")  # in that extra
+SHIPPED = ("fsspec", "s3fs", "aiohttp")  # in the extra `cluster`
 
 
 def is_url(name: str) -> bool:
@@ -97,7 +96,7 @@ def _reason(url: str, error: Exception) -> tuple[str | None, str]:
     status = next((cause.status for cause in causes if hasattr(cause, "status")), None)
     package = (STORES | WEB)[scheme_of(url)]
     if isinstance(error, ImportError):
-        needed = distribution.install(EXTRA, *([] if package in SHIPPED else [package]))
+        needed = distribution.install("cluster", *([] if package in SHIPPED else [package]))
         return f"what reads such addresses is not installed ({package})", needed
     if any("Credentials" in name or "RefreshError" in name for name in names):
         return f"no credentials were found ({said})", _login(url)

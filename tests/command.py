@@ -64,6 +64,13 @@ def small(recipe: Recipe) -> Settings:
     return resolve(recipe).but({**suggested, **fast})
 
 
+class Terminal(io.StringIO):
+    """A stream that somebody looks at, or types into."""
+
+    def isatty(self) -> bool:
+        return True
+
+
 @dataclass(frozen=True)
 class Result:
     """Exit code, what went to stdout, and what went to stderr."""

@@ -15,6 +15,7 @@ import fake
 import numpy as np
 import pytest
 import soundfile
+from command import Terminal
 
 from ser_cli import disarm, remarks
 from ser_cli.commands import console, output, tables
@@ -74,10 +75,6 @@ def test_whatever_is_said_is_disarmed(
 
 
 def test_the_note_of_a_bar_is_disarmed(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
     stream = Terminal()
     monkeypatch.setattr(sys, "stderr", stream)
     monkeypatch.setenv("TERM", "xterm")
@@ -88,10 +85,6 @@ def test_the_note_of_a_bar_is_disarmed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_table_of_rows_is_disarmed(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
     stream = Terminal()
     monkeypatch.setattr(sys, "stdout", stream)
     good = Prediction(RED + "\n", 0, 1, "\x1b[0m", 0.5, np.zeros(2, "f4"))

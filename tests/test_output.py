@@ -9,6 +9,7 @@ import sys
 
 import numpy as np
 import pytest
+from command import Terminal
 
 from ser_cli.commands import output
 from ser_cli.types import Prediction
@@ -20,11 +21,6 @@ ODD = Prediction(
 )
 BAD = Prediction("c.wav", math.nan, math.nan, "", math.nan, None, "error", error="no sound, sorry")
 HEADER = "file,start,end,emotion,confidence,calm,sad,status,flags,error,speaker"
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
 
 
 def shown(monkeypatch: pytest.MonkeyPatch, stream: io.StringIO, *, as_json: bool = False) -> str:

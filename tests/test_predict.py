@@ -16,7 +16,7 @@ import fake
 import numpy as np
 import pytest
 import soundfile
-from command import ser
+from command import Terminal, ser
 from modules import printed
 
 from ser_cli import workers
@@ -320,10 +320,6 @@ def test_standard_input_is_a_recording(
 def test_a_terminal_is_no_recording(
     predict: Callable[..., list[Prediction]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
     for stdin in (Terminal(), None):
         monkeypatch.setattr(sys, "stdin", stdin)
         with pytest.raises(UsageError, match="nothing is piped into it"):

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import io
 import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from command import ser, succeed
+from command import Terminal, ser, succeed
 from corpus import by_table
 
 from ser_cli.commands import console
 from ser_cli.commands.progress import amount, clock, progress
 from ser_cli.remarks import remark
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
 
 
 @pytest.fixture(autouse=True)

@@ -32,10 +32,18 @@ def progress(task: str) -> Iterator[Progress]:
 
 
 class _Clock:
-    """Tells how long the rest of some work takes, if it goes on as before."""
+    """Tells how fast some work is, and how long the rest takes if it goes on as before."""
 
-    def __init__(self, done: int) -> None:
-        self._from, self._since = done, time.monotonic()
+    def __init__(self, done: int, unit: str) -> None:
+        self._from, self._since, self._unit = done, time.monotonic(), unit
+
+    def rate(self, done: int) -> str:
+        """Return "12.3 MB/s" or "31.0 clips/s"; "" for what takes its time."""
+        seconds = time.monotonic() - self._since
+        if self._unit in STEPS or done == self._from or seconds < 1:
+            return ""
+        per = (done - self._from) / seconds
+        return f"{per / 1e6:.1f} MB/s" if self._unit == BYTES else f"{per:.1f} {self._unit}/s"
 
     def left(self, done: int, total: int) -> str:
         """Return the time left as H:MM:SS; "" where nothing tells."""
@@ -50,11 +58,11 @@ class _Lines:
 
     def __init__(self, task: str) -> None:
         self._task, self._unit, self._last = task, "", 0.0
-        self._clock = _Clock(0)
+        self._clock = _Clock(0, "")
 
     def __call__(self, done: int, total: int, note: str, unit: str = "clips") -> None:
         if unit != self._unit:
-            self._clock, self._unit, self._last = _Clock(done), unit, time.monotonic()
+            self._clock, self._unit, self._last = _Clock(done, unit), unit, time.monotonic()
         if unit not in STEPS:
             if not console.is_verbose() or time.monotonic() - self._last < SELDOM_S:
                 return
@@ -91,25 +99,18 @@ def _bars(task: str) -> Iterator[Progress]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         empty: dict[str, Any] = dict.fromkeys(fields, "")
         row = bar.add_task(task, total=None, **empty)
-        clocks: dict[str, tuple[_Clock, int, float]] = {}
+        clocks: dict[str, _Clock] = {}
 
         def show(done: int, total: int, note: str, unit: str = "clips") -> None:
-            begun = clocks.setdefault(unit, (_Clock(done), done, time.monotonic()))
-            left = begun[0].left(done, total)
+            if unit not in clocks:
+                clocks[unit] = _Clock(done, unit)
+            left = clocks[unit].left(done, total)
             told: dict[str, Any] = {
-                "amount": amount(done, total, unit if unit not in STEPS else ""),
-                "rate": _rate(done - begun[1], time.monotonic() - begun[2], unit),
+                "amount": amount(done, total, unit),
+                "rate": clocks[unit].rate(done),
                 "left": f"{left} left" if left else "",
                 "note": visible(note),
             }
             bar.update(row, completed=done, total=total or None, **told)
 
         yield show
-
-
-def _rate(done: int, seconds: float, unit: str) -> str:
-    """Return how fast it goes: "12.3 MB/s", "31.0 clips/s"; "" for what takes its time."""
-    if unit in STEPS or not done or seconds < 1:
-        return ""
-    per = done / seconds
-    return f"{per / 1e6:.1f} MB/s" if unit == BYTES else f"{per:.1f} {unit}/s"

@@ -111,7 +111,7 @@ class Mixer:
             times = sum(cells[cell] for cell in range(first, last) if cell in cells)
             if times > (CLIPPED_SHARE * samples if kind == "clipped" else 0):
                 found.append(kind)
-        if self._sides.differ(first, min(last, self._cell(self.count) + 1)):
+        if self._sides.differ(first, last):
             found.append("channels differ")
         return tuple(sorted(found, key=KINDS.index))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -18,12 +17,12 @@ RARELY = 0.05  # of that, so much at least to either
 
 
 class Sides:
-    """Counts in which cells of time one of two channels is far louder than the other."""
+    """Notes in which cells of time one of two channels is far louder than the other."""
 
     def __init__(self) -> None:
         """Have heard nothing yet."""
-        self._heard: Counter[int] = Counter()
-        self._leads: tuple[Counter[int], Counter[int]] = (Counter(), Counter())
+        self._heard: set[int] = set()
+        self._leads: tuple[set[int], set[int]] = (set(), set())
 
     def add(self, blocks: Sequence[Floats], first: int, cell: float) -> None:
         """Take blocks (n, 2) that follow each other.
