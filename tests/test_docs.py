@@ -12,6 +12,7 @@ import pytest
 import typer
 from command import ser
 from jsonschema import Draft202012Validator
+from sources import LAYERS, TOP
 
 from ser_cli import cli
 from ser_cli.model import votes
@@ -93,6 +94,13 @@ def test_every_flag_and_column_is_explained() -> None:
     assert set(re.findall(r"`(\w+)`", rows)) >= set(columns(("angry", "calm")))
     table = FORMATS[FORMATS.index("## results.csv") :]
     assert set(results.COLUMNS) <= set(re.findall(r"`(\w+)`", table))
+
+
+def test_every_layer_has_its_place_in_the_house() -> None:
+    table = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(\w+)(?:\.py|/)`", "".join(re.findall(r"^\| (`.+?) \|", table, re.M)))
+    here = [TOP.get(name, name) for name in named if name not in ("encoders", "errors")]
+    assert here == [name for name in LAYERS if name != "ser_cli"]
 
 
 def test_rows_are_as_their_schema_states(tmp_path: Path) -> None:
