@@ -194,7 +194,8 @@ def _print(scored: Evaluation) -> None:
     leaky = " - LEAKY: not speaker-independent" if scored.leaky else ""
     whole = scored.report
     partial = f" - UAR {whole.scope}" if whole.scope else ""
-    tables.scores(f"{scored.title}, {scored.protocol}{leaky}{partial}", scored.reports)
+    chance = f" - UAR by chance: {tables.percent(whole.chance)}"
+    tables.scores(f"{scored.title}, {scored.protocol}{leaky}{partial}{chance}", scored.reports)
     tables.per_class(whole, scored.counts)
     tables.confusion(whole)
     if scored.tried:

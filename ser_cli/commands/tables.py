@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ser_cli.report.metrics import Report
 
 SPOKEN = "clips (speakers)"
-CONFUSION_LETTERS = 4  # of a class above its column: eight of them fit into 80
+_LINED, _BARE = (3, 1), (2, -1)  # letters between two columns, and those more or fewer at the edges
 
 
 def table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -24,10 +24,10 @@ def table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> Non
 
     columns = list(zip(head, *rows, strict=True))
     room = Console().width
-    drawn, between, edges = Table(), 3, 1
-    if room < sum(max(map(_longest_word, column)) + between for column in columns) + edges:
+    drawn, (between, edges) = Table(), _LINED
+    if not _fits(columns, room, _LINED):
         drawn = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-        between, edges = 2, -1  # no lines between columns
+        between, edges = _BARE
     widths = _widths(columns, room - between * len(columns) - edges)
     for number, (name, width) in enumerate(zip(head, widths, strict=True)):
         justify: Any = "right" if number else "left"
@@ -44,7 +44,7 @@ def scores(title: str, reports: Sequence[tuple[str, Report]]) -> None:
 
     Where a report lacks a class, a column states how many its UAR is over.
     """
-    head = ["data", "clips", "UAR (95 %)", "WAR", "macro F1", "wtd F1", "ECE"]
+    head = ["data", "clips", "UAR (95 %)", "WAR", "macro F1", "weighted F1", "ECE"]
     rows = [_scores(part, report) for part, report in reports]
     if any(report.absent for _, report in reports):
         head.insert(2, "UAR over")
@@ -54,16 +54,17 @@ def scores(title: str, reports: Sequence[tuple[str, Report]]) -> None:
 
 
 def per_class(report: Report, counts: Mapping[str, Count]) -> None:
-    """Print precision, recall, F1 and accuracy of each class, in percent; clips and speakers."""
+    """Print precision, recall and F1 of each class, in percent; clips and speakers."""
     rows = [
         (
             row.label,
-            *(percent(v) for v in (row.precision, row.recall, row.f1, row.accuracy)),
+            *(percent(v) for v in (row.precision, row.recall, row.f1)),
             str(counts[row.label]),
         )
         for row in report.per_class
     ]
-    table("per class", ("emotion", "precision", "recall", "F1", "accuracy", SPOKEN), rows)
+    title = "per class, in percent (recall: its share of right labels, also called accuracy)"
+    table(title, ("emotion", "precision", "recall", "F1", SPOKEN), rows)
 
 
 def spoken(title: str, counts: Mapping[str, Mapping[str, Count]]) -> None:
@@ -74,13 +75,21 @@ def spoken(title: str, counts: Mapping[str, Mapping[str, Count]]) -> None:
 
 
 def confusion(report: Report) -> None:
-    """Print the confusion matrix, rows truth, columns predicted."""
-    rows = [
-        (label, *map(str, counts))
-        for label, counts in zip(report.labels, report.confusion.tolist(), strict=True)
-    ]
-    short = [label[:CONFUSION_LETTERS] for label in report.labels]
-    table("truth (rows) against prediction", ("", *short), rows)
+    """Print the confusion matrix, rows truth, columns predicted.
+
+    Where the names do not fit above the columns, these have the numbers of the rows.
+    """
+    from rich.console import Console
+
+    title, names, heads = "truth (rows) against prediction", report.labels, report.labels
+    counts = [[str(count) for count in row] for row in report.confusion.tolist()]
+    columns = [names, *zip(heads, *counts, strict=True)]
+    if not _fits(columns, Console().width, _BARE):
+        title += " (columns, numbered as the rows)"
+        heads = tuple(str(number) for number in range(1, len(names) + 1))
+        names = tuple(f"{number} {name}" for number, name in zip(heads, names, strict=True))
+    rows = [(name, *row) for name, row in zip(names, counts, strict=True)]
+    table(title, ("", *heads), rows)
 
 
 def percent(share: float) -> str:
@@ -96,6 +105,12 @@ def _scores(part: str, report: Report) -> list[str]:
         f"{percent(report.uar)} ({percent(low)}-{percent(high)})",
         *(percent(v) for v in (report.war, report.macro_f1, report.weighted_f1, report.ece)),
     ]
+
+
+def _fits(columns: Sequence[Sequence[str]], room: int, borders: tuple[int, int]) -> bool:
+    """Tell whether no word of a table would be broken, in lines of so many letters."""
+    between, edges = borders
+    return sum(max(map(_longest_word, column)) + between for column in columns) + edges <= room
 
 
 def _widths(columns: Sequence[Sequence[str]], room: int) -> list[int | None]:

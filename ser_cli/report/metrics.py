@@ -88,6 +88,11 @@ class Report:
         return tuple(score.label for score in self.per_class if not score.support)
 
     @property
+    def chance(self) -> float:
+        """UAR of guessing: one over the number of classes that occur."""
+        return 1 / len(self.uar_labels)
+
+    @property
     def scope(self) -> str:
         """Name what UAR is over where that is not all classes; "" where it is."""
         return scope(len(self.uar_labels), len(self.labels))
