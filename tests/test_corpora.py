@@ -19,6 +19,7 @@ from ser_cli.data.labels import EMOTIONS, normalise_label
 from ser_cli.data.store import remember
 from ser_cli.data.verification import Verification, verify
 from ser_cli.errors import DataError, UsageError
+from ser_cli.types import Clip
 
 SOURCE = ravdess.SOURCE
 NAME = "03-01-06-02-01-02-11"
@@ -305,3 +306,10 @@ def test_clips_in_a_moved_copy_keep_their_order(ravdess: Path, tmp_path: Path) -
         target.parent.mkdir()
         shutil.copy(path, target)
     assert [clip.path.name for clip in corpora.load(str(tmp_path))] == [p.name for p in paths]
+
+
+def test_clips_are_told_in_few_words() -> None:
+    clips = [Clip(Path(f"{n}.wav"), speaker=f"x/{n % 2}", corpus="xy"[n % 2]) for n in range(3)]
+    assert corpora.told(clips) == "x, y, 3 clips, 2 speakers"
+    assert corpora.told(clips[:1]) == "x, 1 clip, 1 speaker"
+    assert corpora.told([*clips, Clip(Path("4.wav"))]) == "x, y, 4 clips, speakers not known"

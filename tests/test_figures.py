@@ -35,6 +35,11 @@ def report() -> Report:
     return score(truth, np.eye(3)[[0, 0, 0, 1, 1, 0]], labels=LABELS, resamples=5)
 
 
+def diagonal(labels: tuple[str, ...]) -> Report:
+    truth = np.arange(len(labels))
+    return score(truth, np.eye(len(labels)), labels=labels, resamples=2)
+
+
 EVERY: dict[str, Callable[[], Figure]] = {
     "confusion": lambda: figures.confusion(report()),
     "per_class": lambda: figures.per_class(report()),
@@ -44,6 +49,9 @@ EVERY: dict[str, Callable[[], Figure]] = {
     "importances": lambda: figures.importances({"a": 0.2, "b": 0.8}),
     "no trials": lambda: figures.trials([]),
     "one epoch": lambda: figures.curves(HISTORY[:1]),
+    "one trial": lambda: figures.trials(TRIALS[:1]),
+    "four classes": lambda: figures.confusion(diagonal(("angry", "happy", "neutral", "sad"))),
+    "long names": lambda: figures.confusion(diagonal(("a" * 40, "b" * 40))),
 }
 
 
@@ -104,7 +112,7 @@ def test_curves_show_what_is_known_and_mark_the_kept_epoch() -> None:
     loss, rate, step = figures.curves(HISTORY, chosen=3).axes
     assert names(loss) == ["training", "dev", "saved: 3"]
     assert names(rate) == ["training accuracy"]
-    assert names(step) == ["learning rate"]
+    assert names(step) == [] and step.get_ylabel() == "learning rate"
     assert [3, 3] in [list(line.get_xdata()) for line in rate.lines]  # type: ignore[arg-type]
     plain = [{k: row[k] for k in ("epoch", "loss", "accuracy")} for row in HISTORY]
     assert [names(axes) for axes in figures.curves(plain).axes] == [
@@ -118,6 +126,36 @@ def test_best_so_far_ignores_pruned_trials() -> None:
     (best,) = axes.lines
     assert list(best.get_ydata()) == [0.4, 0.4, 0.6]  # type: ignore[arg-type]
     assert axes.get_ylabel() == "dev UAR"
+
+
+def test_one_trial_promises_no_line() -> None:
+    assert names(EVERY["one trial"]().axes[0]) == ["finished"]
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_height_can_be_read_off(name: str) -> None:
+    figure = EVERY[name]()
+    figure.draw_without_rendering()
+    for axes in figure.axes:
+        low, high = sorted(axes.get_ylim())
+        shown = [place for place in axes.get_yticks() if low <= place <= high]
+        assert len(shown) >= 2 or name == "no trials", axes.get_ylabel()
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_title_is_whole_and_above_everything(name: str, tmp_path: Path) -> None:
+    figure = EVERY[name]()
+    title = f"{'a recipe and what it was tested on, ' * 3}\nof {'l' * 40}, $x$ of \x1b[31m"
+    plotting.save(figure, tmp_path / "a.svg", title=title)
+    figure.draw_without_rendering()
+    (said,) = figure.texts
+    box, frame = said.get_window_extent(), figure.bbox.padded(1)
+    assert frame.x0 <= box.x0 and box.x1 <= frame.x1 and box.y1 <= frame.y1
+    for axes in figure.axes:
+        inside = axes.get_tightbbox()
+        assert inside is not None and inside.y1 <= box.y0 + 1, axes
+    drawn = (tmp_path / "a.svg").read_text(encoding="utf-8")
+    assert ElementTree.fromstring(drawn) is not None and "\\x1b[31m" in drawn
 
 
 def test_the_most_important_setting_is_on_top() -> None:

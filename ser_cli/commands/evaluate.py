@@ -123,7 +123,8 @@ def _matrix(job: EvaluateJob) -> None:
                 f"calibration over the corpora left out: temperature {found.temperature:.3g}"
             )
     picture = (job.out or Path("artifacts") / job.recipe / "report") / "matrix.png"
-    plotting.save(transfer.figure(found), picture)
+    title = f"{job.recipe}: UAR in percent from corpus to corpus"
+    plotting.save(transfer.figure(found), picture, title=title)
     console.say(f"written: {picture}")
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ser_cli.data import parts
+from ser_cli.data import corpora, parts
 from ser_cli.data.store import write_csv, write_text
 from ser_cli.remarks import counted
 from ser_cli.report import figures, html, metrics, plotting, robustness, rows, text
@@ -88,8 +88,19 @@ def write_report(
     write_texts(evaluation, folder)
     write_csv(folder / "test_predictions.csv", _predictions(evaluation))
     for suffix in ("png", "svg"):
-        plotting.save(figures.confusion(report), folder / f"test_confusion_matrix.{suffix}")
+        file = folder / f"test_confusion_matrix.{suffix}"
+        plotting.save(figures.confusion(report), file, title=_title(evaluation))
     return folder / "report.html"
+
+
+def _title(evaluation: Evaluation) -> str:
+    leaky = " (leaky)" if evaluation.leaky else ""
+    lines = (
+        f"Confusion matrix: {evaluation.title}, {evaluation.protocol}{leaky}",
+        corpora.told(evaluation.clips),
+        f"UAR {evaluation.report.uar:.1%}, by chance {evaluation.report.chance:.1%}",
+    )
+    return "\n".join(lines)
 
 
 def _predictions(evaluation: Evaluation) -> Iterator[tuple[object, ...]]:

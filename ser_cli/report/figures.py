@@ -32,7 +32,7 @@ _PANELS: tuple[tuple[str, float, tuple[_Line, ...]], ...] = (
             ("dev_uar", "dev UAR", GREEN, "^-"),
         ),
     ),
-    ("step size", 1.0, (("learning_rate", "learning rate", PINK, "o-"),)),
+    ("learning rate", 1.2, (("learning_rate", "", PINK, "o-"),)),  # its axis says it
 )
 
 
@@ -40,10 +40,12 @@ def confusion(report: Report) -> Figure:
     """Draw the confusion matrix: colour and percent are shares of the true class, n below."""
     counts = report.confusion
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    size = 1.4 + 0.5 * len(report.labels)
-    figure, axes = plotting.panel(size, size - 0.6)
-    image = axes.imshow(shares, cmap="cividis", vmin=0, vmax=1)
     ticks, names = range(len(report.labels)), plotting.names(report.labels)
+    # The bar beside them is named, too.
+    side, word = max(2.0, 0.52 * len(names)), plotting.LETTER * max(map(len, names))
+    figure, axes = plotting.panel(side + word + 1.6, side + 0.65 * word + 0.7)
+    # Cells that are square by force move away from the room that was made for their labels.
+    image = axes.imshow(shares, cmap="cividis", vmin=0, vmax=1, aspect="auto")
     axes.set_xticks(ticks, names, rotation=40, ha="right", rotation_mode="anchor")
     axes.set_yticks(ticks, names)
     axes.set(xlabel="predicted", ylabel="truth")
@@ -108,7 +110,8 @@ def curves(history: Sequence[Mapping[str, float]], *, chosen: int | None = None)
     if chosen is not None:
         grid[0].plot([], [], color=RED, linestyle="--", linewidth=1, label=f"saved: {chosen}")
     for axes in grid:
-        plotting.legend(axes, columns=4)
+        if axes.get_legend_handles_labels()[1]:
+            plotting.legend(axes, columns=4)
     grid[-1].set(xlabel="epoch")
     plotting.whole_numbers(grid[-1].xaxis)
     return figure
@@ -132,6 +135,7 @@ def trials(
     if done:
         numbers, scores = zip(*done, strict=True)
         axes.scatter(numbers, scores, s=22, color=BLUE, label="finished")
+    if len(done) > 1:  # one trial makes no line
         best = np.maximum.accumulate(scores)
         axes.step(numbers, best, where="post", color=ORANGE, label="best so far")
     axes.set(xlabel="trial", ylabel=objective)
@@ -176,4 +180,5 @@ def _plot_lines(
             axes.plot(epochs, values, style, color=colour, label=label, markersize=3)
     plotting.tidy(axes)
     axes.set_ylim(bottom=0)
+    axes.locator_params(axis="y", nbins=4, min_n_ticks=3)
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import re
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,15 +26,25 @@ BLUE, ORANGE, GREEN, RED, PINK = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#C
 GREY = "#999999"  # readable on white and on the dark page
 BLACK = "#000000"  # what matplotlib draws text and axes with; `svg` turns it into the page's ink
 LONGEST = 25  # letters of a class name
+LETTER = 0.09  # inches of a letter as axes are lettered, rather more than less
+_TITLE_POINTS, _TITLE_LETTERS = 11, 10  # of a letter, and to an inch: few of them are wider
 SUFFIXES = (".png", ".svg", ".pdf")  # that `save` writes
 # Text stays text: smaller, and it can be read aloud and searched.
 _SVG_OPTIONS: Any = {"svg.hashsalt": "ser", "svg.fonttype": "none"}
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Write a figure; the suffix of the path chooses the format (.png, .svg, .pdf)."""
+def save(figure: Figure, path: Path, *, title: str = "") -> None:
+    """Write a figure; the suffix of the path chooses the format (.png, .svg, .pdf).
+
+    Args:
+        figure: What to write.
+        path: The file.
+        title: What it shows, and below that of what; a file alone has no caption to say it.
+    """
     import matplotlib as mpl
 
+    if title:
+        _entitle(figure, title)
     with mpl.rc_context(_SVG_OPTIONS), atomic_write(path) as temporary, catch_warnings():
         filterwarnings("ignore", message="Glyph")  # a letter its font lacks is drawn as a box
         figure.savefig(temporary, dpi=150, metadata=_undated(path.suffix))
@@ -58,6 +69,15 @@ def svg(figure: Figure, *, name: str = "figure") -> str:
     text = text.replace("<svg ", '<svg fill="currentColor" ', 1)
     text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, flags=re.DOTALL)
     return re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{name}-", text)
+
+
+def _entitle(figure: Figure, title: str) -> None:
+    """Put a title on top, at the left, in lines as long as the figure is wide; it grows by them."""
+    longest = int(figure.get_figwidth() * _TITLE_LETTERS)
+    given = visible(title, keep="\n").replace("$", r"\$").split("\n")
+    lines = [part for line in given for part in textwrap.wrap(line, longest)]
+    figure.set_figheight(figure.get_figheight() + len(lines) * _TITLE_POINTS / 60)
+    figure.suptitle("\n".join(lines), x=0.01, ha="left", fontsize=_TITLE_POINTS)
 
 
 def _undated(suffix: str) -> dict[str, None]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ser_cli.data.store import write_csv
 from ser_cli.model import artifacts
+from ser_cli.remarks import counted
 from ser_cli.report import figures, plotting
 
 if TYPE_CHECKING:
@@ -20,8 +21,14 @@ def finished(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
     return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
 
 
-def write(study: optuna.Study, folder: Path) -> None:
-    """Write trials.csv, trials.png and, once it can be known, importances.png."""
+def write(study: optuna.Study, folder: Path, *, objective: str = "dev UAR") -> None:
+    """Write trials.csv, trials.png and, once it can be known, importances.png.
+
+    Args:
+        study: What was tried.
+        folder: Where to.
+        objective: What the value of a trial is.
+    """
     import optuna
 
     done = finished(study)
@@ -34,8 +41,12 @@ def write(study: optuna.Study, folder: Path) -> None:
         rows.append([trial.number, trial.state.name.lower(), value, f"{seconds:.0f}", *params])
     write_csv(folder / artifacts.TRIALS, rows)
     points = [(trial.number, trial.value, trial.state.name) for trial in done]
-    plotting.save(figures.trials(points), folder / artifacts.TRIALS_PLOT)
+    drawn = figures.trials(points, objective=objective)
+    title = f"{objective} of {counted(len(done), 'trial')}"
+    plotting.save(drawn, folder / artifacts.TRIALS_PLOT, title=title)
     complete = study.get_trials(states=[optuna.trial.TrialState.COMPLETE])
     if len({trial.value for trial in complete}) > 3:
         weights = optuna.importance.get_param_importances(study)
-        plotting.save(figures.importances(weights), folder / artifacts.IMPORTANCES_PLOT)
+        title = f"What {objective} depends on, by {counted(len(complete), 'finished trial')}"
+        drawn = figures.importances(weights)
+        plotting.save(drawn, folder / artifacts.IMPORTANCES_PLOT, title=title)

@@ -92,7 +92,8 @@ def tune(job: TuneJob, *, progress: Progress | None = None) -> TuneResult:
             _run(job, wanted, study, url, progress)
         finally:
             if trials_report.finished(study):
-                trials_report.write(study, folder)
+                objective = "dev accuracy" if job.metric == "accuracy" else "dev UAR"
+                trials_report.write(study, folder, objective=objective)
         return _result(job, study, folds, folder)
 
 

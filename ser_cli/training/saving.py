@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ser_cli import distribution
-from ser_cli.data import duplicates, parts
+from ser_cli.data import corpora, duplicates, parts
 from ser_cli.data.splits import Split
 from ser_cli.data.store import atomic_write, write_csv, write_text
 from ser_cli.export.onnx import to_onnx
@@ -40,7 +40,7 @@ def save(
     artifacts.write_shared(folder, trained.pipeline.preprocessor)
     frontends.write(folder, frontend)
     _write_network(folder, trained, work)
-    _write_history(folder, trained)
+    _write_history(folder, trained, work.recipe)
     _write_clips(folder, sounds)
     _write_dev(folder, trained)
     artifacts.seal(
@@ -84,17 +84,18 @@ def _write_network(folder: Path, trained: Trained, work: Work) -> None:
     to_onnx(bare, folder / artifacts.ONNX)
 
 
-def _write_history(folder: Path, trained: Trained) -> None:
+def _write_history(folder: Path, trained: Trained, recipe: str) -> None:
     history = trained.fit.history
     write_csv(folder / artifacts.HISTORY, [list(history[0]), *(r.values() for r in history)])
     curves = figures.curves(history, chosen=trained.fit.best_epoch)
-    plotting.save(curves, folder / artifacts.CURVES)
+    plotting.save(curves, folder / artifacts.CURVES, title=f"Training of {recipe}")
 
 
 def _write_clips(folder: Path, sounds: Sounds) -> None:
     counts = dict(zip(("recorded", "learned from"), sounds.found.class_counts(), strict=True))
-    plotting.save(corpus_figures.class_counts(counts), folder / artifacts.CLASS_COUNTS)
-    split = sounds.found.split
+    chart, split = corpus_figures.class_counts(counts), sounds.found.split
+    title = f"Training clips per emotion\n{corpora.told(split.train)}"
+    plotting.save(chart, folder / artifacts.CLASS_COUNTS, title=title)
     write_csv(folder / artifacts.SPLIT, parts.rows(split))
     clips = split.train + split.dev + split.test
     prints = duplicates.prints(clips)

@@ -19,7 +19,7 @@ from ser_cli.addresses import is_url
 from ser_cli.data.labels import is_emotion
 from ser_cli.data.mirror import local
 from ser_cli.errors import DataError, UsageError
-from ser_cli.remarks import listed
+from ser_cli.remarks import counted, listed
 
 if TYPE_CHECKING:
     from ser_cli.data.protocols import Protocol
@@ -156,6 +156,14 @@ def load(*data: str, as_given: bool = False, classes: Collection[str] = ()) -> t
 def describe(data: Sequence[str]) -> str:
     """Return what the user gave as one text, for messages and tables."""
     return " + ".join(data)
+
+
+def told(clips: Sequence[Clip]) -> str:
+    """Return what clips are of, in few words: "ravdess, 416 clips, 4 speakers"."""
+    homes = listed(sorted({clip.corpus for clip in clips} - {""}))
+    speakers = len({clip.speaker for clip in clips})
+    known = counted(speakers, "speaker") if has_speakers(clips) else "speakers not known"
+    return ", ".join(filter(None, (homes, counted(len(clips), "clip"), known)))
 
 
 def parse(name: str) -> tuple[Corpus, Mapping[str, str]] | None:
