@@ -34,7 +34,9 @@ def content(**changes: Any) -> PageContent:
         probabilities=np.eye(2, dtype=np.float32)[[0, 1, 0]],
         audit=("0 of 4 test speakers are in training",),
     )
-    page = PageContent(evaluation, data="RAVDESS speech", command="ser evaluate --report")
+    page = PageContent(
+        evaluation, data="RAVDESS speech", command="ser evaluate --report", date="2026-11-26"
+    )
     own = {
         name: changes.pop(name) for name in {"data", "command", "subgroups", "worst"} & {*changes}
     }
@@ -78,10 +80,18 @@ def test_headline_numbers_with_intervals_and_protocol() -> None:
     low, high = made.evaluation.report.intervals["uar"]
     assert f"83.3% [{100 * low:.1f}, {100 * high:.1f}]" in words
     assert "80.0%" in words  # accuracy
-    assert "Protocol actors21-24 on RAVDESS speech: 5 clips, 2 classes." in words
+    assert "Protocol actors21-24 on RAVDESS speech; 2 classes. Tested on 2026-11-26." in words
+    assert "by chance 50.0%" in words and "always the largest class 60.0%" in words
     assert "bootstrap intervals over clips" in words
     assert "0 of 4 test speakers are in training" in words
     assert "ser evaluate --report" in words
+
+
+def test_files_beside_the_page_are_linked() -> None:
+    made = replace(content(), beside={"a.csv": "each clip", "b.png": "for a paper"})
+    page = Page(render(made))
+    assert [link["href"] for link in page.all("a")] == ["a.csv", "b.png"]
+    assert "Beside this page: a.csv (each clip), b.png (for a paper)." in page.words
 
 
 def test_a_leaky_split_is_said_loudly_and_no_other() -> None:

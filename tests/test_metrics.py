@@ -40,6 +40,7 @@ def test_what_a_mean_recall_is_over() -> None:
     partial = scored([0, 0, 2], [0, 1, 3])
     assert partial.uar_labels == ("angry", "happy") and partial.absent == ("calm", "sad")
     assert whole.chance == 0.25 and partial.chance == 0.5
+    assert whole.largest == 0.25 and partial.largest == pytest.approx(2 / 3)
     assert partial.scope == "over the 2 of 4 classes that occur"
     assert partial.uar == pytest.approx((1 / 2 + 0) / 2)
 

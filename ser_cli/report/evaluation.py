@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,6 @@ import numpy as np
 
 from ser_cli.data import corpora, parts
 from ser_cli.data.store import write_csv, write_text
-from ser_cli.remarks import counted
 from ser_cli.report import figures, html, metrics, plotting, robustness, rows, text
 
 if TYPE_CHECKING:
@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from ser_cli.report.robustness import Tried
     from ser_cli.types import Clip, Failures, Floats
 
+PREDICTIONS = "test_predictions.csv"
+MATRICES = ("test_confusion_matrix.png", "test_confusion_matrix.svg")
+TEXTS = ("test_metrics.txt", "test_confusion_matrix.txt")
+_BESIDE = {PREDICTIONS: "what was heard in each clip", **dict.fromkeys(MATRICES, "for a paper")}
+_BESIDE |= dict.fromkeys(TEXTS, "plain text")
 MOST_GROUPS = 6  # of a fact, for it to divide the clips into groups worth a table
 
 
@@ -79,17 +84,18 @@ def write_report(
     report, truth = evaluation.report, evaluation.truth
     content = html.PageContent(
         evaluation,
-        data=counted(report.n, "clip"),
+        data=corpora.told(evaluation.clips),
         command=command,
+        date=datetime.now().astimezone().date().isoformat(),
+        beside=_BESIDE,
         subgroups=_subgroups(evaluation),
         worst=html.worst_errors(evaluation.clips, truth, evaluation.probabilities, report.labels),
     )
     write_text(folder / "report.html", html.render(content, folder=folder, with_audio=with_audio))
     write_texts(evaluation, folder)
-    write_csv(folder / "test_predictions.csv", _predictions(evaluation))
-    for suffix in ("png", "svg"):
-        file = folder / f"test_confusion_matrix.{suffix}"
-        plotting.save(figures.confusion(report), file, title=_title(evaluation))
+    write_csv(folder / PREDICTIONS, _predictions(evaluation))
+    for file in MATRICES:
+        plotting.save(figures.confusion(report), folder / file, title=_title(evaluation))
     return folder / "report.html"
 
 
@@ -119,7 +125,7 @@ def _predictions(evaluation: Evaluation) -> Iterator[tuple[object, ...]]:
 
 def write_texts(evaluation: Evaluation, folder: Path) -> tuple[Path, Path]:
     """Write test_metrics.txt and test_confusion_matrix.txt; return their paths."""
-    scores, confusion = folder / "test_metrics.txt", folder / "test_confusion_matrix.txt"
+    scores, confusion = (folder / file for file in TEXTS)
     write_text(scores, text.metrics_text(evaluation.report))
     write_text(confusion, text.confusion_text(evaluation.report))
     return scores, confusion

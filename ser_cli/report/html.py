@@ -50,8 +50,10 @@ class PageContent:
 
     Attributes:
         evaluation: Scores, and what they are of.
-        data: What was tested on, in words.
+        data: What was tested on, in words: corpus, clips, speakers.
         command: The command line that made it.
+        date: When, as YYYY-MM-DD.
+        beside: Names of files in the page's folder, and what they hold.
         subgroups: Scores by the name of what divides the clips (sex, intensity, channel).
         worst: Wrong clips, the most confident first.
     """
@@ -59,6 +61,8 @@ class PageContent:
     evaluation: Evaluation
     data: str
     command: str
+    date: str = ""
+    beside: Mapping[str, str] = field(default_factory=dict)
     subgroups: Mapping[str, tuple[Subgroup, ...]] = field(default_factory=dict)
     worst: tuple[WorstError, ...] = ()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections import Counter
 from dataclasses import replace
@@ -81,6 +82,10 @@ def test_evaluate_writes_a_report(trained: Path, tmp_path: Path) -> None:
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert page.startswith("<!doctype html") or page.startswith("<!DOCTYPE html")
     assert f"ser evaluate --artifacts {trained}" in page
+    links = set(re.findall(r'<a href="(.+?)"', page))
+    assert links == {path.name for path in tmp_path.iterdir()} - {"report.html"}
+    assert re.search(r", 8 clips, \d speakers?; 4 classes", page) and "by chance 25.0%" in page
+    assert re.search(r'Tested on <time datetime="\d{4}-\d\d-\d\d">', page)
     assert "Clips: 8" in (tmp_path / "test_metrics.txt").read_text()
     assert "angry" in (tmp_path / "test_confusion_matrix.txt").read_text()
     heard = read_rows(tmp_path / "test_predictions.csv")
