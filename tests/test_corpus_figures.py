@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from ser_cli.report import clip_figures, plotting
 from ser_cli.report import corpus_figures as figures
-from ser_cli.report import plotting
 from ser_cli.sound.frontend import columns
 
 if TYPE_CHECKING:
@@ -45,6 +45,25 @@ def panels_of(values: dict[str, dict[str, NDArray[np.float64]]]) -> Figure:
     return figures.distributions(values, dict.fromkeys(values, "dB"))
 
 
+def speakers(count: int, name: str = "{:02}") -> Figure:
+    clips = {e: 10 + k for k, e in enumerate(EMOTIONS)}
+    return clip_figures.speakers({name.format(number): clips for number in range(count)})
+
+
+def waves(count: int) -> Figure:
+    """Draw noise, of one second and then ever longer."""
+    rng = np.random.default_rng(0)
+    heard = {f"emotion {k}": rng.normal(0, 0.1, 16_000 + 800 * k) for k in range(count)}
+    shown = {name: wave.astype(np.float32) for name, wave in heard.items()}
+    return clip_figures.spectrograms(shown, sample_rate=16_000)
+
+
+def places(count: int) -> Figure:
+    labels = [f"emotion {k}" for k in range(count) for _ in range(5)]
+    draws = np.random.default_rng(0).standard_normal((len(labels), 2))
+    return clip_figures.plane(draws, labels, (0.4, 0.2))
+
+
 EVERY: dict[str, Callable[[], Figure]] = {
     "clips": lambda: figures.class_counts({"clips": dict.fromkeys(EMOTIONS, 12345)}),
     "before and after": lambda: figures.class_counts({"recorded": {"sad": 2}, "all": {"sad": 4}}),
@@ -58,6 +77,17 @@ EVERY: dict[str, Callable[[], Figure]] = {
     "cnn-bilstm": lambda: heat(NOTEBOOK),
     "cnn-lstm-attention": lambda: heat(ATTENTION),
     "many families": lambda: heat(MANY),
+    "24 speakers": lambda: speakers(24),
+    "90 speakers": lambda: speakers(90, "some corpus/speaker {}"),
+    "one speaker": lambda: speakers(1),
+    "eight spectrograms": lambda: waves(8),
+    "one spectrogram": lambda: waves(1),
+    "shortest sound": lambda: clip_figures.spectrograms(
+        {"sad": np.ones(1, np.float32)}, sample_rate=16_000
+    ),
+    "five on a plane": lambda: places(5),
+    "twenty on a plane": lambda: places(20),
+    "nothing known": lambda: panels_of({"F0": dict.fromkeys(EMOTIONS, np.full(3, np.nan))}),
     "undefined": lambda: figures.correlations(np.full((2, 2), np.nan), ("one", "two")),
 }
 
@@ -171,3 +201,35 @@ def test_class_names_are_no_formulas_and_not_longer_than_the_picture(tmp_path: P
             plotting.save(figure, tmp_path / f"{number}.png")
     shown = (tmp_path / "0.svg").read_text(encoding="utf-8")
     assert "$^$" in shown and "$x^2$" in shown and f"{'l' * 24}…" in shown and "l" * 25 not in shown
+
+
+def test_speakers_are_counted_in_panels_of_one_height() -> None:
+    counts = {f"{n:02}": {"sad": n, "calm": 2} for n in range(1, 91)}
+    drawn = panels(clip_figures.speakers(counts))[:-1]  # the last is the bar of colours
+    assert [len(axes.get_yticks()) for axes in drawn] == [30, 30, 30]
+    said = [text.get_text() for text in drawn[1].texts[:4]]
+    assert said == ["2", "31", "2", "32"]  # calm and sad of the first two
+    assert len({axes.get_ylim() for axes in drawn}) == 1
+
+
+def test_spectrograms_share_their_axes_and_colours() -> None:
+    rate, at = 16_000, np.arange(16_000) / 16_000
+    loud = (0.5 * np.sin(2 * np.pi * 2_000 * at)).astype(np.float32)
+    quieter = (loud[:8_000] / 10).astype(np.float32)
+    figure = clip_figures.spectrograms({"a": loud, "b": quieter}, sample_rate=rate)
+    one, two = panels(figure)[:2]
+    assert one.get_xlim() == two.get_xlim() == (0, 1) and one.get_ylim() == (0, 8)
+    assert one.images[0].get_clim() == two.images[0].get_clim()
+    spectrum, quiet = (np.asarray(axes.images[0].get_array()) for axes in (one, two))
+    assert np.argmax(spectrum.mean(axis=1)) == 2_000 * 512 // rate  # bins of 31.25 Hz
+    assert spectrum.max() - quiet.max() == pytest.approx(20, abs=0.1)
+
+
+def test_every_clip_lies_on_the_plane_of_its_emotion() -> None:
+    points = np.array([[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]])
+    figure = clip_figures.plane(points, ["sad", "calm", "sad"], (0.5, 0.25))
+    calm, sad = panels(figure)
+    assert [axes.get_title(loc="left") for axes in (calm, sad)] == ["calm", "sad"]
+    every, own = (np.asarray(dots.get_offsets()) for dots in sad.collections)
+    assert every.tolist() == points.tolist() and own.tolist() == points[[0, 2]].tolist()
+    assert "component 1 (50% of the variance)" in [text.get_text() for text in figure.texts]

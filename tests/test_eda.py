@@ -1,4 +1,4 @@
-"""`ser eda`: its seven outputs and the frame lengths, of corpora that are known."""
+"""`ser eda`: its tables and pictures, of corpora that are known."""
 
 from __future__ import annotations
 
@@ -11,21 +11,27 @@ import fake
 import numpy as np
 import pytest
 import soundfile
-from command import EMOTIONS, ser, succeed, tone
+from command import EMOTIONS, RATE, ser, succeed, tone
 
 from ser_cli.jobs.clips import EdaJob
+from ser_cli.report import corpus_tables
+from ser_cli.report.corpus import correlations
+from ser_cli.sound.degrade import add_noise
 from ser_cli.sound.frontend import cells, columns
 from ser_cli.stages import eda
 
 PNG = b"\x89PNG"
-TABLES = ("eda_summary.csv", "label_distribution.csv", "mean_features_mfcc.csv")
-PICTURES = (
+TABLES = ("eda_summary.csv", "label_distribution.csv", "mean_features_mfcc.csv", "clips.csv")
+PICTURES = (  # that there always are
     "emotion_bar_plot.png",
     "audio_duration.png",
+    "acoustics.png",
     "frame_lengths.png",
     "feature_distributions.png",
     "correlation_heatmap.png",
+    "spectrograms.png",
 )
+MAP, SPEAKERS = "feature_map.png", "clips_per_speaker.png"
 
 
 def rows(path: Path) -> list[list[str]]:
@@ -55,7 +61,7 @@ def test_an_emotion_of_a_stranger_is_harmless_in_what_is_written(tmp_path: Path)
     out, bars = tmp_path / "eda", tmp_path / "bars.svg"
     given = ("--data", table, "--recipe", "stats-dense", "--labels-as-given", "--jobs", 1)
     done = succeed("eda", *given, "--out", out, "--bar-plot", bars)
-    for name in TABLES[1:]:
+    for name in TABLES[1:3]:
         assert [row[0] for row in rows(out / name)] == ["emotion", "'=1+1", "\\x1b[31mred"]
     drawn = bars.read_text(encoding="utf-8")
     assert ElementTree.fromstring(drawn) is not None and "\\x1b[31mred" in drawn
@@ -65,8 +71,9 @@ def test_an_emotion_of_a_stranger_is_harmless_in_what_is_written(tmp_path: Path)
 def test_all_outputs_are_written_under_their_names(corpus: Path, tmp_path: Path) -> None:
     out = tmp_path / "eda"
     done = succeed("eda", "--data", corpus, "--out", out, "--jobs", 1)
-    assert {path.name for path in out.iterdir()} == {*TABLES, *PICTURES}
-    assert all((out / name).read_bytes().startswith(PNG) for name in PICTURES)
+    assert {path.name for path in out.iterdir()} == {*TABLES, *PICTURES, MAP}
+    assert all((out / name).read_bytes().startswith(PNG) for name in (*PICTURES, MAP))
+    assert f"speakers are not known: there is no {SPEAKERS}" in done.err
     assert rows(out / "label_distribution.csv") == [
         ["emotion", "clips", "share", "mean_duration_s"],
         ["angry", "2", "0.1818", "0.500"],
@@ -103,7 +110,7 @@ def test_the_bar_plot_goes_where_it_is_asked(corpus: Path, tmp_path: Path) -> No
     assert not (out / "emotion_bar_plot.png").exists()
     record = json.loads(done.out)
     assert record["clips"] == {"angry": 2, "calm": 3, "happy": 3, "sad": 3}
-    assert str(plot) in record["written"] and len(record["written"]) == 8
+    assert str(plot) in record["written"] and len(record["written"]) == 12
     refused = ser("eda", "--data", corpus, "--bar-plot", corpus / "angry" / "0.wav")
     assert refused.code == 2 and "is not a picture file name" in refused.err
 
@@ -134,6 +141,7 @@ def test_one_emotion_is_drawn_and_said(tmp_path: Path) -> None:
     (tmp_path / "clips.csv").write_text("file,emotion\na.wav,sad\n", encoding="utf-8")
     done = succeed("eda", "--data", tmp_path / "clips.csv", "--out", tmp_path / "eda")
     assert "all clips are 'sad'" in done.err and "has no correlation" in done.err
+    assert f"there is no {MAP}" in done.err and "1 clip without a pause" in done.err
     assert {path.name for path in (tmp_path / "eda").iterdir()} == {*TABLES, *PICTURES}
 
 
@@ -164,16 +172,53 @@ def test_rows_over_cells_are_averaged(corpus: Path, monkeypatch: pytest.MonkeyPa
     found = eda.survey(EdaJob(data=(str(corpus),), recipe="fake", jobs=1))
     assert [column.row for column in found.rows] == ["mfcc_0", "zcr_0"]
     np.testing.assert_array_equal(found.means, np.tile([2.0, 20.0], (11, 1)))
+    np.testing.assert_allclose(found.deviations, np.tile([1.0, 10.0], (11, 1)))
+
+
+def voice(path: Path, hertz: float, *, lead: float = 0.5, snr_db: float = 20) -> None:
+    """Write a second of a tone with silence before and after, in noise of a known level."""
+    at = np.arange(RATE) / RATE
+    clean = np.pad((0.4 * np.sin(2 * np.pi * hertz * at)).astype(np.float32), round(lead * RATE))
+    noisy = add_noise(clean, np.random.default_rng(0), snr_db=snr_db)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, noisy, RATE, "FLOAT")
+
+
+def test_what_is_heard_of_each_clip_is_written_and_told(tmp_path: Path) -> None:
+    lines = ["file,emotion,speaker"]
+    for number, (emotion, hertz, snr_db) in enumerate((("sad", 110, 30), ("happy", 220, 15))):
+        for speaker in "ab":
+            name = f"{emotion}{speaker}.wav"
+            voice(tmp_path / name, hertz, lead=0.5 * (number + 1), snr_db=snr_db)
+            lines.append(f"{name},{emotion},{speaker}")
+    (tmp_path / "clips.csv").write_text("\n".join(lines), encoding="utf-8")
+    out = tmp_path / "eda"
+    given = ("--data", tmp_path / "clips.csv", "--recipe", "stats-dense", "--jobs", 1)
+    done = succeed("eda", *given, "--out", out)
+    head, *body = rows(out / "clips.csv")
+    assert head[3:7] == ["emotion", "speaker", "sample_rate_hz", "duration_s"] and len(body) == 4
+    for row in body:
+        told = dict(zip(head, row, strict=True))
+        hertz, snr_db, lead = (110, 30, 0.5) if told["emotion"] == "sad" else (220, 15, 1.0)
+        assert float(told["f0_hz"]) == pytest.approx(hertz, rel=0.01)
+        assert float(told["snr_db"]) == pytest.approx(snr_db, abs=1)
+        assert float(told["silence_before_s"]) == pytest.approx(lead, abs=0.03)
+        assert float(told["level_dbfs"]) == pytest.approx(20 * np.log10(0.4 / 2**0.5), abs=0.3)
+    assert float(summary(out)["f0_max"]) == pytest.approx(220, rel=0.01)
+    said = " ".join(done.out.replace("│", " ").split())
+    assert "duration in all 10.0 s" in said and "sample rate 16 kHz" in said
+    assert "sad 2 50.0 2.00 -11." in said and ".0 frames" not in done.out
+    assert (out / SPEAKERS).read_bytes().startswith(PNG)
 
 
 def test_correlations_are_pearsons() -> None:
     draws = np.random.default_rng(0).standard_normal((30, 4))
     draws[:, 1] = 2 * draws[:, 0] + 5
     draws[:, 2] -= draws[:, 0]
-    found = eda.correlations(draws)
+    found = correlations(draws)
     np.testing.assert_allclose(found, np.corrcoef(draws.T), atol=1e-12)
     draws[:, 3] = 0.1
-    found = eda.correlations(draws)
+    found = correlations(draws)
     assert np.isnan(found[3]).all() and np.isnan(found[:, 3]).all()
     assert np.isfinite(found[:3, :3]).all()
 
@@ -220,5 +265,5 @@ def test_parts_of_files_are_measured_and_files_counted_once(
     (tmp_path / "clips.csv").write_text(f"file,start,end,emotion\n{rows}", encoding="utf-8")
     found = eda.survey(EdaJob(data=(str(tmp_path / "clips.csv"),), recipe="fake", jobs=1))
     assert found.seconds.tolist() == [0.5, 0.75, 0.5] and found.frames.tolist() == [50, 75, 50]
-    told = {measure: value for measure, value, _ in eda.summary(found)}
+    told = {measure: value for measure, value, _ in corpus_tables.summary(found)}
     assert (told["files"], told["segments"], told["files_at_16000_hz"]) == (2, 3, 2)

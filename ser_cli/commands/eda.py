@@ -13,7 +13,7 @@ from ser_cli.jobs.clips import EdaJob
 from ser_cli.remarks import counted
 
 if TYPE_CHECKING:
-    from ser_cli.stages.eda import CorpusSummary
+    from ser_cli.report.corpus import CorpusSummary
 
 
 @command(
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     "ser eda --recipe cnn-bilstm --bar-plot emotions.png",
 )
 def eda(job: EdaJob) -> None:
-    """Look at a corpus: clips per emotion, durations, sample rates, features, correlations."""
+    """Look at a corpus: clips per emotion and speaker, durations, noise, pitch, features."""
     from ser_cli.stages import eda as stage
 
     stage.check(job.out, job.bar_plot)
@@ -42,16 +42,8 @@ def eda(job: EdaJob) -> None:
 
 
 def _print(found: CorpusSummary) -> None:
-    from ser_cli.stages.eda import summary
+    from ser_cli.report import corpus_tables
 
-    rows = [
-        (emotion, str(len(seconds)), tables.percent(len(seconds) / len(found.clips)),
-         f"{seconds.mean():.2f}")
-        for emotion, seconds in found.by_emotion(found.seconds).items()
-    ]  # fmt: skip
-    tables.table(counted(len(found.clips), "clip"), ("emotion", "clips", "%", "mean s"), rows)
-    facts = [
-        (name.replace("_", " "), f"{value} {'frame' if value == 1 and unit == 'frames' else unit}")
-        for name, value, unit in summary(found)
-    ]
-    tables.table("overall", ("measure", "value"), facts)
+    title = f"{counted(len(found.clips), 'clip')}; level, SNR and F0: medians"
+    tables.table(title, *corpus_tables.emotions(found))
+    tables.table("overall", ("measure", "value"), corpus_tables.overall(found))

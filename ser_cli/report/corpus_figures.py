@@ -109,27 +109,30 @@ def frame_lengths(lengths: Sequence[int], fixed: int | None = None) -> Figure:
     return figure
 
 
-def distributions(values: Mapping[str, Mapping[str, Doubles]], units: Mapping[str, str]) -> Figure:
-    """Draw a panel for each family of features, and in it a box for each emotion.
+def distributions(
+    values: Mapping[str, Mapping[str, Doubles]], units: Mapping[str, str], *, note: str = ""
+) -> Figure:
+    """Draw a panel for each of some facts about clips, and in it a box for each emotion.
 
     Args:
-        values: Family -> emotion -> one value per clip.
-        units: Of each family, "" where it has none.
+        values: Title of a panel -> emotion -> one value per clip, NaN where it is not known.
+        units: Of each panel, "" where it has none.
+        note: What is said below all of them.
     """
     emotions = len(next(iter(values.values())))
     columns = min(_PANELS_A_ROW, len(values))
     rows = -(-len(values) // columns)
-    figure = plotting.empty(max(5.0, 1.0 + 2.8 * columns), rows * (1.1 + 0.24 * emotions) + 0.5)
+    figure = plotting.empty(max(6.0, 1.0 + 2.8 * columns), rows * (1.3 + 0.24 * emotions) + 0.5)
     grid = figure.subplots(rows, columns, sharey=True, squeeze=False).ravel()
-    for axes, (family, groups) in zip(grid, values.items(), strict=False):
+    for axes, (title, groups) in zip(grid, values.items(), strict=False):
         _boxes(axes, groups)
-        axes.set_title(family, fontsize=10, loc="left")
-        axes.set_xlabel(units[family] or "value", fontsize=9)
+        axes.set_title(title, fontsize=10, loc="left")
+        axes.set_xlabel(units[title] or "value", fontsize=9)
         axes.tick_params(axis="x", labelsize=8)
         axes.locator_params(axis="x", nbins=5)
     for axes in grid[len(values) :]:
         axes.set_visible(False)
-    figure.supxlabel(f"mean per clip over frames and rows of the family\n{_BOX_SAYS}", fontsize=9)
+    figure.supxlabel("\n".join(filter(None, (note, _BOX_SAYS))), fontsize=9)
     return figure
 
 
@@ -186,12 +189,13 @@ def _boxes(axes: Axes, groups: Mapping[str, Doubles]) -> None:
     """Draw a lying box for each emotion, the first by name on top."""
     labels = sorted(groups)
     axes.boxplot(
-        [groups[label] for label in labels],
-        tick_labels=plotting.names(labels),
+        [groups[label][~np.isnan(groups[label])] for label in labels],
         orientation="horizontal",
         widths=0.6,
+        manage_ticks=False,  # it would write them once more for each panel that shares the axis
         **_BOX,
     )
+    axes.set_yticks(range(1, len(labels) + 1), plotting.names(labels))
     axes.set_ylim(len(labels) + 0.5, 0.5)
     plotting.tidy(axes)
     axes.grid(visible=False, axis="y")

@@ -27,7 +27,7 @@ GREY = "#999999"  # readable on white and on the dark page
 BLACK = "#000000"  # what matplotlib draws text and axes with; `svg` turns it into the page's ink
 LONGEST = 25  # letters of a class name
 LETTER = 0.09  # inches of a letter as axes are lettered, rather more than less
-_TITLE_POINTS, _TITLE_LETTERS = 11, 10  # of a letter, and to an inch: few of them are wider
+_TITLE_POINTS, _TITLE_LETTERS = 11, 11  # of a letter, and to an inch: few of them are wider
 SUFFIXES = (".png", ".svg", ".pdf")  # that `save` writes
 # Text stays text: smaller, and it can be read aloud and searched.
 _SVG_OPTIONS: Any = {"svg.hashsalt": "ser", "svg.fonttype": "none"}

@@ -1,10 +1,8 @@
-"""What a corpus holds, before anything is learned from it: counts, lengths, features."""
+"""What a corpus holds, before anything is learned from it: counts, lengths, sound, features."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,71 +10,61 @@ import numpy as np
 
 from ser_cli.data import cache, corpora
 from ser_cli.data.store import need_folder, write_csv
-from ser_cli.errors import DataError, UsageError
-from ser_cli.model.preprocess import LENGTH_PERCENTILE
-from ser_cli.report import corpus_figures, plotting
+from ser_cli.errors import AudioError, DataError, UsageError
+from ser_cli.remarks import counted
+from ser_cli.report import clip_figures, corpus_figures, corpus_tables, plotting
 from ser_cli.report import rows as report_rows
-from ser_cli.sound import audio
+from ser_cli.report.corpus import (
+    CorpusSummary,
+    correlations,
+    plane,
+    sample,
+    shared,
+    speakers,
+    statistics,
+    telling,
+)
+from ser_cli.sound import acoustics, audio, segments
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from matplotlib.figure import Figure
 
-    from ser_cli.data.features import Features
     from ser_cli.jobs.clips import EdaJob
-    from ser_cli.recipes import Recipe
-    from ser_cli.sound.frontend import Column
-    from ser_cli.types import Clip, Failures, Progress
-
-    Doubles = NDArray[np.float64]
+    from ser_cli.types import Clip, Floats, Progress, Segment
 
 FOLDER = Path("eda")
 BAR_PLOT = "emotion_bar_plot.png"
+SPEAKERS, SPECTROGRAMS, MAP = "clips_per_speaker.png", "spectrograms.png", "feature_map.png"
 PICTURES = (  # the others
     "audio_duration.png",
+    "acoustics.png",
     "frame_lengths.png",
     "feature_distributions.png",
     "correlation_heatmap.png",
+    SPEAKERS,
+    SPECTROGRAMS,
+    MAP,
 )
 MFCC_MEANS = "mean_features_mfcc.csv"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class CorpusSummary:
-    """What was found about the clips that can be read.
-
-    Attributes:
-        recipe: Whose features.
-        clips: N clips.
-        seconds: (N,) as the files' headers state it.
-        rates: (N,) sample rate of each file in Hz.
-        frames: (N,) frames of features.
-        rows: R rows of features, the first column of each.
-        means: (N, R) mean of each over the frames of a clip.
-        failed: Path and reason of the clips that could not be read.
-    """
-
-    recipe: Recipe
-    clips: tuple[Clip, ...]
-    seconds: Doubles
-    rates: NDArray[np.int64]
-    frames: NDArray[np.int64]
-    rows: tuple[Column, ...]
-    means: Doubles
-    failed: Failures
-
-    @property
-    def emotions(self) -> tuple[str, ...]:
-        """The emotions that occur, sorted."""
-        return tuple(sorted({clip.emotion for clip in self.clips}))
-
-    def by_emotion(self, values: Doubles) -> dict[str, Doubles]:
-        """Split what is known of each clip, (N, ...), by its emotion."""
-        labels = np.array([clip.emotion for clip in self.clips])
-        return {emotion: values[labels == emotion] for emotion in self.emotions}
+_SOUND = {  # titles of what is measured
+    "level": "level of the speech (RMS)",
+    "snr": "SNR, estimated",
+    "f0": "F0 (median)",
+    "silence_before": "silence before the speech",
+    "silence_after": "silence after the speech",
+    "speech": "length of the speech",
+}
+_SOUND_NOTE = (
+    "SNR: power of the speech over the median of the frames that are none; F0: YIN, voiced frames"
+)
+_FEATURES_NOTE = (
+    "Of each family, the feature that differs most between emotions; in brackets, the share of its "
+    "variance that lies between them"
+)
 
 
 def survey(job: EdaJob, *, progress: Progress | None = None) -> CorpusSummary:
-    """Look at every clip of a corpus: its file's header, and its features.
+    """Look at every clip of a corpus: its file's header, its sound, and its features.
 
     Args:
         job: Which corpora, and whose features.
@@ -87,9 +75,11 @@ def survey(job: EdaJob, *, progress: Progress | None = None) -> CorpusSummary:
         UsageError: There is no such recipe.
     """
     system, clips = job.system, job.clips()
-    made = cache.extract(clips, system.frontend, jobs=job.jobs, progress=progress)
+    heard = cache.extract(clips, acoustics.FRONTEND, jobs=job.jobs, progress=progress)
+    made = cache.extract(heard.clips, system.frontend, jobs=job.jobs, progress=progress)
+    failed = heard.failed + made.failed
     if not made.clips:
-        path, reason = made.failed[0]
+        path, reason = failed[0]
         raise DataError(
             f"no clip of {corpora.describe(job.corpora)} can be read; the first is {path}: "
             f"{reason}",
@@ -97,15 +87,19 @@ def survey(job: EdaJob, *, progress: Progress | None = None) -> CorpusSummary:
         )
     rates, seconds = zip(*_measured(made.clips), strict=True)
     columns = system.frontend.columns
+    measures = dict(zip((clip.segment for clip in heard.clips), heard.features, strict=True))
+    means, deviations = statistics(made.features, columns)
     return CorpusSummary(
         recipe=system,
         clips=made.clips,
         seconds=np.array(seconds, np.float64),
         rates=np.array(rates, np.int64),
+        measures=np.array([measures[clip.segment][0] for clip in made.clips], np.float64),
         frames=np.array([len(features) for features in made.features], np.int64),
         rows=tuple({column.row: column for column in reversed(columns)}.values())[::-1],
-        means=_means(made.features, columns),
-        failed=made.failed,
+        means=means,
+        deviations=deviations,
+        failed=failed,
     )
 
 
@@ -132,25 +126,113 @@ def write(
     """
     chart = check(folder, bar_plot)
     tables: dict[str, Iterable[Iterable[object]]] = {
-        "eda_summary.csv": [("measure", "value", "unit"), *summary(found)],
-        "label_distribution.csv": _label_rows(found),
-        MFCC_MEANS: _mean_rows(found),
+        "eda_summary.csv": [("measure", "value", "unit"), *corpus_tables.summary(found)],
+        "label_distribution.csv": corpus_tables.label_rows(found),
+        "clips.csv": corpus_tables.clip_rows(found),
+        MFCC_MEANS: corpus_tables.mfcc_rows(found),
     }
     for name, rows in tables.items():
         write_csv(folder / name, rows)
-    figures = (
+    bars = corpus_figures.class_counts({"clips": found.counts})
+    told = corpora.told(found.clips)
+    plotting.save(bars, chart, title=f"Clips per emotion\n{told}")
+    drawn = [folder / name for name in tables] + [chart]
+    for name, title, figure in _pictures(found):
+        plotting.save(figure, folder / name, title=f"{title}\n{told}")
+        drawn.append(folder / name)
+    return tuple(drawn)
+
+
+def _pictures(found: CorpusSummary) -> Iterator[tuple[str, str, Figure]]:
+    """Yield name, title and figure of each picture but the bar plot, as far as there can be one."""
+    recipe, frames = found.recipe, found.frames.tolist()
+    yield (
+        "audio_duration.png",
+        "How long the clips are",
         corpus_figures.durations(found.by_emotion(found.seconds)),
-        corpus_figures.frame_lengths(found.frames.tolist(), found.recipe.frames),
-        corpus_figures.distributions(
-            _families(found), {row.family: row.unit for row in found.rows}
-        ),
-        corpus_figures.correlations(correlations(found.means), [row.family for row in found.rows]),
     )
-    pictures = {chart: corpus_figures.class_counts({"clips": counts(found)})}
-    pictures |= {folder / name: figure for name, figure in zip(PICTURES, figures, strict=True)}
-    for path, figure in pictures.items():
-        plotting.save(figure, path)
-    return (*(folder / name for name in tables), *pictures)
+    yield "acoustics.png", "What the clips sound like", _sound(found)
+    yield (
+        "frame_lengths.png",
+        f"Frames per clip, as {recipe.name} hears them",
+        corpus_figures.frame_lengths(frames, recipe.frames),
+    )
+    yield "feature_distributions.png", f"Features of {recipe.name} by emotion", _features(found)
+    families = [row.family for row in found.rows]
+    yield (
+        "correlation_heatmap.png",
+        f"Correlation of the features of {recipe.name}",
+        corpus_figures.correlations(correlations(found.means), families),
+    )
+    yield from _of_clips(found)
+
+
+def _of_clips(found: CorpusSummary) -> Iterator[tuple[str, str, Figure]]:
+    if corpora.has_speakers(found.clips):
+        counts = _spoken(found)
+        title = f"Clips per speaker and emotion{_most(found, len(counts))}"
+        yield SPEAKERS, title, clip_figures.speakers(counts)
+    clips = sample(found.clips)
+    if waves := _waveforms(clips):
+        figure = clip_figures.spectrograms(waves, sample_rate=acoustics.SAMPLE_RATE)
+        yield SPECTROGRAMS, f"A clip of each emotion {_sampled(clips)}".strip(), figure
+    if lies := plane(found):
+        title = f"Features of {found.recipe.name} on a plane: PCA of means and standard deviations"
+        figure = clip_figures.plane(lies[0], [clip.emotion for clip in found.clips], lies[1])
+        yield MAP, f"{title}, {sum(lies[1]):.0%} of the variance", figure
+
+
+def _sound(found: CorpusSummary) -> Figure:
+    names = dict(zip(acoustics.COLUMNS, _SOUND.values(), strict=True))
+    values = {t: found.by_emotion(found.measured(column.family)) for column, t in names.items()}
+    units = {title: column.unit for column, title in names.items()}
+    return corpus_figures.distributions(values, units, note=_SOUND_NOTE)
+
+
+def _features(found: CorpusSummary) -> Figure:
+    values, units = {}, {}
+    for row, kind, share, each in telling(found):
+        title = f"{row.row}, {kind}\n({share:.0%})"
+        values[title], units[title] = found.by_emotion(each), row.unit
+    return corpus_figures.distributions(values, units, note=_FEATURES_NOTE)
+
+
+def _spoken(found: CorpusSummary) -> dict[str, dict[str, int]]:
+    """Return the clips of each speaker, as it is drawn, and emotion: those with the most clips."""
+    shown = speakers(found.clips)
+    counts = {name: dict.fromkeys(found.emotions, 0) for name in shown}
+    for clip in found.clips:
+        counts[clip.speaker][clip.emotion] += 1
+    most = sorted(counts, key=lambda name: -sum(counts[name].values()))
+    return {shown[name]: counts[name] for name in sorted(most[: clip_figures.MOST_SPEAKERS])}
+
+
+def _most(found: CorpusSummary, drawn: int) -> str:
+    known = len({clip.speaker for clip in found.clips})
+    return f", the {drawn} of {known:,} speakers with the most clips" if drawn < known else ""
+
+
+def _waveforms(clips: Sequence[Clip]) -> dict[str, Floats]:
+    waves = {clip.emotion: _heard(clip.segment) for clip in clips}
+    return {emotion: wave for emotion, wave in waves.items() if wave is not None and len(wave)}
+
+
+def _heard(segment: Segment) -> Floats | None:
+    """Return a clip's waveform; None where its file is gone since it was read."""
+    try:
+        reading = audio.read(segment.path, sample_rate=acoustics.SAMPLE_RATE)
+        (wave,) = segments.cut(reading, [segment])
+    except AudioError:
+        return None
+    return None if isinstance(wave, AudioError) else wave
+
+
+def _sampled(clips: Sequence[Clip]) -> str:
+    """Return whose clips these are, and what the corpus knows of all of them."""
+    speaker = clips[0].speaker
+    said = [f"of speaker {speaker}"] if speaker else []
+    facts = ", ".join(f"{name} {value}" for name, value in shared(clips).items())
+    return " ".join([*said, f"({facts})"] if facts else said)
 
 
 def check(folder: Path, bar_plot: Path | None) -> Path:
@@ -172,120 +254,30 @@ def check(folder: Path, bar_plot: Path | None) -> Path:
     return path
 
 
-def counts(found: CorpusSummary) -> dict[str, int]:
-    """Return the number of clips of each emotion, sorted by name."""
-    return dict(sorted(Counter(clip.emotion for clip in found.clips).items()))
-
-
-def summary(found: CorpusSummary) -> tuple[tuple[str, float | str, str], ...]:
-    """Return the contents of eda_summary.csv: measure, value and unit."""
-    speakers = {clip.speaker for clip in found.clips}
-    of_files = dict(zip([clip.path for clip in found.clips], found.rates.tolist(), strict=True))
-    rates = sorted(Counter(of_files.values()).items())
-    broken = {path for path, _ in found.failed}
-    in_parts = any(clip.segment.fragment for clip in found.clips)
-    known = len(speakers) if corpora.has_speakers(found.clips) else "unknown"
-    return (
-        ("files", len(of_files.keys() | broken), ""),
-        ("files_unreadable", len(broken), ""),
-        *((("segments", len(found.clips) + len(found.failed), ""),) if in_parts else ()),
-        ("emotions", len(found.emotions), ""),
-        ("speakers", known, ""),
-        *((f"files_at_{rate}_hz", count, "") for rate, count in rates),
-        ("duration_total", round(float(found.seconds.sum()), 2), "s"),
-        *_spread("duration", found.seconds, "s"),
-        ("recipe", found.recipe.name, ""),
-        ("recipe_sample_rate", found.recipe.frontend.sample_rate, "Hz"),
-        ("recipe_features", found.recipe.frontend.width, "per frame"),
-        *_spread("frames", found.frames, "frames"),
-        ("frames_95th_percentile", int(np.percentile(found.frames, LENGTH_PERCENTILE)), "frames"),
-    )
-
-
 def notes(found: CorpusSummary) -> tuple[str, ...]:
     """Report what is missing that one would look for."""
     lines = []
     if len(found.emotions) < 2:
         lines.append(f"all clips are {found.emotions[0]!r}: there is nothing to compare them with")
-    if not _mfcc(found):
+    if not corpora.has_speakers(found.clips):
+        lines.append(f"the speakers are not known: there is no {SPEAKERS}")
+    if not corpus_tables.mfcc(found):
         lines.append(f"{found.recipe.name} has no MFCC: {MFCC_MEANS} holds no columns of them")
     if np.isnan(correlations(found.means)).any():
         lines.append("a feature that is the same in all clips has no correlation")
+    if plane(found) is None:
+        lines.append(f"too few clips or features differ: there is no {MAP}")
+    if steady := int(np.isnan(found.measured("snr")).sum()):
+        lines.append(f"{counted(steady, 'clip')} without a pause: no SNR can be estimated")
     return tuple(lines)
 
 
 def as_record(found: CorpusSummary, written: Sequence[Path]) -> dict[str, Any]:
     """Return the findings as plain values, for JSON."""
     return {
-        **{measure: value for measure, value, _ in summary(found)},
-        "clips": counts(found),
+        **{measure: value for measure, value, _ in corpus_tables.summary(found)},
+        "clips": found.counts,
         "failed": report_rows.failures(found.failed),
         "notes": list(notes(found)),
         "written": [str(path) for path in written],
     }
-
-
-def correlations(means: Doubles) -> Doubles:
-    """Return Pearson's correlation of columns (N, R) -> (R, R), NaN where one is constant."""
-    centred = means - means.mean(axis=0)
-    # A column of equal values differs from its mean by rounding alone.
-    rounding = np.abs(means).max(axis=0) * np.finfo(np.float32).eps
-    centred[:, np.abs(centred).max(axis=0) <= rounding] = np.nan
-    normed = centred / np.sqrt((centred**2).sum(axis=0))
-    matrix: Doubles = np.clip(normed.T @ normed, -1, 1)
-    return matrix
-
-
-def _means(features: Features, columns: Sequence[Column]) -> Doubles:
-    """Return the mean of each row over the frames of each clip: (N, R)."""
-    frames = np.stack([clip.mean(axis=0, dtype=np.float64) for clip in features])
-    return _grouped(frames, [column.row for column in columns])
-
-
-def _grouped(values: Doubles, names: Sequence[str]) -> Doubles:
-    """Average the columns (N, K) of equal name, names in the order they first occur."""
-    order = list(dict.fromkeys(names))
-    at = np.array([order.index(name) for name in names])
-    sums = np.zeros((len(values), len(order)))
-    np.add.at(sums.T, at, values.T)
-    return sums / np.bincount(at)
-
-
-def _families(found: CorpusSummary) -> dict[str, dict[str, Doubles]]:
-    """Return family -> emotion -> one value per clip."""
-    names = [row.family for row in found.rows]
-    values = _grouped(found.means, names)
-    return {family: found.by_emotion(values[:, k]) for k, family in enumerate(dict.fromkeys(names))}
-
-
-def _spread(
-    name: str, values: Doubles | NDArray[np.int64], unit: str
-) -> Iterator[tuple[str, float, str]]:
-    for statistic, compute in (
-        ("mean", np.mean), ("std", np.std), ("min", np.min), ("median", np.median), ("max", np.max)
-    ):  # fmt: skip
-        yield f"{name}_{statistic}", round(float(compute(values)), 4), unit
-
-
-def _label_rows(found: CorpusSummary) -> Iterator[tuple[object, ...]]:
-    yield "emotion", "clips", "share", "mean_duration_s"
-    for emotion, seconds in found.by_emotion(found.seconds).items():
-        share = len(seconds) / len(found.clips)
-        yield emotion, len(seconds), f"{share:.4f}", f"{seconds.mean():.3f}"
-
-
-def _mean_rows(found: CorpusSummary) -> list[tuple[object, ...]]:
-    """Return the mean MFCC of each emotion, each clip counting once."""
-    chosen = _mfcc(found)
-    head = ("emotion", *(found.rows[k].row for k in chosen))
-    groups = found.by_emotion(found.means[:, chosen]).items()
-    return [head, *((name, *map(_rounded, part.mean(axis=0))) for name, part in groups)]
-
-
-def _rounded(value: float) -> float:
-    return float(f"{value:.6g}")
-
-
-def _mfcc(found: CorpusSummary) -> list[int]:
-    """Return the places of MFCC and what is derived from them."""
-    return [k for k, row in enumerate(found.rows) if row.row.startswith("mfcc_")]
