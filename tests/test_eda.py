@@ -31,6 +31,10 @@ PICTURES = (  # that there always are
     "correlation_heatmap.png",
     "spectrograms.png",
 )
+VECTORS = tuple(
+    f"{name}.svg"
+    for name in ("audio_duration", "acoustics", "frame_lengths", "feature_distributions")
+)
 MAP, SPEAKERS = "feature_map.png", "clips_per_speaker.png"
 
 
@@ -71,7 +75,11 @@ def test_an_emotion_of_a_stranger_is_harmless_in_what_is_written(tmp_path: Path)
 def test_all_outputs_are_written_under_their_names(corpus: Path, tmp_path: Path) -> None:
     out = tmp_path / "eda"
     done = succeed("eda", "--data", corpus, "--out", out, "--jobs", 1)
-    assert {path.name for path in out.iterdir()} == {*TABLES, *PICTURES, MAP}
+    assert {path.name for path in out.iterdir()} == {*TABLES, *PICTURES, *VECTORS, MAP}
+    for name in VECTORS:
+        drawn = (out / name).read_text(encoding="utf-8")
+        assert ElementTree.fromstring(drawn) is not None
+        assert drawn.count("clips, 11 clips, speakers not known") == 1  # the title
     assert all((out / name).read_bytes().startswith(PNG) for name in (*PICTURES, MAP))
     assert f"speakers are not known: there is no {SPEAKERS}" in done.err
     assert rows(out / "label_distribution.csv") == [
@@ -110,7 +118,7 @@ def test_the_bar_plot_goes_where_it_is_asked(corpus: Path, tmp_path: Path) -> No
     assert not (out / "emotion_bar_plot.png").exists()
     record = json.loads(done.out)
     assert record["clips"] == {"angry": 2, "calm": 3, "happy": 3, "sad": 3}
-    assert str(plot) in record["written"] and len(record["written"]) == 12
+    assert str(plot) in record["written"] and len(record["written"]) == 16
     refused = ser("eda", "--data", corpus, "--bar-plot", corpus / "angry" / "0.wav")
     assert refused.code == 2 and "is not a picture file name" in refused.err
 
@@ -119,6 +127,8 @@ def test_the_bar_plot_is_no_other_picture(corpus: Path, tmp_path: Path) -> None:
     other = tmp_path / "eda" / "audio_duration.png"
     done = ser("eda", "--data", corpus, "--out", tmp_path / "eda", "--bar-plot", other)
     assert done.code == 2 and "is already another picture" in done.err and not other.exists()
+    other = other.with_suffix(".svg")
+    assert ser("eda", "--data", corpus, "--out", other.parent, "--bar-plot", other).code == 2
 
 
 def test_a_broken_file_is_named_and_the_others_go_on(corpus: Path, tmp_path: Path) -> None:
@@ -142,7 +152,7 @@ def test_one_emotion_is_drawn_and_said(tmp_path: Path) -> None:
     done = succeed("eda", "--data", tmp_path / "clips.csv", "--out", tmp_path / "eda")
     assert "all clips are 'sad'" in done.err and "has no correlation" in done.err
     assert f"there is no {MAP}" in done.err and "1 clip without a pause" in done.err
-    assert {path.name for path in (tmp_path / "eda").iterdir()} == {*TABLES, *PICTURES}
+    assert {path.name for path in (tmp_path / "eda").iterdir()} == {*TABLES, *PICTURES, *VECTORS}
 
 
 def test_a_folder_without_labels_says_what_is_missing(tmp_path: Path) -> None:

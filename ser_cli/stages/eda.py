@@ -45,6 +45,7 @@ PICTURES = (  # the others
     SPECTROGRAMS,
     MAP,
 )
+HEAVY = ("correlation_heatmap.png", SPECTROGRAMS, MAP)  # as SVG: megabytes; the rest is both
 MFCC_MEANS = "mean_features_mfcc.csv"
 _SOUND = {  # titles of what is measured
     "level": "level of the speech (RMS)",
@@ -138,8 +139,12 @@ def write(
     plotting.save(bars, chart, title=f"Clips per emotion\n{told}")
     drawn = [folder / name for name in tables] + [chart]
     for name, title, figure in _pictures(found):
-        plotting.save(figure, folder / name, title=f"{title}\n{told}")
-        drawn.append(folder / name)
+        path = folder / name
+        plotting.save(figure, path, title=f"{title}\n{told}")
+        drawn.append(path)
+        if name not in HEAVY:
+            plotting.save(figure, path.with_suffix(".svg"))  # the figure has its title by now
+            drawn.append(path.with_suffix(".svg"))
     return tuple(drawn)
 
 
@@ -249,7 +254,8 @@ def check(folder: Path, bar_plot: Path | None) -> Path:
         raise UsageError(
             f"{path} is not a picture file name", hint="end it in " + ", ".join(plotting.SUFFIXES)
         )
-    if path.resolve() in {(folder / name).resolve() for name in PICTURES}:
+    others = [folder / name for name in PICTURES]
+    if path.resolve() in {o.resolve() for o in (*others, *(o.with_suffix(".svg") for o in others))}:
         raise UsageError(f"{path} is already another picture", hint="rename the bar plot")
     return path
 
