@@ -74,6 +74,16 @@ def test_a_large_file_without_a_name_is_not_held_in_memory() -> None:
     assert heard(hostile.measuring, io.BytesIO(bytes(size)), Limits(memory_mb=128)) == 1
 
 
+def test_nor_is_it_on_the_disk_where_it_must_not_be() -> None:
+    def measured(memory_mb: int) -> int:
+        what = io.BytesIO(bytes(200 * 2**20))
+        return heard(hostile.measuring, what, Limits(memory_mb=memory_mb, on_disk=False))
+
+    assert measured(512) == 1
+    with pytest.raises(UndecodableError, match="more memory than it may have"):
+        measured(128)
+
+
 def test_a_file_that_grows_spoils_no_other_one(tmp_path: Path) -> None:
     class Growing(io.BytesIO):
         def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:

@@ -116,7 +116,8 @@ class _Child:
             return
         left = source.seek(0, io.SEEK_END)
         source.seek(0)
-        self._send(json.dumps(request | {"size": left}).encode() + b"\n")
+        request["copy"] = {"size": left, "on_disk": self.limits.on_disk}
+        self._send(json.dumps(request).encode() + b"\n")
         while part := source.read(min(left, _COPIED)):  # no more than was said, if it grows
             self._send(part)
             left -= len(part)
@@ -212,7 +213,7 @@ def serve(stall_s: float, memory_mb: int) -> None:
 def _answers(request: dict[str, Any]) -> Iterator[tuple[dict[str, Any], bytes]]:
     """Yield what is answered about one file, and the samples that go with it."""
     try:
-        source = Path(request["path"]) if "path" in request else _copied(request["size"])
+        source = Path(request["path"]) if "path" in request else _copied(**request["copy"])
         module, decoder = request["decoder"]
         with getattr(import_module(module), decoder)(source, **request["options"]) as stream:
             yield {"rate": stream.rate, "channels": stream.channels, **_told(stream)}, b""
@@ -227,9 +228,10 @@ def _answers(request: dict[str, Any]) -> Iterator[tuple[dict[str, Any], bytes]]:
         yield {"error": f"its decoder failed on it ({type(error).__name__}: {error})"}, b""
 
 
-def _copied(size: int) -> BinaryIO:
-    """Return a file without a name, on the disk if it is large: memory is bounded."""
-    copy = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - closed when dropped
+def _copied(size: int, on_disk: bool) -> BinaryIO:
+    """Return a file without a name; if it is large, on the disk where it may be."""
+    most = _IN_MEMORY if on_disk else 0  # 0: however large
+    copy = tempfile.SpooledTemporaryFile(max_size=most)  # noqa: SIM115 - closed when dropped
     while size and (part := sys.stdin.buffer.read(min(size, _COPIED))):
         copy.write(part)
         size -= len(part)

@@ -14,11 +14,14 @@ class Limits:
         stall_s: Seconds a decoder may take for its next block (some seconds of sound).
         memory_mb: Memory a decoder in a process of its own may ask for, where the system can
             bound it (Linux).
+        on_disk: Whether a large file without a name is copied to the disk for such a decoder,
+            or held in its memory.
     """
 
     hours: float = 24.0
     stall_s: float = 60.0
     memory_mb: int = 1_024
+    on_disk: bool = True
 
 
 USUAL = Limits()
