@@ -11,6 +11,7 @@ import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 
 from ser_cli import recipes
+from ser_cli.errors import AudioError
 from ser_cli.model import artifacts, trained, votes, windows
 from ser_cli.model.sources import Waveform
 from ser_cli.model.trained import Model
@@ -164,3 +165,20 @@ def test_rows_come_though_nothing_is_heard(model: Model) -> None:
     silent = (sound((NOTHING, 0.5)) for _ in range(1_000))
     next(iter(model.label(silent, model.plan())))
     assert len(list(silent)) > 900
+
+
+def test_who_watches_a_recording_may_end_it(model: Model) -> None:
+    told: list[float] = []
+
+    def watch(seconds: float) -> None:
+        told.append(seconds)
+        if seconds > 30:
+            raise AudioError("enough")
+
+    long = sound((LOUD, 90.0))
+    long = replace(long, samples=np.repeat(long.samples[:, None], 2, axis=1))  # in smaller blocks
+    short = sound((LOUD, 1.0))
+    asked = replace(model.plan(), watch=watch)
+    with pytest.raises(AudioError, match="enough"):
+        [*model.label([short, long], asked)]
+    assert told[0] == 1.0 and told[1:-1] == sorted(told[1:-1]) and told[-1] > 30

@@ -62,7 +62,8 @@ def readings(item: Recording, plan: Plan) -> Iterator[tuple[Reading, str]]:
 
 def _reading(item: Recording, plan: Plan, channel: int | None) -> Reading:
     rate = plan.frontend.sample_rate
-    return Reading(_opened(item, plan), rate, limits=plan.limits, channel=channel)
+    opened = _opened(item, plan)
+    return Reading(opened, rate, limits=plan.limits, channel=channel, watch=plan.watch)
 
 
 def _opened(item: Recording, plan: Plan) -> Opened:

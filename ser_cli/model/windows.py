@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -50,6 +50,8 @@ class Plan:
         track: Number of the audio track, from 0; None is the first that holds sound.
         joining: How windows are joined to a timeline; None leaves them as they are.
         hear_all: Whether windows without speech have a vote, too.
+        watch: Told the seconds that were read of the present recording; an error that it raises
+            ends that one.
     """
 
     frontend: Frontend
@@ -63,6 +65,7 @@ class Plan:
     track: int | None = None
     joining: Joining | None = None
     hear_all: bool = False
+    watch: Callable[[float], None] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

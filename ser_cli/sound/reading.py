@@ -31,6 +31,7 @@ class Reading:
         *,
         limits: Limits = USUAL,
         channel: int | None = None,
+        watch: Callable[[float], None] | None = None,
     ) -> None:
         """Prepare to read.
 
@@ -39,9 +40,11 @@ class Reading:
             sample_rate: Hz of the waveform.
             limits: Sound beyond its hours is not read (flag "cut").
             channel: The one to hear, from 0; None mixes all.
+            watch: Told the seconds read so far, with each part.
         """
         self.name, self.sample_rate = source.name, sample_rate
         self._source, self.limits, self._channel = source, limits, channel
+        self._watch = watch
         self._mixer: Mixer | None = None
         self._end: tuple[str, ...] = ()
         self._several = False
@@ -52,7 +55,10 @@ class Reading:
         Raises:
             AudioError: No decoder can read it, or it has no such channel.
         """
-        yield from decoded(self._source, self._mixed)
+        for part in decoded(self._source, self._mixed):
+            if self._watch:
+                self._watch(self.seconds)
+            yield part
         assert self._mixer
         yield self._mixer.end()
 
