@@ -15,9 +15,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import fake
 import numpy as np
@@ -36,10 +36,11 @@ from ser_cli.jobs.trained import PredictJob
 from ser_cli.model import artifacts
 from ser_cli.model.rows import as_record
 from ser_cli.model.trained import Model
+from ser_cli.model.windows import Plan
 from ser_cli.sound.sniff import ENDINGS
 from ser_cli.stages.predict import predict as predict_files
 from ser_cli.types import Prediction
-from ser_cli.web import limits
+from ser_cli.web import limits, listening, words
 from ser_cli.web import server as server_of_page
 from ser_cli.web import session as stage
 
@@ -87,7 +88,7 @@ def named(path: Path) -> io.BytesIO:
 
 
 def headlines(shown: AppTest) -> list[str]:
-    return [expander.label for expander in shown.expander]
+    return [expander.label for expander in shown.expander if " · " in expander.label]
 
 
 def test_the_first_sight_tells_what_this_is(trained: Path) -> None:
@@ -97,8 +98,9 @@ def test_the_first_sight_tells_what_this_is(trained: Path) -> None:
         assert word in notice.value
     assert not shown.error and not shown.expander
     assert shown.selectbox[0].value == str(trained)
-    taken = {f".{ending.lstrip('.')}" for ending in shown.file_uploader[0].allowed_type}
-    assert taken >= ENDINGS  # Streamlit adds one
+    assert not shown.file_uploader[0].allowed_type  # all may be tried
+    for told in (f"and {len(ENDINGS) - 9} other kinds", "100 MB", "ser app --max-upload"):
+        assert told in shown.caption[0].value
     assert shown.file_uploader[0].accept_multiple_files
 
 
@@ -157,7 +159,7 @@ def test_flags_are_told_in_words(trained: Path, tmp_path: Path) -> None:
     shown = upload(page(), path)
     assert [warning.value for warning in shown.warning] == [
         stage.plain("It is shorter than half a second."),
-        stage.plain("It is silent."),
+        stage.plain("It is silent: it is given no emotion."),
     ]
 
 
@@ -181,13 +183,13 @@ def test_uploads_are_labelled_once(
     trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = []
-    label = stage.label
+    label = Model.label
 
-    def counted(uploads: Sequence[BinaryIO], model: Model) -> list[Prediction]:
-        calls.append(uploads)
-        return label(uploads, model)
+    def counted(self: Model, items: Any, plan: Plan) -> Iterator[list[Prediction]]:
+        calls.append(items)
+        return label(self, items, plan)
 
-    monkeypatch.setattr(stage, "label", counted)
+    monkeypatch.setattr(Model, "label", counted)
     shown = upload(page(), tone(tmp_path / "one.wav", 440, seed=0))
     shown.run()
     shown.run()
@@ -196,26 +198,78 @@ def test_uploads_are_labelled_once(
     assert len(calls) == 2
 
 
-def test_a_timeline_is_of_the_speaker_who_is_enrolled(
-    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    """The page of the shipped model."""
+    monkeypatch.delenv(stage.FOLDERS, raising=False)
+    monkeypatch.chdir(tmp_path)
+    return page()
+
+
+def test_options_are_those_of_the_command(shipped: AppTest, tmp_path: Path) -> None:
+    clips = [Path(shutil.copy(CLIPS / f"espeak-{n}.flac", tmp_path)) for n in ("calm", "happy")]
+    shown = upload(shipped, *clips)
+    shown.multiselect[0].select("sad").run()
+    assert "name a second one" in shown.warning[0].value
+    shown.multiselect[0].select("happy").run()
+    shown.slider[0].set_value(95).run()
+    shown.radio[1].set_value("All recordings are of one speaker").run()
+    given = ("--labels", "happy,sad", "--min-confidence", "0.95", "--same-speaker")
+    names = [clip.name for clip in clips]
+    assert ser("predict", *names, "--csv", "out.csv", *given).code == 0
+    with (tmp_path / "out.csv").open(encoding="utf-8") as file:
+        rows = [*csv.DictReader(file)]
+    table = shown.dataframe[0].value
+    for column in ("emotion", "happy", "sad"):
+        assert table[column].astype(str).tolist() == [row[column] for row in rows]
+    assert "angry" not in table and "uncertain" in table["emotion"].tolist()
+    assert any(line.startswith("uncertain, at best ") for line in headlines(shown))
+
+
+def test_a_timeline_is_of_the_speaker_who_is_enrolled(shipped: AppTest, tmp_path: Path) -> None:
+    shown = upload(shipped, Path(shutil.copy(CLIPS / "espeak-long.flac", tmp_path)))
+    before = shown.dataframe[0].value
+    shown.radio[0].set_value(listening.TIMELINE).run()
+    shown.radio[1].set_value("Here are other recordings of the one speaker of all").run()
+    assert "Until there are some" in shown.info[1].value
+    plain = shown.dataframe[0].value
+    assert len(before) == 1 < len(plain)
+    other = CLIPS / "espeak-calm.flac"
+    shown.file_uploader[1].upload(other.name, other.read_bytes()).run()
+    assert not shown.exception
+    given = ("--timeline", "--enrol", str(other))
+    assert ser("predict", "espeak-long.flac", "--csv", "out.csv", *given).code == 0
+    with (tmp_path / "out.csv").open(encoding="utf-8") as file:
+        rows = [*csv.DictReader(file)]
+    enrolled = shown.dataframe[0].value
+    assert enrolled["confidence"].astype(str).tolist() == [row["confidence"] for row in rows]
+    assert not enrolled.equals(plain)
+    (stretches,) = shown.table
+    assert stretches.value["emotion"].tolist() == enrolled["emotion"].tolist()
+
+
+@pytest.mark.parametrize(("bound", "format"), [("DRAWN_S", "wav"), ("DRAWN_TOGETHER_S", "aiff")])
+def test_long_recordings_are_not_drawn(
+    bound: str, format: str, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    heard: list[Model] = []
-    monkeypatch.setattr(Model, "can_enrol", True)
+    soundfile.write(tmp_path / f"a.{format}", sine(440, 16_000, 2), 16_000)
+    assert len(upload(page(), tmp_path / f"a.{format}").get("vega_lite_chart")) == 4
+    monkeypatch.setattr(limits, bound, 1.9)
+    shown = upload(page(), tmp_path / f"a.{format}")
+    assert len(shown.get("vega_lite_chart")) == 2  # bars and pie alone
+    (told,) = [one.value for one in shown.caption if "Of recordings longer" in one.value]
+    is_played = format == "wav"  # as it is; browsers cannot play an AIFF
+    assert ("not played" in told) is not is_played and len(shown.get("audio")) == is_played
 
-    def timeline(upload: BinaryIO, model: Model) -> list[Prediction]:
-        heard.append(model)
-        return []
 
-    monkeypatch.setattr(stage, "timeline", timeline)
-    clips = [tone(tmp_path / f"{n}.wav", 440, seed=n, seconds=3) for n in range(2)]
-    shown = upload(page(), *clips)
-    shown.checkbox[0].check().run()
-    assert not shown.exception and len(heard) == 2
-    plain, enrolled = (model.hearing.preprocessor for model in heard)
-    expected = heard[0].enrol([*clips]).hearing.preprocessor
-    assert plain is None and enrolled and expected
-    np.testing.assert_allclose(enrolled.mean, expected.mean)
-    np.testing.assert_allclose(enrolled.scale, expected.scale)
+def test_a_sound_without_speech_has_no_emotion(shipped: AppTest, tmp_path: Path) -> None:
+    noise = 0.1 * np.random.default_rng(0).standard_normal(48_000)
+    for name in ("noise.wav", "more.wav"):
+        soundfile.write(tmp_path / name, noise, 16_000)
+    shown = upload(shipped, tmp_path / "noise.wav", tmp_path / "more.wav")
+    assert headlines(shown) == [rf"no speech is heard · {name}\.wav" for name in ("noise", "more")]
+    assert shown.warning[0].value == stage.plain(words.FLAGS["no speech"])
+    assert len(shown.get("vega_lite_chart")) == 3  # waveform, spectrum, and files per emotion
 
 
 def test_uploads_stay_in_memory(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -272,7 +326,7 @@ print(json.dumps([len(shown.expander), heavy]))
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
     )
     assert run.returncode == 0, run.stderr
-    assert json.loads(run.stdout.splitlines()[-1]) == [1, ["onnxruntime"]]
+    assert json.loads(run.stdout.splitlines()[-1]) == [2, ["onnxruntime"]]
 
 
 @pytest.mark.parametrize("suffix", [*CODECS, "aiff", "empty.wav", "text.mp3", "cut.flac"])
@@ -293,7 +347,8 @@ def test_an_upload_gives_the_row_of_the_file(
     monkeypatch.chdir(path.parent)
     model = ser_cli.load(trained)
     (expected,) = predict_files(PredictJob(paths=(path.name,)), model.artifacts)
-    (row,) = stage.label([named(path)], model)
+    (heard,) = listening.listen([named(path)], model, listening.Work())
+    (row,) = heard.rows
     assert as_record(row, model.classes) == as_record(expected, model.classes)
     if row.status != "error":
         assert stage.draw(named(path), 16_000).seconds == pytest.approx(row.end, abs=1e-4)

@@ -7,6 +7,8 @@ import subprocess
 import sys
 import tracemalloc
 from collections.abc import Mapping
+from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ import pytest
 
 from ser_cli.sound.features import HOP_LENGTH, TOP_DB, mel_decibels, spectrum
 from ser_cli.types import Prediction
-from ser_cli.web import charts, preview
+from ser_cli.web import charts, preview, time_charts
 
 RATE = 16_000
 SHARES = {
@@ -92,8 +94,8 @@ def test_a_picture_is_a_png_with_the_first_band_lowest() -> None:
 
 def test_the_page_draws_without_matplotlib() -> None:
     code = (
-        "import sys, numpy as np; from ser_cli.web import charts, preview;"
-        "charts.mel(preview.sketch(np.zeros(9, np.float32), 16_000));"
+        "import sys, numpy as np; from ser_cli.web import preview, time_charts;"
+        "time_charts.mel(preview.sketch(np.zeros(9, np.float32), 16_000));"
         "sys.exit('matplotlib' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -112,6 +114,7 @@ def test_every_emotion_has_its_colour() -> None:
     own = charts.colours(["bored", "sad", "tired"])
     assert own["sad"] == charts.USUAL["sad"] and len(set(own.values())) == 3
     assert len(charts.colours([str(n) for n in range(20)])) == 20
+    assert charts.colours(["bored", charts.PAUSE])[charts.PAUSE] == charts.PALER
 
 
 def drawn() -> preview.Sketch:
@@ -127,15 +130,15 @@ STRETCHES = [
 @pytest.mark.parametrize(
     "spec",
     [
-        charts.timeline(STRETCHES, ("calm", "sad"), 7.0),
-        charts.timeline([], ("calm", "sad"), 7.0),
+        time_charts.timeline(STRETCHES, ("calm", "sad"), 7.0),
+        time_charts.timeline([], ("calm", "sad"), 7.0),
         charts.bars(SHARES),
         charts.pie(SHARES),
         charts.counts({"happy": 2, "sad": 0}),
         charts.counts({"happy": 0}),
-        charts.waveform(drawn()),
-        charts.mel(drawn()),
-        charts.waveform(preview.sketch(np.zeros(9, np.float32), RATE)),
+        time_charts.waveform(drawn()),
+        time_charts.mel(drawn()),
+        time_charts.waveform(preview.sketch(np.zeros(9, np.float32), RATE)),
     ],
 )
 def test_charts_are_vega_lite_with_named_axes(spec: dict[str, Any]) -> None:
@@ -143,7 +146,7 @@ def test_charts_are_vega_lite_with_named_axes(spec: dict[str, Any]) -> None:
 
     altair.Chart.from_dict(spec)  # checks it against Vega-Lite's schema
     for axis in ("x", "y"):
-        encoding: Mapping[str, Any] = spec["encoding"].get(axis, {})
+        encoding: Mapping[str, Any] = spec.get("encoding", {}).get(axis, {})
         if encoding.get("type") == "quantitative":
             assert encoding["title"]
 
@@ -161,19 +164,41 @@ def test_counts_keep_their_order() -> None:
 
 
 def test_both_pictures_have_the_same_seconds() -> None:
-    scales = [spec["encoding"]["x"] for spec in (charts.waveform(drawn()), charts.mel(drawn()))]
+    scales = [
+        spec["encoding"]["x"] for spec in (time_charts.waveform(drawn()), time_charts.mel(drawn()))
+    ]
     assert [(x["title"], x["scale"]["domain"]) for x in scales] == [("time (s)", [0, 1.5])] * 2
-    axis = charts.mel(drawn())["encoding"]["y"]["axis"]
+    axis = time_charts.mel(drawn())["encoding"]["y"]["axis"]
     assert max(axis["values"]) <= preview.N_MELS and axis["labelExpr"].count("'8000'") == 1
 
 
-def test_a_timeline_has_a_place_for_each_class_and_stretch() -> None:
-    spec = charts.timeline(STRETCHES, ("calm", "sad"), 7.0)
-    rows = [
-        (row["from"], row["to"], row["emotion"], row["share"]) for row in spec["data"]["values"]
-    ]
+def test_a_timeline_has_a_lane_for_each_emotion_and_for_pauses() -> None:
+    unsure = replace(STRETCHES[1], emotion="uncertain", confidence=0.5)
+    spec = time_charts.timeline([STRETCHES[0], unsure], ("calm", "sad"), 7.0)
+    rows = [(row["from"], row["to"], row["emotion"]) for row in spec["data"]["values"]]
     assert rows == [
-        *((0.5, 2.5, "calm", 0.25), (0.5, 2.5, "sad", 0.75)),
-        *((4.0, 6.0, "calm", 0.25), (4.0, 6.0, "sad", 0.75)),
+        *((0.5, 2.5, "sad"), (4.0, 6.0, "uncertain")),
+        *((0.0, 0.5, "no speech"), (2.5, 4.0, "no speech"), (6.0, 7.0, "no speech")),
     ]
+    lanes = spec["encoding"]["y"]["scale"]["domain"]
+    assert lanes == ["sad", "uncertain", "no speech"]  # calm is not heard
+    shades = spec["encoding"]["color"]["scale"]
+    assert shades["domain"] == lanes and shades["range"][0] == charts.USUAL["sad"]
     assert spec["encoding"]["x"]["scale"]["domain"] == [0, 7.0]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "ticks"),
+    [(61.0, [0, 15, 30, 45, 60]), (600.0, [0, 120, 240, 360, 480, 600]), (86_400.0, 7)],
+)
+def test_minutes_have_ticks_that_a_phone_has_room_for(seconds: float, ticks: Any) -> None:
+    x = time_charts.timeline([], ("calm", "sad"), seconds)["encoding"]["x"]
+    assert x["title"] == "time (min:s)"
+    shown = x["axis"]["values"]
+    assert (len(shown) if isinstance(ticks, int) else shown) == ticks
+
+
+def test_a_pie_is_whole_and_bounded() -> None:
+    rows = charts.pie(SHARES)["data"]["values"]
+    assert rows[0]["from"] == 0 and rows[-1]["to"] == pytest.approx(1)
+    assert all(row["to"] == after["from"] for row, after in pairwise(rows))

@@ -19,7 +19,7 @@ from ser_cli.model import votes
 from ser_cli.model.rows import columns
 from ser_cli.report import results
 from ser_cli.sound import mixer
-from ser_cli.web.page import FLAGS
+from ser_cli.web.words import FLAGS
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

@@ -26,7 +26,7 @@ from ser_cli.sound import audio, passages
 from ser_cli.sound.band import is_narrow
 from ser_cli.sound.degrade import narrow
 from ser_cli.types import Joining, Prediction, Turn
-from ser_cli.web import session
+from ser_cli.web import listening
 
 CLASSES = ("quiet", "loud")
 CLIPS = Path(__file__).parent / "clips"
@@ -295,9 +295,13 @@ def test_python_and_the_page_have_the_rows_of_the_command(tmp_path: Path) -> Non
     model = ser_cli.load()
     found = model.timeline(tmp_path / "talk.wav").to_dicts()
     with (tmp_path / "talk.wav").open("rb") as upload:
-        shown = Rows(session.timeline(upload, model), model.classes).to_dicts()
-        heard = session.enrolled([upload], model)
-        upon = Rows(session.timeline(upload, heard), model.classes).to_dicts()
+        work = listening.Work()
+        (own,) = listening.listen([upload], model, work, rows=listening.TIMELINE)
+        shown = Rows(own.rows, model.classes).to_dicts()
+        heard = listening.prepared(model, listening.Wish(), [upload], work)
+        (own,) = listening.listen([upload], heard, work, rows=listening.TIMELINE)
+        upon = Rows(own.rows, model.classes).to_dicts()
+    assert own.is_timeline and own.seconds == len(wave) / 16_000
     assert len(expected) > 1 and found == expected == shown
     enrolled = model.enrol(tmp_path / "talk.wav").timeline(tmp_path / "talk.wav").to_dicts()
     assert upon == enrolled != found

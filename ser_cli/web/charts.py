@@ -6,22 +6,18 @@ one in every chart.
 
 from __future__ import annotations
 
-import base64
-import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ser_cli.model.votes import UNCERTAIN
 from ser_cli.report.plotting import BLUE, GREEN, GREY, ORANGE, PINK, RED
-from ser_cli.sound.features import TOP_DB
-from ser_cli.web.preview import N_MELS, SHADES, mel_place
 
 if TYPE_CHECKING:
-    from ser_cli.types import Prediction
-    from ser_cli.web.preview import Sketch
-
     Spec = dict[str, Any]
 
 SKY, YELLOW = "#56B4E9", "#F0E442"
+PALE, PALER = "#B0A8B9", "#D0D0D0"  # of what is no emotion
+PAUSE = "no speech"
 USUAL = {
     "angry": RED,
     "calm": SKY,
@@ -32,18 +28,19 @@ USUAL = {
     "sad": BLUE,
     "surprised": ORANGE,
 }
-TICKS_HZ = (250, 500, 1000, 2000, 4000, 8000)
+OTHERS = {UNCERTAIN: PALE, PAUSE: PALER}
 SHOWN_SHARE = 0.06  # of the pie; a smaller slice has no room for its label
+AXIS, LANE = 60, 26  # pixels of an axis with its title, and of each emotion above it
 _EDGE = {"stroke": GREY, "strokeWidth": 0.5}  # yellow alone is faint on white
-_MARGIN = 48  # pixels left of both pictures, so that their seconds stand below each other
 
 
 def colours(labels: Sequence[str]) -> dict[str, str]:
     """Return a colour for each emotion: its usual one, else one that is free, else any."""
     free = [shade for name, shade in USUAL.items() if name not in labels] or [*USUAL.values()]
-    others = [label for label in labels if label not in USUAL]
+    usual = USUAL | OTHERS
+    others = [label for label in labels if label not in usual]
     chosen = {label: free[place % len(free)] for place, label in enumerate(others)}
-    return {label: USUAL.get(label) or chosen[label] for label in labels}
+    return {label: usual.get(label) or chosen[label] for label in labels}
 
 
 def bars(shares: Mapping[str, float]) -> Spec:
@@ -75,160 +72,35 @@ def counts(numbers: Mapping[str, int]) -> Spec:
 
 def pie(shares: Mapping[str, float]) -> Spec:
     """Draw probabilities (0..1) as a pie, clockwise from the most probable."""
-    rows = [row | {"rank": rank} for rank, row in enumerate(_ranked(shares))]
+    rows, at = _ranked(shares), 0.0
+    for row in rows:
+        row |= {"from": at, "middle": at + row["share"] / 2, "to": at + row["share"]}
+        at = row["to"]
     label = {"test": f"datum.share >= {SHOWN_SHARE}", "field": "share", "format": ".0%"}
     legend = {"title": None, "orient": "bottom", "columns": 4, "symbolStrokeWidth": 0}
+    # Stacked by Vega, angles have no bounds until its data has come, of which it warns.
+    whole = {"type": "quantitative", "stack": None, "scale": {"domain": [0, max(at, 1e-9)]}}
     return {
         "data": {"values": rows},
         "height": 300,
-        "encoding": {
-            "theta": {"field": "share", "type": "quantitative", "stack": True},
-            "order": {"field": "rank", "type": "quantitative"},
-        },
         "layer": [
             {
                 "mark": {"type": "arc", "outerRadius": 80, **_EDGE},
                 "encoding": {
-                    "color": {**_colour(shares), "legend": legend},
+                    "theta": {"field": "from", **whole},
+                    "theta2": {"field": "to"},
+                    "color": {**colour(shares), "legend": legend},
                     "tooltip": _tooltip("share", ".1%"),
                 },
             },
             {
                 "mark": {"type": "text", "radius": 97},
-                "encoding": {"text": {"condition": label, "value": ""}},
-            },
-        ],
-    }
-
-
-def waveform(drawn: Sketch) -> Spec:
-    """Draw the outline of a recording over time."""
-    width = drawn.seconds / len(drawn.low)
-    ends = zip((100 * drawn.low).tolist(), (100 * drawn.high).tolist(), strict=True)
-    rows = [
-        {"t": round((place + 0.5) * width, 4), "low": round(low, 2), "high": round(high, 2)}
-        for place, (low, high) in enumerate(ends)
-    ]
-    top = max(0.01, *(max(-row["low"], row["high"]) for row in rows))
-    digit = 10 ** math.floor(math.log10(top))
-    tick = round(top // digit * digit, 2)
-    return {
-        "data": {"values": rows},
-        "height": 190,
-        "mark": {"type": "area", "color": BLUE, "line": False},
-        "encoding": {
-            "x": {"field": "t", **_seconds(drawn.seconds)},
-            "y": {
-                "field": "low",
-                "type": "quantitative",
-                "title": "% of full scale",
-                "scale": {"domain": [-top, top], "nice": False},
-                "axis": {"values": [-tick, 0, tick], "minExtent": _MARGIN},
-            },
-            "y2": {"field": "high"},
-        },
-    }
-
-
-def mel(drawn: Sketch) -> Spec:
-    """Draw the log-mel spectrum of a recording over time, with the meaning of its colours."""
-    address = "data:image/png;base64," + base64.b64encode(drawn.mel_png).decode()
-    known = [hertz for hertz in TICKS_HZ if hertz <= drawn.sample_rate / 2]
-    places = {min(N_MELS, mel_place(hertz, drawn.sample_rate)): hertz for hertz in known}
-    label = " : ".join(f"abs(datum.value - {at}) < 0.01 ? '{hz}'" for at, hz in places.items())
-    levels = {
-        "field": "level",
-        "type": "quantitative",
-        "scale": {"domain": [-TOP_DB, 0], "range": list(SHADES)},
-        "legend": {
-            "title": "level (dB below the loudest)",
-            "orient": "bottom",
-            "direction": "horizontal",
-            "gradientLength": 180,
-            "values": [-TOP_DB, -TOP_DB / 2, 0],
-            "titleLimit": 260,
-        },
-    }
-    row = {"url": address, "from": 0, "to": drawn.seconds, "low": 0, "high": N_MELS, "level": 0}
-    frequency = {
-        "field": "low",
-        "type": "quantitative",
-        "title": "frequency (Hz)",
-        "scale": {"domain": [0, N_MELS], "nice": False},
-        "axis": {
-            "values": list(places),
-            "labelExpr": f"{label} : ''",
-            "labelOverlap": False,
-            "grid": False,
-            "minExtent": _MARGIN,
-        },
-    }
-    return {
-        "data": {"values": [row]},
-        "height": 320,
-        "encoding": {"x": {"field": "from", **_seconds(drawn.seconds)}, "y": frequency},
-        "layer": [
-            {
-                "mark": {"type": "image", "aspect": False},
                 "encoding": {
-                    "url": {"field": "url", "type": "nominal"},
-                    "x2": {"field": "to"},
-                    "y2": {"field": "high"},
+                    "theta": {"field": "middle", **whole},
+                    "text": {"condition": label, "value": ""},
                 },
             },
-            # Nothing to see: it is there for the legend.
-            {"mark": {"type": "point", "opacity": 0}, "encoding": {"color": levels}},
         ],
-    }
-
-
-def timeline(rows: Sequence[Prediction], labels: Sequence[str], seconds: float) -> Spec:
-    """Draw the probabilities of each stretch in which somebody speaks, over time.
-
-    Args:
-        rows: Of the stretches.
-        labels: Names of the probabilities.
-        seconds: Length of the recording.
-    """
-    values = [
-        {"from": row.start, "to": row.end, "emotion": label, "share": round(share, 3)}
-        for row in rows
-        if row.probabilities is not None
-        for label, share in zip(labels, row.probabilities.tolist(), strict=True)
-    ]
-    share = {
-        "field": "share",
-        "type": "quantitative",
-        "scale": {"domain": [0, 1], "range": list(SHADES)},
-        "legend": {
-            "title": "probability (empty: nobody speaks)",
-            "orient": "bottom",
-            "direction": "horizontal",
-            "gradientLength": 180,
-            "titleLimit": 260,
-        },
-    }
-    return {
-        "data": {"values": values},
-        "height": 130 + 22 * len(labels),  # axis and legend are in it
-        "mark": {"type": "rect"},
-        "encoding": {
-            "x": {"field": "from", **_seconds(seconds)},
-            "x2": {"field": "to"},
-            "y": {
-                "field": "emotion",
-                "type": "nominal",
-                "title": None,
-                "scale": {"domain": [*labels]},
-                "axis": {"minExtent": _MARGIN},
-            },
-            "color": share,
-            "tooltip": [
-                *_tooltip("share", ".0%"),
-                {"field": "from", "type": "quantitative", "format": ".1f"},
-                {"field": "to", "type": "quantitative", "format": ".1f"},
-            ],
-        },
     }
 
 
@@ -241,7 +113,7 @@ def _bars(rows: Sequence[Spec], x: Spec, text: Spec, labels: Sequence[str]) -> S
     field, pattern = text["field"], text["format"]
     return {
         "data": {"values": list(rows)},
-        "height": {"step": 26},
+        "height": AXIS + LANE * len(rows),
         "encoding": {
             "x": x,
             "y": {"field": "emotion", "type": "nominal", "sort": None, "title": None},
@@ -250,7 +122,7 @@ def _bars(rows: Sequence[Spec], x: Spec, text: Spec, labels: Sequence[str]) -> S
             {
                 "mark": {"type": "bar", **_EDGE},
                 "encoding": {
-                    "color": {**_colour(labels), "legend": None},
+                    "color": {**colour(labels), "legend": None},
                     "tooltip": _tooltip(field, pattern),
                 },
             },
@@ -262,7 +134,8 @@ def _bars(rows: Sequence[Spec], x: Spec, text: Spec, labels: Sequence[str]) -> S
     }
 
 
-def _colour(labels: Sequence[str] | Mapping[str, float]) -> Spec:
+def colour(labels: Sequence[str] | Mapping[str, float]) -> Spec:
+    """Return how Vega-Lite colours the field "emotion"."""
     chosen = colours([*labels])
     scale = {"domain": [*chosen], "range": [*chosen.values()]}
     return {"field": "emotion", "type": "nominal", "scale": scale}
@@ -273,12 +146,3 @@ def _tooltip(field: str, pattern: str) -> list[Spec]:
         {"field": "emotion", "type": "nominal"},
         {"field": field, "type": "quantitative", "format": pattern},
     ]
-
-
-def _seconds(length: float) -> Spec:
-    return {
-        "type": "quantitative",
-        "title": "time (s)",
-        "scale": {"domain": [0, length], "nice": False},
-        "axis": {"tickCount": 6, "grid": False},
-    }

@@ -7,19 +7,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ser_cli.errors import SerError
+from ser_cli.sound.limits import USUAL, Limits
 
-UPLOAD_MB = 10  # a file; ten of them, opened, fit into the 1 GB of the free hosts
+UPLOAD_MB = 100  # a file: two hours of speech as MP3; heard, it fits into the 1 GB of free hosts
 VISITOR_FILES = 50  # uploads of a visitor that are held at a time
-VISITOR_MB = 100  # of them together
-SERVER_MB = 400  # of all visitors together
+VISITOR_MB = 2 * UPLOAD_MB  # of them together
+SERVER_MB = 4 * UPLOAD_MB  # of all visitors together
 VISITORS = 100  # open pages
 MESSAGE_MB = 20  # between page and server
-LENGTH_S = 15 * 60.0  # of sound in a file
-VISITOR_S = 60 * 60.0  # of sound in all files of a visitor: what is played takes 2 MB a minute
-WORK_S = 120.0  # for all files of a visitor; a minute of speech takes about a second
+DRAWN_S = 15 * 60.0  # of a recording that is drawn, or decoded to be played: 2 MB a minute
+DRAWN_TOGETHER_S = 60 * 60.0  # of all of a visitor that are open
+WORK_S = 300.0  # for all files of a visitor; a minute of speech takes about a second
 TOGETHER = 2  # visitors whose files are heard at a time
 PATIENCE_S = 60.0  # that the others wait for their turn
 FORGET_S = 20.0  # after a page is closed, in which it may come back (a phone changes networks)
+
+
+def of_recording() -> Limits:
+    """Return the bounds on one recording, which its decoder holds in memory and on no disk."""
+    return Limits(memory_mb=USUAL.memory_mb + 2 * UPLOAD_MB, on_disk=False)
+
 
 _turns = threading.BoundedSemaphore(TOGETHER)
 

@@ -1,33 +1,25 @@
-"""Uploads -> rows and drawings: `ser app`, without the page around them."""
+"""Models to choose from, names, players and drawings: `ser app`, without the page around them."""
 
 from __future__ import annotations
 
 import os
 import re
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from ser_cli.errors import ArtifactsError, SerError
+from ser_cli.errors import ArtifactsError
 from ser_cli.model import artifacts
-from ser_cli.model.trained import JOINING
-from ser_cli.model.windows import STEP_S, WINDOW_S, hear
 from ser_cli.sound import audio
-from ser_cli.sound.files import Found
-from ser_cli.sound.limits import Limits
 from ser_cli.web import limits
 from ser_cli.web.preview import sketch
 
 if TYPE_CHECKING:
-    from ser_cli.model.trained import Model
-    from ser_cli.model.windows import Event
     from ser_cli.types import Floats, Prediction
     from ser_cli.web.preview import Sketch
 
 FOLDERS = "SER_APP_ARTIFACTS"  # environment: artifacts folders the page offers first
-BOUNDS = Limits(hours=limits.LENGTH_S / 3600)  # whatever a header states
 PACKAGED = "packaged with ser"
 NAME_LETTERS = 100  # of a file's name that are shown
 PLAYED_MB = 2  # more is played as it was decoded, where that is less
@@ -68,88 +60,6 @@ def seal(folder: Path) -> bytes:
         ) from error
 
 
-def enrolled(uploads: Sequence[BinaryIO], model: Model) -> Model:
-    """Return the model that hears recordings against all of these, which are of one speaker.
-
-    Raises:
-        DataError: None of them can be read.
-        SerError: Other visitors are served, and that takes too long.
-    """
-    with limits.turn():
-        return model.enrolled(model.measure(_events(uploads, model)))
-
-
-def label(uploads: Sequence[BinaryIO], model: Model) -> list[Prediction]:
-    """Return the rows `ser predict` gives for the same files in the same order.
-
-    All at once, also where one upload was added to others: the last digit of a probability
-    depends on which files go through the network together.
-
-    Args:
-        uploads: The files.
-        model: Labels them.
-
-    Raises:
-        SerError: Other visitors are served, and that takes too long.
-    """
-    with limits.turn():
-        plan = replace(model.plan(), limits=BOUNDS)
-        return [row for rows in model.label(_allowed(uploads), plan) for row in rows]
-
-
-def timeline(upload: BinaryIO, model: Model) -> list[Prediction]:
-    """Return when somebody speaks in a recording, and how it sounds then.
-
-    Raises:
-        SerError: Other visitors are served, and that takes too long.
-    """
-    with limits.turn():
-        plan = model.plan(window=WINDOW_S, step=STEP_S)
-        bounded = replace(plan, limits=BOUNDS, joining=JOINING)
-        return [row for rows in model.label([upload], bounded) for row in rows]
-
-
-def _events(uploads: Sequence[BinaryIO], model: Model) -> Iterator[Event]:
-    plan = replace(model.plan(), limits=BOUNDS)
-    return (event for item in _allowed(uploads) for event in hear(item, plan))
-
-
-def _allowed(uploads: Sequence[BinaryIO]) -> Iterator[BinaryIO | Found]:
-    """Yield the uploads, as far as a visitor may take the server's time, else why not."""
-    end, heard = time.monotonic() + limits.WORK_S, 0.0
-    for upload in uploads:
-        seconds = _seconds(upload)
-        if reason := _left_out(seconds, heard, late=time.monotonic() > end):
-            yield Found(upload.name, error=f"{upload.name}: {reason}")
-        else:
-            heard += seconds
-            yield upload
-
-
-def _seconds(upload: BinaryIO) -> float:
-    """Return the length that a header states; 0 of what cannot be read, which its reader tells."""
-    try:
-        return audio.measure(upload)[1]
-    except SerError:
-        return 0.0
-
-
-def _left_out(seconds: float, heard: float, *, late: bool) -> str:
-    """Return why a recording of some seconds is not heard after the others, or ""."""
-    if late:
-        return f"is left out: the others took {limits.WORK_S:g} s; upload fewer at a time"
-    for what, limit, length in (
-        ("lasts", limits.LENGTH_S, seconds),
-        ("would make", limits.VISITOR_S, heard + seconds),
-    ):
-        if length > limit:
-            return (
-                f"{what} {length / 60:,.0f} minutes, and {limit / 60:g} are the most here; "
-                "`ser predict` takes any length"
-            )
-    return ""
-
-
 def played(upload: BinaryIO, sample_rate: int) -> Floats:
     """Return a recording as a mono waveform (n,), for browsers that cannot decode it.
 
@@ -173,12 +83,8 @@ def draw(upload: BinaryIO, sample_rate: int) -> Sketch:
 
 
 def _decoded(upload: BinaryIO, sample_rate: int) -> Floats:
-    return audio.load(upload, sample_rate=sample_rate).waveform
-
-
-def counts(rows: Sequence[Prediction], classes: Sequence[str]) -> dict[str, int]:
-    """Return how many files have each emotion, without those that could not be read."""
-    return {name: sum(row.emotion == name for row in rows) for name in classes}
+    bounds = replace(limits.of_recording(), hours=limits.DRAWN_S / 3600)
+    return audio.load(upload, sample_rate=sample_rate, limits=bounds).waveform
 
 
 def shares(row: Prediction, classes: Sequence[str]) -> Mapping[str, float]:
