@@ -408,6 +408,17 @@ def test_the_page_is_for_this_machine_alone(
     assert served[-1] == {"allowed": (), "frames": ("https://a.example",)}
 
 
+def test_the_size_of_uploads_is_an_option(
+    served: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("UPLOAD_MB", "VISITOR_MB", "SERVER_MB", "WORK_S"):
+        monkeypatch.setattr(limits, name, getattr(limits, name))
+    assert ser("app", "--port", free_port(), "--max-upload", 300).code == 0 and served
+    assert server_of_page.settings("", 1)["server.maxUploadSize"] == limits.UPLOAD_MB == 300
+    done = ser("app", "--port", free_port(), "--max-upload", 0)
+    assert done.code == 2 and "--max-upload" in done.err
+
+
 @pytest.mark.parametrize(
     ("flag", "wrong"),
     [

@@ -184,6 +184,8 @@ UPLOAD = {"path": "/_stcore/upload_file/me/1", "method": "PUT"}
         ((1, limits.VISITOR_MB * MB - 5, 0), "5", 200),
         ((1, limits.VISITOR_MB * MB - 5, 0), "6", 413),
         ((1, 0, limits.SERVER_MB * MB), "1", 413),
+        ((0, 0, 0), str((limits.UPLOAD_MB + 1) * MB), 200),  # a file in a form
+        ((0, 0, 0), str((limits.UPLOAD_MB + 1) * MB + 1), 413),
     ],
 )
 def test_a_visitor_has_room_for_so_much(
@@ -192,6 +194,25 @@ def test_a_visitor_has_room_for_so_much(
     stands = guard(Asked(), held=lambda _: held)
     stated = {"content_length": length} if length else {}
     assert status(stands, **UPLOAD, **stated) == expected
+
+
+def test_a_file_that_is_too_large_is_told_how_to_get_in() -> None:
+    length = str((limits.UPLOAD_MB + 2) * MB)
+    _, body = asyncio.run(sent(guard(Asked()), asks(**UPLOAD, content_length=length)))
+    assert body["body"].decode() == (
+        "a file may have 100 MB; who runs this page may raise that: ser app --max-upload 200"
+    )
+
+
+def test_what_holds_files_grows_with_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("UPLOAD_MB", "VISITOR_MB", "SERVER_MB", "WORK_S"):
+        monkeypatch.setattr(limits, name, getattr(limits, name))
+    limits.allow(5)
+    assert (limits.UPLOAD_MB, limits.VISITOR_MB, limits.SERVER_MB) == (5, 200, 400)
+    limits.allow(1_000)
+    assert (limits.UPLOAD_MB, limits.VISITOR_MB, limits.SERVER_MB) == (1_000, 2_000, 4_000)
+    assert limits.WORK_S == 3_000
+    assert limits.of_recording().memory_mb > 2_000 and not limits.of_recording().on_disk
 
 
 def test_uploads_under_way_count(monkeypatch: pytest.MonkeyPatch) -> None:

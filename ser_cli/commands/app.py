@@ -19,11 +19,13 @@ from ser_cli.jobs.trained import AppJob
     AppJob,
     "ser app",
     "ser app --port 8600 --artifacts artifacts/cnn-bilstm",
+    "ser app --max-upload 500 (MB a file)",
     "ser app --host 0.0.0.0 (for everybody on the network)",
     "ser app --allow-host ser.example.org (behind a reverse proxy of that name)",
 )
 def app(job: AppJob) -> None:
     """Open the web page: upload or record, listen, see the emotions, download the CSV."""
+    from ser_cli.web import limits
     from ser_cli.web.server import serve
     from ser_cli.web.session import FOLDERS
 
@@ -31,6 +33,7 @@ def app(job: AppJob) -> None:
     _check(job.host, job.port, job.folders)
     if job.folders:
         os.environ[FOLDERS] = os.pathsep.join(str(folder.resolve()) for folder in job.folders)
+    limits.allow(job.max_upload)
     named = f"[{job.host}]" if ":" in job.host else job.host
     address = f"http://{named}:{job.port}"
     console.say(f"page: {address} (Ctrl-C stops it)")

@@ -20,6 +20,7 @@ from ser_cli.jobs import (
 )
 from ser_cli.sound.limits import USUAL
 from ser_cli.types import Joining
+from ser_cli.web import limits
 
 _JOINING = Joining()
 
@@ -209,6 +210,16 @@ class AppJob:
             metavar="ADDRESS",
         ),
     ] = ()
+    max_upload: Annotated[
+        int,
+        Option(
+            "MB that an uploaded file may have; a visitor's together may have twice as many, those "
+            "of all visitors four times, and they are held in memory.",
+            metavar="MB",
+            low=1,
+            high=10_000,
+        ),
+    ] = limits.UPLOAD_MB
     folders: Annotated[
         tuple[Path, ...],
         Option(

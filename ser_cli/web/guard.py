@@ -26,6 +26,7 @@ EVERYWHERE = ("0.0.0.0", "::", "")
 HERE = ("localhost", "127.0.0.1", "::1")
 CLOSED = re.compile(r"/_stcore/(metrics|script-health-check|agent)\b")
 UPLOAD = re.compile(r"/_stcore/upload_file/(?P<session>[^/]+)/[^/]+")
+_FORM_MB = 1  # of the form around a file, at most
 
 # Streamlit's start page holds a script, and its elements write their styles into the page.
 _POLICY = {
@@ -134,6 +135,11 @@ class Guard:
 
     def _full(self, session: str, size: int) -> str:
         """Return why a visitor may upload no more, or ""."""
+        if size > (limits.UPLOAD_MB + _FORM_MB) * 2**20:
+            return (
+                f"a file may have {limits.UPLOAD_MB} MB; who runs this page may raise that: "
+                f"ser app --max-upload {2 * limits.UPLOAD_MB}"
+            )
         files, own, every = self._held(session)
         coming = self._coming.get(session, [])
         under_way = sum(map(sum, self._coming.values()))

@@ -23,6 +23,15 @@ PATIENCE_S = 60.0  # that the others wait for their turn
 FORGET_S = 20.0  # after a page is closed, in which it may come back (a phone changes networks)
 
 
+def allow(upload_mb: int) -> None:
+    """Let in files of at most so many MB; what holds several of them grows with that."""
+    global UPLOAD_MB, VISITOR_MB, SERVER_MB, WORK_S
+    UPLOAD_MB = upload_mb
+    VISITOR_MB = max(VISITOR_MB, 2 * upload_mb)
+    SERVER_MB = max(SERVER_MB, 4 * upload_mb)
+    WORK_S = max(WORK_S, 3.0 * upload_mb)
+
+
 def of_recording() -> Limits:
     """Return the bounds on one recording, which its decoder holds in memory and on no disk."""
     return Limits(memory_mb=USUAL.memory_mb + 2 * UPLOAD_MB, on_disk=False)
