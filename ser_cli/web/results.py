@@ -76,15 +76,15 @@ def _player(upload: UploadedFile, heard: Listened, drawn: Sketch | None) -> None
             st.audio(waveform, sample_rate=drawn.sample_rate)
     elif media := stage.played_as(upload.name, upload.size, upload.size):
         st.audio(upload, format=media)
-        st.caption(_not_drawn("neither waveform nor spectrum are drawn"))
+        st.caption(_not_drawn("Waveform and spectrum are not drawn"))
     else:
-        st.caption(_not_drawn("it is not played here, and not drawn"))
+        st.caption(_not_drawn("It is not played here, and not drawn,"))
 
 
 def _not_drawn(what: str) -> str:
     return (
-        f"Of recordings longer than {limits.DRAWN_S / 60:g} minutes, or of "
-        f"{limits.DRAWN_TOGETHER_S / 60:g} together: {what}."
+        f"{what} where recordings last longer than {limits.DRAWN_S / 60:g} minutes, or "
+        f"{limits.DRAWN_TOGETHER_S / 60:g} together."
     )
 
 

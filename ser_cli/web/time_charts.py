@@ -23,6 +23,7 @@ MINUTE_S = 60.0  # what is longer is told in minutes and seconds
 TICKS_S = (15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400)
 MOST_TICKS = 6  # that a phone has room for
 TICKS_HZ = (250, 500, 1000, 2000, 4000, 8000)
+_IS_PAUSE = f"datum.emotion == '{PAUSE}'"  # which hides no speech behind an edge
 _MARGIN = 60  # pixels left of the pictures, so that their seconds stand below each other
 
 
@@ -133,7 +134,7 @@ def timeline(rows: Sequence[Prediction], labels: Sequence[str], seconds: float) 
         "data": {"values": values + pauses},
         "height": AXIS + LANE * len(lanes),
         # In an hour, a second is less than a pixel; its edge is still seen.
-        "mark": {"type": "rect", "strokeWidth": 0.7},
+        "mark": "rect",
         "encoding": {
             "x": {"field": "from", **_time(seconds)},
             "x2": {"field": "to"},
@@ -146,6 +147,7 @@ def timeline(rows: Sequence[Prediction], labels: Sequence[str], seconds: float) 
             },
             "color": {**colour(lanes), "legend": None},
             "stroke": {**colour(lanes), "legend": None},
+            "strokeWidth": {"condition": {"test": _IS_PAUSE, "value": 0}, "value": 0.7},
             "tooltip": tooltip,
         },
     }
