@@ -235,8 +235,10 @@ def test_a_timeline_is_of_the_speaker_who_is_enrolled(shipped: AppTest, tmp_path
     plain = shown.dataframe[0].value
     assert len(before) == 1 < len(plain)
     other = CLIPS / "espeak-calm.flac"
-    shown.file_uploader[1].upload(other.name, other.read_bytes()).run()
+    shown.file_uploader[1].upload(other.name, other.read_bytes())
+    shown.file_uploader[1].upload("no.wav", b"no sound").run()
     assert not shown.exception
+    assert r"Not enrolled\: no\.wav\: no sound" in shown.warning[0].value
     given = ("--timeline", "--enrol", str(other))
     assert ser("predict", "espeak-long.flac", "--csv", "out.csv", *given).code == 0
     with (tmp_path / "out.csv").open(encoding="utf-8") as file:
@@ -257,7 +259,7 @@ def test_long_recordings_are_not_drawn(
     monkeypatch.setattr(limits, bound, 1.9)
     shown = upload(page(), tmp_path / f"a.{format}")
     assert len(shown.get("vega_lite_chart")) == 2  # bars and pie alone
-    (told,) = [one.value for one in shown.caption if "Of recordings longer" in one.value]
+    (told,) = [one.value for one in shown.caption if "minutes, or" in one.value]
     is_played = format == "wav"  # as it is; browsers cannot play an AIFF
     assert ("not played" in told) is not is_played and len(shown.get("audio")) == is_played
 

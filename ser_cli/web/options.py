@@ -8,6 +8,7 @@ import streamlit as st
 
 from ser_cli.web import limits
 from ser_cli.web.listening import BY_LENGTH, LONG_S, ROW, TIMELINE, Wish
+from ser_cli.web.session import clean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,4 +79,6 @@ def _speaker(uploads: Sequence[UploadedFile]) -> Sequence[UploadedFile]:
     )
     if not files:
         st.info("Until there are some, the speaker is not known.")
+    for file in files:
+        file.name = clean(file.name)
     return files[: limits.VISITOR_FILES]

@@ -136,7 +136,10 @@ def _listened(
             found = listen(uploads, heard_by, work, rows=wish.rows, known=known)
         # A visitor's session holds the statistics of the speaker, and no network of its own.
         kept.update(how=how, uploads=ids, heard=found, hearing=heard_by.hearing)
+        kept["refused"] = work.refused
         kept["timelines"] = {at: own for at, own in zip(ids, found, strict=True) if own.is_timeline}
+    for reason in kept["refused"]:
+        st.warning(stage.plain(f"Not enrolled: {reason}"))
     return kept["heard"], Model(model.artifacts, kept["hearing"])
 
 
