@@ -513,6 +513,7 @@ def browser(tmp_path: Path) -> Iterator[Any]:
     options.binary_location = binary
     for flag in (*FLAGS, f"--user-data-dir={tmp_path / 'profile'}", "--window-size=1280,900"):
         options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     saved = {"download.default_directory": str(tmp_path / "saved")}
     options.add_experimental_option("prefs", saved)
     started = webdriver.Chrome(options, webdriver.ChromeService(driver))
@@ -544,6 +545,41 @@ def resident_mb(process: int) -> float:
     return int(lines["VmHWM"].split()[0]) / 1024
 
 
+def headlines_in(browser: Any) -> list[str]:
+    every = "[...document.querySelectorAll('[data-testid=stExpander] summary')]"
+    lines = browser.execute_script(f"return {every}.map(line => line.innerText)")
+    return [line for line in lines if " · " in line]
+
+
+def test_a_long_recording_is_a_timeline(
+    server: tuple[str, int], browser: Any, tmp_path: Path
+) -> None:
+    wave, rate = soundfile.read(CLIPS / "espeak-long.flac", dtype="float32")
+    pause = np.zeros(2 * rate, np.float32)
+    soundfile.write(tmp_path / "talk.flac", np.concatenate([wave, pause] * 5), rate)
+    browser.get(server[0])
+
+    def see(css: str) -> list[Any]:
+        return list(browser.find_elements("css selector", css))
+
+    within(60, lambda: see("input[type=file]"))[0].send_keys(str(tmp_path / "talk.flac"))
+    headline = "timeline of 1:10 · talk.flac"  # after the name of an icon
+    within(120, lambda: [line.endswith(headline) for line in headlines_in(browser)] == [True])
+    within(60, lambda: see("[data-testid=stTable] tbody tr"))
+    every = "[...document.querySelectorAll('[data-testid=stVegaLiteChart] svg text')]"
+    names = f"return {every}.map(text => text.textContent)"
+    within(60, lambda: {"no speech", "time (min:s)"} <= {*browser.execute_script(names)})
+    within(60, lambda: see("[data-testid=stDownloadButton] button"))[0].click()
+    saved = within(60, lambda: [*(tmp_path / "saved").glob("*.csv")])[0]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path)
+        assert ser("predict", "talk.flac", "--timeline", "--csv", "out.csv").code == 0
+    assert saved.read_bytes() == (tmp_path / "out.csv").read_bytes()
+    stretches = see("[data-testid=stTable] tbody tr")
+    assert len(stretches) == len(saved.read_text(encoding="utf-8").splitlines()) - 1
+    assert [line["message"] for line in browser.get_log("browser")] == []
+
+
 def test_a_visit(
     server: tuple[str, int], browser: Any, three_clips: list[Path], tmp_path: Path
 ) -> None:
@@ -562,8 +598,7 @@ def test_a_visit(
     # Between two questions the page may put new elements in place: all is asked at once, and what
     # is gone when it is to be pressed is looked for again.
     def said() -> list[str]:
-        every = "[...document.querySelectorAll('[data-testid=stExpander] summary')]"
-        return list(browser.execute_script(f"return {every}.map(line => line.innerText)"))
+        return headlines_in(browser)
 
     def press(css: str) -> None:
         def pressed() -> bool:
@@ -599,9 +634,13 @@ def test_a_visit(
 
     # All of one speaker: each is heard against the others.
     before = said()
-    press("[data-testid=stCheckbox] label")
+    press("[data-testid=stExpander] summary")  # the options
+    speakers = "[...document.querySelectorAll('[data-testid=stRadio] label')]"
+    choose = f"{speakers}.find(line => line.innerText.trim() == arguments[0]).click()"
+    within(60, lambda: see("[data-testid=stRadio] label"))
+    browser.execute_script(choose, "All recordings are of one speaker")
     within(60, lambda: len(before) == len(now := said()) and now != before)
-    press("[data-testid=stCheckbox] label")
+    browser.execute_script(choose, "Not known")
     within(60, lambda: said() == before)
 
     # A phone: nothing is wider than the screen.
@@ -618,7 +657,7 @@ def test_a_visit(
     more = [Path(shutil.copy(three_clips[0], broken.with_name(f"{n}.flac"))) for n in range(7)]
     send(*more)
     within(60, lambda: len(said()) >= 10)  # a driver may send what was sent before once more
-    for place in range(1, len(said())):
+    for place in range(2, len(said()) + 1):  # behind the options
         line = f"document.querySelectorAll('[data-testid=stExpander] summary')[{place}]"
         browser.execute_script(f"{line}.click()")
         time.sleep(0.5)
