@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import pickle
 from collections.abc import Iterator
@@ -204,6 +203,24 @@ def test_who_cannot_be_enrolled(trained: tuple[Path, Path], tmp_path: Path) -> N
         other.enrol([str(tmp_path / "none.wav")])
 
 
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_who_is_not_enrolled_is_named(
+    trained: tuple[Path, Path], tmp_path: Path, jobs: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder, clips = trained
+    broken = tmp_path / "broken.wav"
+    broken.write_bytes(b"no sound at all")
+    found = files(clips)
+    words = [word for clip in (broken, *found[1:4]) for word in ("--enrol", clip)]
+    succeed("predict", found[0], "--artifacts", folder, *words, "--jobs", jobs, "--hear-all")
+    assert caplog.text.count("not enrolled") == 1
+    assert f"not enrolled: {broken}" in caplog.text
+    Model(artifacts.load(folder), ALL).enrol([str(broken), found[1]])
+    assert caplog.text.count(f"not enrolled: {broken}") == 2
+    ser("predict", found[0], broken, "--artifacts", folder, "--same-speaker")
+    assert caplog.text.count("not enrolled") == 2  # its own row says why
+
+
 def test_enrolled_clips_are_not_tested(trained: tuple[Path, Path]) -> None:
     folder, clips = trained
     model = Model(artifacts.load(folder), ALL)
@@ -220,22 +237,3 @@ def test_enrolled_clips_are_not_tested(trained: tuple[Path, Path]) -> None:
     assert len({tuple(row) for row in left.tolist()}) > 1
     again = judging.enrolled(model.pipeline, tested, features, seed=0)
     np.testing.assert_array_equal(found, again)
-
-
-def test_the_page_hears_all_recordings_of_one_speaker_against_each_other(
-    trained: tuple[Path, Path],
-) -> None:
-    from ser_cli.web import session as page
-
-    folder, clips = trained
-    model = Model(artifacts.load(folder), ALL)
-    uploads = [io.BytesIO(Path(path).read_bytes()) for path in files(clips)[:4]]
-    rows = page.label(uploads, page.enrolled(uploads, model))
-    expected = model.enrol(files(clips)[:4]).predict(files(clips)[:4])
-    for row, other in zip(rows, expected, strict=True):
-        assert row.probabilities is not None and other.probabilities is not None
-        np.testing.assert_allclose(row.probabilities, other.probabilities, atol=1e-5)
-    plain = page.label([io.BytesIO(Path(files(clips)[0]).read_bytes())], model)
-    assert plain[0].confidence != pytest.approx(rows[0].confidence, abs=1e-6)
-    assert model.can_enrol
-    assert not Model(artifacts.load(artifacts.packaged() / "cnn-bilstm")).can_enrol

@@ -72,6 +72,6 @@ def test_one_thing_is_told_as_one(tmp_path: Path) -> None:
     ]
     text = "\n".join(done.out + done.err for done in told)
     of_rows = ("1 row written", "1 of 1 file was done", "1 of 1 row is an error", "1 row of")
-    for words in (*of_rows, "1 clip\n", "1 clip, 1 frame of"):
+    for words in (*of_rows, "1 clip; level", "1 clip, 1 frame of"):
         assert words in text, words
     assert "1 frames" not in text and not re.search(rf"\b1{MANY.pattern}", text)

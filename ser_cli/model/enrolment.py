@@ -8,7 +8,7 @@ if PRIOR_MEAN and PRIOR_SCALE recordings more had been heard that are like the t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,11 +42,13 @@ class Moments:
         count: n.
         first: (F,) sum of their means.
         second: (F,) sum of their mean squares.
+        failed: Why others could not be read.
     """
 
-    count: int
-    first: NDArray[np.float64]
-    second: NDArray[np.float64]
+    count: int = 0
+    first: NDArray[np.float64] = field(default_factory=lambda: np.zeros(()))
+    second: NDArray[np.float64] = field(default_factory=lambda: np.zeros(()))
+    failed: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, x: Floats) -> Moments:
@@ -59,7 +61,10 @@ class Moments:
     def __add__(self, other: Moments) -> Moments:
         """Return those of both."""
         return Moments(
-            self.count + other.count, self.first + other.first, self.second + other.second
+            self.count + other.count,
+            self.first + other.first,
+            self.second + other.second,
+            self.failed + other.failed,
         )
 
     def statistics(self) -> Statistics:

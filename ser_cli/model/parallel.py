@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ser_cli import workers
 from ser_cli.cluster import Cluster, Sent
 from ser_cli.model import artifacts
+from ser_cli.model.enrolment import Moments
 from ser_cli.model.trained import Hearing, Model
 from ser_cli.model.votes import failures
 from ser_cli.model.windows import hear
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from ser_cli.model.artifacts import Artifacts
-    from ser_cli.model.enrolment import Moments
     from ser_cli.model.order import Rows
     from ser_cli.model.windows import Plan
     from ser_cli.sound.files import Found
@@ -61,11 +61,11 @@ class Crew:
         # As bytes, by which a worker knows that it has this very model.
         return partial(_label, self._home(model.artifacts), pickle.dumps(model.hearing), plan)
 
-    def measure(self, items: Iterable[Found], model: Model, plan: Plan) -> Moments | None:
-        """Return the statistics of all recordings together; None where there are none."""
+    def measure(self, items: Iterable[Found], model: Model, plan: Plan) -> Moments:
+        """Return the moments of all recordings together."""
         task = partial(_measure, self._home(model.artifacts), plan)
-        moments = [one.result for one in self._run(task, items) if one.result is not None]
-        return sum(moments[1:], moments[0]) if moments else None
+        outcomes = self._run(task, items)
+        return sum((one.result or Moments(failed=(one.error,)) for one in outcomes), Moments())
 
     def _run(
         self, task: workers.Task[Found, workers.R], items: Iterable[Found]
@@ -95,7 +95,7 @@ def _listed(label: Label, chunk: Sequence[Found]) -> list[Rows]:
     return list(label(chunk))
 
 
-def _measure(home: Path | Sent, plan: Plan, chunk: Sequence[Found]) -> list[Moments | None]:
+def _measure(home: Path | Sent, plan: Plan, chunk: Sequence[Found]) -> list[Moments]:
     model = _model(home, pickle.dumps(Hearing()))
     return [model.measure(hear(item, plan)) for item in chunk]
 

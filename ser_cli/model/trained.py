@@ -18,6 +18,7 @@ from ser_cli.model.rows import Rows
 from ser_cli.model.sources import Waveform, recordings
 from ser_cli.model.timeline import timelines
 from ser_cli.model.votes import Votes, failures, priors
+from ser_cli.remarks import remark
 from ser_cli.types import Joining, Prediction
 
 if TYPE_CHECKING:
@@ -97,15 +98,18 @@ class Model:
             DataError: None of the recordings can be read.
         """
         plan = self.plan()
-        return self.enrolled(self.measure(_heard(recordings(sources, sample_rate), plan)))
+        moments = self.measure(_heard(recordings(sources, sample_rate), plan))
+        for reason in moments.failed:
+            remark(f"not enrolled: {reason}")
+        return self.enrolled(moments)
 
     @property
     def can_enrol(self) -> bool:
         """Whether it was trained to hear an enrolled speaker."""
         return bool(self.artifacts.manifest.get("settings", {}).get("adapt"))
 
-    def measure(self, events: Iterable[Event]) -> Moments | None:
-        """Return the moments of recordings, all their windows alike; None where none is read.
+    def measure(self, events: Iterable[Event]) -> Moments:
+        """Return the moments of recordings, all their windows alike.
 
         Raises:
             UsageError: The model was not trained for it.
@@ -115,21 +119,25 @@ class Model:
                 f"{self.artifacts.folder} was not trained to hear an enrolled speaker",
                 hint=f"take a model of --recipe {recipes.PREDICTING}",
             )
-        moments = None
+        moments = Moments()
         for event in events:
             if isinstance(event, windows.Piece):
-                own = measured([event.features], self.artifacts.preprocessor)
-                moments = own if moments is None else moments + own
+                moments += measured([event.features], self.artifacts.preprocessor)
+            elif isinstance(event, windows.Done) and event.error:
+                moments += Moments(failed=(event.error,))
         return moments
 
-    def enrolled(self, moments: Moments | None) -> Model:
+    def enrolled(self, moments: Moments) -> Model:
         """Return this model for the speaker of the recordings that were measured.
 
         Raises:
             DataError: None could be read.
         """
-        if moments is None:
-            raise DataError("no recording of the speaker can be read", hint="enrol other files")
+        if not moments.count:
+            first = f"; the first: {moments.failed[0]}" if moments.failed else ""
+            raise DataError(
+                f"no recording of the speaker can be read{first}", hint="enrol other files"
+            )
         heard = adapted(self.artifacts.preprocessor, moments)
         return Model(self.artifacts, replace(self.hearing, preprocessor=heard))
 

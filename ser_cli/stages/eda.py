@@ -214,7 +214,8 @@ def _spoken(found: CorpusSummary) -> dict[str, dict[str, int]]:
 
 def _most(found: CorpusSummary, drawn: int) -> str:
     known = len({clip.speaker for clip in found.clips})
-    return f", the {drawn} of {known:,} speakers with the most clips" if drawn < known else ""
+    most = f", the {drawn} of {counted(known, 'speaker')} with the most clips"
+    return most if drawn < known else ""
 
 
 def _waveforms(clips: Sequence[Clip]) -> dict[str, Floats]:

@@ -24,6 +24,7 @@ from ser_cli.model.readings import EACH, named
 from ser_cli.model.sources import read_ahead
 from ser_cli.model.trained import Hearing, Model
 from ser_cli.model.windows import CUT_IT, STEP_S, WHOLE_ONLY, WINDOW_S, Plan, hear
+from ser_cli.remarks import remark
 from ser_cli.sound.files import STDIN, Passed, tell
 from ser_cli.types import Joining
 
@@ -195,7 +196,8 @@ def _see(work: Work, cluster: Cluster) -> None:
 def _enrolled(work: Work, executor: Executor | None) -> Model:
     """Return the model with the speaker, or the conditions, of some recordings enrolled.
 
-    Of those that are to be predicted, no more is enrolled than is heard.
+    Of those that are to be predicted, no more is enrolled than is heard; which of them cannot be
+    read, their rows say.
     """
     job, model = work.job, work.model
     plan = replace(work.plan, window=None, step=None, joining=None)
@@ -206,9 +208,12 @@ def _enrolled(work: Work, executor: Executor | None) -> Model:
     jobs = _jobs(job, total, executor)
     if not jobs:
         events = (event for item in read_ahead(found) for event in hear(item, plan))
-        return model.enrolled(model.measure(events))
-    crew = Crew(jobs, executor, chunk_of(total, executor))
-    return model.enrolled(crew.measure(found, model, plan))
+        moments = model.measure(events)
+    else:
+        moments = Crew(jobs, executor, chunk_of(total, executor)).measure(found, model, plan)
+    for reason in moments.failed if job.enrol else ():
+        remark(f"not enrolled: {reason}")
+    return model.enrolled(moments)
 
 
 def _jobs(job: PredictJob, total: int, executor: Executor | None) -> int:

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from ser_cli.errors import SerError
 from ser_cli.model.trained import JOINING, Hearing, Model
-from ser_cli.model.windows import STEP_S, WINDOW_S, Done, hear
+from ser_cli.model.windows import STEP_S, WINDOW_S, hear
 from ser_cli.sound import audio, source
 from ser_cli.sound.files import Found
 from ser_cli.sound.reading import decoded
 from ser_cli.web import limits
 
 if TYPE_CHECKING:
-    from ser_cli.model.windows import Event, Plan
+    from ser_cli.model.windows import Plan
     from ser_cli.sound.decode import Stream
     from ser_cli.types import Prediction
 
@@ -64,7 +64,7 @@ class Work:
         self._end = time.monotonic() + limits.WORK_S
         self._tell, self._name, self._stated = tell, "", 0.0
         self.seconds = 0.0  # read so far of the present recording
-        self.refused: list[str] = []  # why recordings of the speaker could not be heard
+        self.refused: tuple[str, ...] = ()  # why recordings of the speaker could not be heard
 
     def over(self, uploads: Sequence[BinaryIO]) -> Iterator[BinaryIO | Found]:
         """Yield each recording when it is to be heard, and why not where there is no time left."""
@@ -106,15 +106,9 @@ def prepared(model: Model, wish: Wish, speaker: Sequence[BinaryIO], work: Work) 
         return heard
     with limits.turn():
         plan = work.watch(heard.plan())
-        return heard.enrolled(heard.measure(_events(speaker, plan, work)))
-
-
-def _events(speaker: Sequence[BinaryIO], plan: Plan, work: Work) -> Iterator[Event]:
-    for item in work.over(speaker):
-        for event in hear(item, plan):
-            if isinstance(event, Done) and event.error:
-                work.refused.append(event.error)
-            yield event
+        moments = heard.measure(event for item in work.over(speaker) for event in hear(item, plan))
+        work.refused = moments.failed
+        return heard.enrolled(moments)
 
 
 def listen(

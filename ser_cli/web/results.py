@@ -76,14 +76,14 @@ def _player(upload: UploadedFile, heard: Listened, drawn: Sketch | None) -> None
             st.audio(waveform, sample_rate=drawn.sample_rate)
     elif media := stage.played_as(upload.name, upload.size, upload.size):
         st.audio(upload, format=media)
-        st.caption(_not_drawn("Waveform and spectrum are not drawn"))
+        st.caption(_not_drawn("Neither waveform nor spectrum is drawn"))
     else:
-        st.caption(_not_drawn("It is not played here, and not drawn,"))
+        st.caption(_not_drawn("It is not played here; neither waveform nor spectrum is drawn"))
 
 
 def _not_drawn(what: str) -> str:
     return (
-        f"{what} where recordings last longer than {limits.DRAWN_S / 60:g} minutes, or "
+        f"{what} of what is longer than {limits.DRAWN_S / 60:g} minutes, or "
         f"{limits.DRAWN_TOGETHER_S / 60:g} together."
     )
 
@@ -105,7 +105,7 @@ def _timeline(upload: UploadedFile, heard: Listened, model: Model) -> None:
     st.markdown(stage.plain(told))
     _chart(
         time_charts.timeline(rows, model.classes, heard.seconds),
-        f"When {upload.name} sounds like what. {told} The table below has the same.",
+        f"{upload.name}: what it sounds like, and when. {told} The table below has the same.",
     )
     with st.container(height=300):
         st.table([words.stretch(row) for row in rows[:MOST_STRETCHES]])
