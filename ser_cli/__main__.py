@@ -17,10 +17,15 @@ def main() -> None:
     process.collect_seldom()
     process.one_thread_per_product()  # before NumPy is loaded
     with clean_exit(), process.ending_when_asked():
-        from ser_cli.cli import build
+        from ser_cli.cli import COMPLETING, build
 
-        # A shell that asks for completions asks for those of all commands.
-        build(() if "_SER_COMPLETE" in os.environ else sys.argv[1:])()
+        build(_before_completion() if COMPLETING in os.environ else sys.argv[1:])()
+
+
+def _before_completion() -> list[str]:
+    """Return the words before the one that a shell completes: that may be a command's name yet."""
+    line = os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS", "")
+    return line.split(" ")[1:-1]
 
 
 if __name__ == "__main__":

@@ -6,12 +6,14 @@ its body, so that no command waits for another.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Annotated, Any
 
 import typer
+from typer._completion_classes import completion_init
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
@@ -19,6 +21,8 @@ from ser_cli import process
 from ser_cli.commands import COMMANDS, RESUME, console
 from ser_cli.commands.parsing import Declared
 from ser_cli.errors import UsageError
+
+COMPLETING = "_SER_COMPLETE"  # a variable that is set where a shell asks how a line could go on
 
 
 class _Commands(TyperGroup):
@@ -59,6 +63,8 @@ class _Commands(TyperGroup):
 def build(words: Sequence[str] = ()) -> typer.Typer:
     """Return the program; where the first word is a command, with that command alone."""
     named = [word for word in words[:1] if word in COMMANDS]
+    if COMPLETING in os.environ:
+        completion_init()
     app = typer.Typer(
         name="ser",
         cls=_Commands,

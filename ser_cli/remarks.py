@@ -36,6 +36,14 @@ def plural(number: int, one: str, many: str = "") -> str:
     return one if number == 1 else many or f"{one}s"
 
 
+def near(name: str, known: Sequence[str]) -> str:
+    """Return what to try in place of a name that is not known: "did you mean voice?", or all."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, known, n=1)
+    return f"did you mean {close[0]}?" if close else f"known: {', '.join(known)}"
+
+
 def listed(items: Sequence[object], *, most: int = NAMED) -> str:
     """Return the first of some items as a list in words: "a, b, ... and 3 more"."""
     shown = ", ".join(map(str, items[:most]))

@@ -18,7 +18,8 @@ from typer.core import TyperArgument, TyperCommand, TyperOption
 
 from ser_cli import jobs
 from ser_cli.commands import COMMANDS, parsing
-from ser_cli.commands.parsing import Command, command
+from ser_cli.commands.parsing import command
+from ser_cli.commands.reading import Command
 from ser_cli.data import corpora
 from ser_cli.jobs import Option
 from ser_cli.jobs.clips import ClipsJob, CorpusJob

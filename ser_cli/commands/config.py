@@ -13,13 +13,13 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from ser_cli.commands import COMMANDS
 from ser_cli.data.store import write_text
 from ser_cli.errors import UsageError
+from ser_cli.remarks import near
 
 OWN = frozenset({"config", "save-config", "help"})  # options that a file cannot have
 
@@ -41,13 +41,13 @@ def read(path: Path, command: str, parameters: Sequence[Any]) -> dict[str, Any]:
         raise UsageError(f"--config {path}: {error}", hint="a TOML file: [predict]") from error
     for name, table in tables.items():
         if name not in COMMANDS or not isinstance(table, dict):
-            raise UsageError(f"{path}: [{name}] is no command", hint=_near(name, [*COMMANDS]))
+            raise UsageError(f"{path}: [{name}] is no command", hint=near(name, sorted(COMMANDS)))
     names = {flag: parameter.name for flag, parameter in _flags(parameters)}
     found = {}
     for option, value in tables.get(command, {}).items():
         if option not in names:
             raise UsageError(
-                f"{path}: ser {command} has no option --{option}", hint=_near(option, [*names])
+                f"{path}: ser {command} has no option --{option}", hint=near(option, sorted(names))
             )
         found[names[option]] = value
     return found
@@ -81,8 +81,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, bool | int | float):
         return value
     return str(getattr(value, "value", value))
-
-
-def _near(name: str, known: Sequence[str]) -> str:
-    close = get_close_matches(name, known, n=1)
-    return f"did you mean {close[0]}?" if close else "known: " + ", ".join(sorted(known))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ser_cli.data import corpora
 from ser_cli.errors import UsageError
+from ser_cli.remarks import near
 
 if TYPE_CHECKING:
     from ser_cli.data.corpora import Corpus
@@ -140,4 +141,4 @@ def _found(name: str) -> tuple[Corpus, Protocol]:
         for protocol in corpus.protocols:
             if protocol.name == name:
                 return corpus, protocol
-    raise UsageError(f"there is no protocol {name!r}", hint="known: " + ", ".join(names()))
+    raise UsageError(f"there is no protocol {name!r}", hint=near(name, names()))

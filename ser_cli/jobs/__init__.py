@@ -31,6 +31,7 @@ class Option:
         low: Smallest number allowed.
         high: Largest number allowed.
         choices: Returns the names it takes.
+        offered: Returns names that a shell completes, of an option that takes others too.
         hidden: Whether the help leaves it out.
         argument: Whether it is an argument, without a flag.
         elsewhere: Makes a path of what is named, if it takes addresses of other places too.
@@ -43,6 +44,7 @@ class Option:
     low: float | None = None
     high: float | None = None
     choices: Callable[[], Sequence[str]] | None = None
+    offered: Callable[[], Sequence[str]] | None = None
     hidden: bool = False
     argument: bool = False
     elsewhere: Callable[[str], Path] | None = None
@@ -75,6 +77,7 @@ Data = Annotated[
         "seconds), speaker, split; here, or at s3:// and the like. Repeat it to join corpora. "
         f"Default: {corpora.DEFAULT}.",
         metavar="DATA",
+        offered=corpora.named,
     ),
 ]
 LabelsAsGiven = Annotated[

@@ -48,6 +48,7 @@ class ExportJob:
             "Clips to check it on: as in `ser train`, or any recordings; repeatable. "
             f"Default: {corpora.DEFAULT}.",
             metavar="DATA",
+            offered=corpora.named,
         ),
     ] = ()
     as_json: AsJson = False

@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
-from ser_cli.data import mirror
+from ser_cli.data import corpora, mirror
 from ser_cli.jobs import NAMES, AsJson, Folder, Option, Oversample, Params, Processes
 from ser_cli.jobs.clips import ClipsJob
 from ser_cli.workers import CORES
@@ -159,7 +159,9 @@ class EvaluateJob(ClipsJob):
     also: Annotated[
         tuple[str, ...],
         Option(
-            "Corpus to learn from as well in every fold of --protocol; repeatable.", metavar="DATA"
+            "Corpus to learn from as well in every fold of --protocol; repeatable.",
+            metavar="DATA",
+            offered=corpora.named,
         ),
     ] = ()
     matrix: Annotated[

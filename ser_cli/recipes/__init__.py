@@ -11,6 +11,7 @@ from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any, Literal
 
 from ser_cli.errors import UsageError
+from ser_cli.remarks import near
 from ser_cli.types import TrainSettings
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def get(name: str, encoder: Path | None = None) -> Recipe:
             raise UsageError(f"{encoder}: no such encoder", hint="name a .onnx file")
         return _with_encoder(name, encoder, encoder.stat().st_mtime_ns)
     if name not in names():
-        raise UsageError(f"there is no recipe {name!r}", hint="known: " + ", ".join(names()))
+        raise UsageError(f"there is no recipe {name!r}", hint=near(name, names()))
     module = import_module(f"{__name__}.{name.replace('-', '_')}")
     recipe: Recipe = module.RECIPE
     return recipe

@@ -19,7 +19,7 @@ from ser_cli.addresses import is_url
 from ser_cli.data.labels import is_emotion
 from ser_cli.data.mirror import local
 from ser_cli.errors import DataError, UsageError
-from ser_cli.remarks import counted, listed
+from ser_cli.remarks import counted, listed, near
 
 if TYPE_CHECKING:
     from ser_cli.data.protocols import Protocol
@@ -81,6 +81,11 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(found.name for found in pkgutil.iter_modules(__path__)))
 
 
+def named() -> tuple[str, ...]:
+    """Return the names of those that can be meant by their names alone."""
+    return tuple(corpus.name for corpus in known() if not corpus.generic)
+
+
 def get(name: str) -> Corpus:
     """Return the corpus of this name.
 
@@ -88,7 +93,7 @@ def get(name: str) -> Corpus:
         UsageError: No corpus has this name.
     """
     if name not in names():
-        raise UsageError(f"there is no corpus {name!r}", hint=f"known: {', '.join(names())}")
+        raise UsageError(f"there is no corpus {name!r}", hint=near(name, names()))
     corpus: Corpus = import_module(f"{__name__}.{name}").CORPUS
     return corpus
 
@@ -202,8 +207,8 @@ def _find(item: str) -> Corpus:
     if not item.strip() or not Path(item).exists():  # an empty name would be this folder
         raise DataError(
             f"there is no corpus and no file or folder {item!r}",
-            hint=f"known corpora: {', '.join(c.name for c in known() if not c.generic)} (fetch it: "
-            f"ser download {DEFAULT}); or give a folder with one sub-folder per emotion, or a CSV",
+            hint=f"{near(item, named())} (fetch it: ser download {DEFAULT}); or give a folder with "
+            "one sub-folder per emotion, or a CSV",
         )
     for corpus in known():
         if corpus.matches(item):
