@@ -8,10 +8,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from ser_cli.first import no_telemetry
 
-from ser_cli.process import no_telemetry
-
+TYPE_CHECKING = False  # typing's would have to be loaded, and nothing is to be before `first`
 if TYPE_CHECKING:
     from pathlib import Path
 

@@ -11,12 +11,17 @@ import sys
 
 def main() -> None:
     """Run the command line."""
+    from ser_cli import first
+    from ser_cli.commands import resuming
+
+    first.end_at_once(resuming(*sys.argv[1:2]))
+
     from ser_cli import process
     from ser_cli.commands.console import clean_exit
 
     process.collect_seldom()
     process.one_thread_per_product()  # before NumPy is loaded
-    with clean_exit(), process.ending_when_asked():
+    with clean_exit():
         from ser_cli.cli import COMPLETING, build
 
         build(_before_completion() if COMPLETING in os.environ else sys.argv[1:])()

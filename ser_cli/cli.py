@@ -18,7 +18,7 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from ser_cli import process
-from ser_cli.commands import COMMANDS, RESUME, console
+from ser_cli.commands import COMMANDS, console, resuming
 from ser_cli.commands.parsing import Declared
 from ser_cli.errors import UsageError
 
@@ -55,8 +55,7 @@ class _Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            again = "; the same command resumes" if ctx.invoked_subcommand in RESUME else ""
-            console.say(f"ser: interrupted{again}", error=True)
+            console.say(f"ser: interrupted{resuming(ctx.invoked_subcommand)}", error=True)
             raise typer.Exit(130) from None
 
 

@@ -14,18 +14,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import ctypes
 
-# Read when the library is loaded, or when its server starts: later is too late.
-SILENT = {
-    # ONNX Runtime from 1.29 on: else it writes a device id into the user's cache folder, and
-    # sends what it runs to its maker. Continuous integration is spared, so no log shows it.
-    "ORT_DISABLE_TELEMETRY": "1",
-    # Streamlit counts visits, asks for an email address, and its greeting asks a stranger's
-    # server for this machine's address. `web/.streamlit/config.toml` is for `streamlit run`.
-    "STREAMLIT_BROWSER_GATHER_USAGE_STATS": "false",
-    "STREAMLIT_SERVER_SHOW_EMAIL_PROMPT": "false",
-    "STREAMLIT_LOGGER_HIDE_WELCOME_MESSAGE": "true",
-}
-
 # glibc's M_TRIM_THRESHOLD never, M_MMAP_MAX none, M_ARENA_MAX one (a thread's own could not hold
 # what is kept).
 _KEEP = ((-1, -1), (-4, 0), (-8, 1))
@@ -33,16 +21,6 @@ _RETURN = ((-3, 2**20),)  # M_MMAP_THRESHOLD, bytes
 _PR_SET_PDEATHSIG = 1  # of Linux's prctl
 _SELDOM = 10_000  # objects made since the last look for unreachable cycles; Python's: 700
 _USUAL = gc.get_threshold()
-_asked: list[int] = []  # the signal by which this process was asked to end
-
-
-def no_telemetry() -> None:
-    """Let no library of this process, or of one it starts, report to its maker.
-
-    What the environment sets to the contrary is overruled: a machine may be set up to report,
-    but `ser` promises that it sends nothing.
-    """
-    os.environ.update(SILENT)
 
 
 def one_thread_per_product() -> None:
@@ -85,39 +63,6 @@ def return_memory() -> bool:
     the page's server needed 910 MB instead of 690.
     """
     return _tell_allocator(_RETURN)
-
-
-@contextlib.contextmanager
-def ending_when_asked() -> Iterator[None]:
-    """Let SIGTERM end a command as Ctrl-C does: what is begun is undone, no worker is left."""
-    _asked.clear()
-    with contextlib.suppress(ValueError):  # only the main thread may
-        signal.signal(signal.SIGTERM, _end)
-        if signal.getsignal(signal.SIGINT) == signal.default_int_handler:  # not in the background
-            signal.signal(signal.SIGINT, _end)
-    try:
-        yield
-    except Exception:
-        end_if_asked()
-        raise
-
-
-def end_if_asked() -> None:
-    """Raise what a signal has raised before, and a library has turned into an error of its own."""
-    if _asked:
-        raise KeyboardInterrupt if _asked[0] == signal.SIGINT else SystemExit(128 + _asked[0])
-
-
-def _end(number: int, _: object) -> None:
-    if number == signal.SIGTERM and not _asked:
-        os.write(2, b"ser: terminated\n")  # whatever the program was just printing
-    _asked[:] = [number]
-    end_if_asked()
-
-
-def ignore_interrupts() -> None:
-    """Leave Ctrl-C, which goes to all processes of a terminal, to the one that started this."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def end_with_parent() -> None:

@@ -16,7 +16,7 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from ser_cli import process
+from ser_cli import ending, process
 from ser_cli.errors import DataError, SerError
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def _settled(pool: _Pool, task: Task[T, R], items: list[T], future: Any) -> Iter
     except SerError:
         raise
     except Exception as error:
-        process.end_if_asked()
+        ending.end_if_asked()
         if len(items) == 1 and not _died(error):  # it would only fail again
             yield Outcome(items[0], error=_reason(error))
             return
@@ -147,7 +147,7 @@ def _alone(pool: _Pool, task: Task[T, R], item: T) -> Outcome[T, R]:
     except SerError:
         raise
     except Exception as error:  # one item must not end a run over thousands
-        process.end_if_asked()
+        ending.end_if_asked()
         return Outcome(item, error=_reason(error))
     return Outcome(item, result)
 
@@ -222,6 +222,8 @@ class _Pool:
         for child in active_children() if self._own else []:
             if child.pid not in self._others:
                 child.terminate()
+        if self._own:  # what looks after them would else still do so while Python ends
+            self._own.shutdown(cancel_futures=True)
 
     def _executor(self) -> Executor:
         from concurrent.futures import ProcessPoolExecutor
@@ -261,7 +263,7 @@ def _begin(prepare: Callable[[], None] | None) -> None:
     from multiprocessing import parent_process
     from threading import Thread
 
-    process.ignore_interrupts()
+    ending.ignore_interrupts()
     process.end_with_parent()
     if prepare:
         prepare()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import signal
 import sys
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -83,6 +84,7 @@ class Result:
 def ser(*arguments: object) -> Result:
     """Run a command as the entry point does."""
     out, err = io.StringIO(), io.StringIO()
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
         patch.setattr(sys, "argv", ["ser", *map(str, arguments)])
         patch.setenv("COLUMNS", "200")
@@ -91,6 +93,8 @@ def ser(*arguments: object) -> Result:
             code: object = 0
         except SystemExit as end:
             code = end.code
+    for number, handler in handlers.items():  # those of a command end the process
+        signal.signal(number, handler)
     return Result(code if isinstance(code, int) else 0, out.getvalue(), err.getvalue())
 
 

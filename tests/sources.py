@@ -20,6 +20,8 @@ LAYERS = (
     "distribution",
     "disarm",
     "remarks",
+    "first",
+    "ending",
     "process",
     "workers",
     "cluster",

@@ -13,7 +13,7 @@ import kills
 import pytest
 from killing import AT_WORK_S, Case, Entries, left_after, rounds, start, survivors
 
-from ser_cli import process, workers
+from ser_cli import ending, workers
 from ser_cli.model import artifacts
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
@@ -86,7 +86,7 @@ def handlers() -> Iterator[None]:
     former = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
-    process._asked.clear()
+    ending._asked.clear()
     for number, handler in former.items():
         signal.signal(number, handler)
 
@@ -96,7 +96,7 @@ def handlers() -> Iterator[None]:
     ("number", "code", "said"),
     [
         (signal.SIGKILL, -signal.SIGKILL, ""),
-        (signal.SIGTERM, 143, "ser: terminated\n"),
+        (signal.SIGTERM, 143, "ser: terminated; the same command resumes\n"),
         (signal.SIGINT, 130, "ser: interrupted; the same command resumes\n"),
     ],
 )
@@ -119,10 +119,10 @@ def test_no_worker_outlives_its_command(
 
 @pytest.mark.usefixtures("handlers")
 @pytest.mark.parametrize(
-    ("number", "ending"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)]
+    ("number", "raised"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)]
 )
 def test_an_end_that_a_library_takes_for_an_error_is_one_all_the_same(
-    number: signal.Signals, ending: type[BaseException]
+    number: signal.Signals, raised: type[BaseException]
 ) -> None:
     begun = []
 
@@ -134,17 +134,17 @@ def test_an_end_that_a_library_takes_for_an_error_is_one_all_the_same(
         except BaseException:
             raise ValueError("an operation was cancelled") from None
 
-    with pytest.raises(ending), process.ending_when_asked():
+    with pytest.raises(raised), ending.in_order():
         list(workers.run(workers.one_by_one(task), [1, 2]))
     assert begun == [1]
-    with pytest.raises(ending), process.ending_when_asked():
+    with pytest.raises(raised), ending.in_order():
         task(3)
-    with process.ending_when_asked():
-        process.end_if_asked()  # a new command has not been asked
+    with ending.in_order():
+        ending.end_if_asked()  # a new command has not been asked
 
 
 @pytest.mark.usefixtures("handlers")
 def test_a_command_in_the_background_is_not_interrupted() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with process.ending_when_asked():
+    with ending.in_order():
         os.kill(os.getpid(), signal.SIGINT)

@@ -23,7 +23,7 @@ from websockets import Origin, Subprotocol
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from ser_cli import process
+from ser_cli import first
 
 CLIPS = Path(__file__).with_name("clips")
 # What ONNX Runtime looks for, and what marks an agent of Azure Pipelines.
@@ -51,7 +51,7 @@ def environment(home: Path) -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if name not in CI and name not in process.SILENT and not name.startswith(("XDG_", "SER_"))
+        if name not in CI and name not in first.SILENT and not name.startswith(("XDG_", "SER_"))
     }
     return {
         **kept,

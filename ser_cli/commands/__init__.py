@@ -17,3 +17,8 @@ COMMANDS = {
 }
 # Those that resume when they are given again; `ser predict` says itself what is done.
 RESUME = frozenset({"download", "download-ravdess", "extract", "tune", "train", "evaluate"})
+
+
+def resuming(command: str = "") -> str:
+    """Return what is said of a command that is interrupted, beside that it was."""
+    return "; the same command resumes" if command in RESUME else ""

@@ -14,6 +14,7 @@ from typing import Any, get_args, get_type_hints
 import typer
 from typer.core import TyperArgument, TyperCommand
 
+from ser_cli import ending
 from ser_cli.commands.console import listen
 from ser_cli.commands.places import placed_all
 from ser_cli.jobs import NAMES, Shared
@@ -84,7 +85,8 @@ class Command(TyperCommand):
             from ser_cli.commands import config
 
             config.write(own.save_config, str(self.name), self.params, ctx.params)
-        return super().invoke(ctx)
+        with ending.in_order():
+            return super().invoke(ctx)
 
     def shell_complete(self, ctx: Any, incomplete: str) -> Any:
         """Return what a shell can complete a word to: options, with the names in their texts."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from shutil import which
 
-from ser_cli import process
+from ser_cli import first
 from ser_cli.health import Check, megabytes
 from ser_cli.workers import CORES
 
@@ -68,12 +68,12 @@ def terminal() -> Iterator[Check]:
 
 def silence() -> Iterator[Check]:
     """Look at whether the libraries that would report to their makers are told not to."""
-    loud = [name for name, value in process.SILENT.items() if os.environ.get(name) != value]
+    loud = [name for name, value in first.SILENT.items() if os.environ.get(name) != value]
     if loud:
         hint = "import ser_cli before other libraries"
         yield Check("network", f"{', '.join(loud)} is not as ser sets it", "error", hint)
     else:
-        told = ", ".join(f"{name}={value}" for name, value in process.SILENT.items())
+        told = ", ".join(f"{name}={value}" for name, value in first.SILENT.items())
         yield Check("network", f"nothing is sent to anybody; {told}")
 
 
