@@ -36,6 +36,16 @@ def plural(number: int, one: str, many: str = "") -> str:
     return one if number == 1 else many or f"{one}s"
 
 
+def lasting(seconds: float) -> str:
+    """Return a duration as one would say it: "about 40 min", "about 2.5 h"."""
+    if seconds < 90:
+        return f"about {max(1, round(seconds))} s"
+    minutes = seconds / 60
+    if minutes < 90:
+        return f"about {round(minutes)} min"
+    return f"about {minutes / 60:.1f} h" if minutes < 600 else f"about {round(minutes / 60)} h"
+
+
 def near(name: str, known: Sequence[str]) -> str:
     """Return what to try in place of a name that is not known: "did you mean voice?", or all."""
     from difflib import get_close_matches

@@ -16,6 +16,7 @@ from ser_cli.data.mirror import url_of
 from ser_cli.data.store import need_folder
 from ser_cli.errors import UsageError
 from ser_cli.jobs.training import EvaluateJob
+from ser_cli.model import artifacts
 from ser_cli.remarks import counted
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def evaluate(job: EvaluateJob) -> None:
         (_matrix if job.matrix else _compare)(job)
         return
     try:
-        with progress(job.protocol or "features") as shown:
+        with progress("features") as shown:
             scored = _scored(job, shown)
     except NothingHeldOutError as error:
         _published(error, job)
@@ -78,6 +79,12 @@ def _check(job: EvaluateJob) -> None:
                 "--model needs --data, and takes neither --protocol nor --artifacts",
                 hint="ser evaluate -h",
             )
+    if job.protocol and job.folder:
+        raise UsageError(
+            "--protocol trains anew in every fold, and takes no --artifacts",
+            hint="leave one of the two out; the settings of a folder: --params "
+            f"{job.folder / artifacts.HYPERPARAMETERS}",
+        )
     if job.matrix and (job.protocol or job.folder or job.also):
         raise UsageError(
             "--matrix trains on the corpora of --data, and takes no --protocol, --also or "
@@ -109,7 +116,7 @@ def _matrix(job: EvaluateJob) -> None:
     from ser_cli.report import plotting, transfer
     from ser_cli.stages import matrix as stage
 
-    with progress("trainings") as shown:
+    with progress("features") as shown:
         found = stage.evaluate(job, command=_typed(), progress=shown)
     if job.as_json:
         console.print_json(transfer.as_record(found))
@@ -157,7 +164,7 @@ def _scored(job: EvaluateJob, shown: Progress) -> Evaluation:
     if job.protocol:
         from ser_cli.stages import protocol
 
-        return protocol.evaluate(job, command=_typed(), progress=shown)
+        return protocol.evaluate(job, command=_typed(), progress=shown, say=console.say)
     if job.model:
         from ser_cli.stages import evaluate_files
 

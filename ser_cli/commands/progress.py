@@ -21,7 +21,11 @@ SELDOM_S = 10.0  # between two lines about clips or bytes, which --verbose asks 
 
 @contextmanager
 def progress(task: str) -> Iterator[Progress]:
-    """Yield a callback (done, total, note, unit) that shows how far a task is."""
+    """Yield a callback (done, total, note, unit) that shows how far a task is.
+
+    Args:
+        task: Names what is counted in clips, files or bytes; epochs and the like name themselves.
+    """
     if console.is_quiet():
         yield lambda done, total, note, unit="clips": None
     elif sys.stderr.isatty() and not console.is_verbose():
@@ -63,6 +67,8 @@ class _Lines:
     def __call__(self, done: int, total: int, note: str, unit: str = "clips") -> None:
         if unit != self._unit:
             self._clock, self._unit, self._last = _Clock(done, unit), unit, time.monotonic()
+        if not done:  # only the total is told
+            return
         if unit not in STEPS:
             if not console.is_verbose() or time.monotonic() - self._last < SELDOM_S:
                 return
@@ -111,6 +117,7 @@ def _bars(task: str) -> Iterator[Progress]:
                 "left": f"{left} left" if left else "",
                 "note": visible(note),
             }
-            bar.update(row, completed=done, total=total or None, **told)
+            named = unit if unit in STEPS else task
+            bar.update(row, description=named, completed=done, total=total or None, **told)
 
         yield show

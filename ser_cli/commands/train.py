@@ -28,7 +28,7 @@ def train(job: TrainJob) -> None:
     """Train a recipe; if it is killed, the same command resumes at the epoch it was in."""
     from ser_cli.stages import train as stage
 
-    with progress("training") as shown:
+    with progress("features") as shown:
         done = stage.train(job, progress=shown, say=console.say)
     console.failures(done.failed)
     if job.as_json:

@@ -40,8 +40,8 @@ def tune(job: TuneJob) -> None:
         else:
             _show(shown)
         return
-    with progress("trials") as bar:
-        found = stage.tune(job, progress=bar)
+    with progress("features") as bar:
+        found = stage.tune(job, progress=bar, say=console.say)
     if job.as_json:
         console.print_json(stage.as_record(found))
         return

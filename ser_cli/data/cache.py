@@ -127,6 +127,8 @@ def _compute(
     """Compute what is missing; return the reasons of what failed, by key."""
     errors: dict[str, str] = {}
     batches, done = _batches(todo, jobs.width if isinstance(jobs, Cluster) else jobs), 0
+    if progress and todo:
+        progress(0, len(todo), "")
     for outcome in _made(making, batches, folder, jobs):
         reasons = outcome.result or [outcome.error] * len(outcome.item)
         told = zip(outcome.item, reasons, strict=True)

@@ -101,6 +101,8 @@ def evaluate(
         workers=min(job.workers, max(1, len(todo))),
         named=lambda number: f"training on {' + '.join(runs[number].trained_on)}",
     )
+    if progress:
+        progress(len(runs) - len(todo), len(runs), "", "trainings")
     for done, _ in enumerate(ended, start=1):
         if progress:
             progress(len(runs) - len(todo) + done, len(runs), "", "trainings")

@@ -244,6 +244,8 @@ def _labelled(
 def _told(
     groups: Iterable[tuple[Found, Rows | None]], total: int, progress: Progress | None
 ) -> Generator[tuple[Found, Rows | None], None, None]:
+    if progress:
+        progress(0, total, "", "files")
     for done, (item, rows) in enumerate(groups, 1):
         yield item, rows
         if progress:

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from ser_cli import workers
-from ser_cli.data import arrays, corpora, locks, parts, protocols, select
-from ser_cli.data.select import Selection
+from ser_cli.data import corpora, parts, protocols, select
 from ser_cli.data.splits import Split
-from ser_cli.data.store import atomic_write, cache_dir
 from ser_cli.errors import DataError
 from ser_cli.model.enrolment import ENROLLED
 from ser_cli.report import results
@@ -26,60 +18,16 @@ from ser_cli.report.folds import FoldResults, pooled
 if TYPE_CHECKING:
     from ser_cli.jobs.training import EvaluateJob
     from ser_cli.report.metrics import Report
-    from ser_cli.training.session import Work
+    from ser_cli.training.folds import Run
     from ser_cli.types import Clip, Progress
 
 
-OUTCOME = 2  # what is kept of a fold; raised when that changes
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """A recipe under a protocol: what decides its outcome, and its folds.
-
-    Attributes:
-        protocol: Its name.
-        work: The training of each fold.
-        selection: Which clips.
-        folds: Of the chosen clips.
-        clips: All clips of the protocol's corpus, by file name without extension.
-        also: Corpora that every fold learns from as well.
-        missing: Clips of the corpus that the data lacks.
-    """
-
-    protocol: str
-    work: Work
-    selection: Selection
-    folds: tuple[Split, ...]
-    clips: dict[str, Clip]
-    also: tuple[str, ...]
-    missing: int
-
-    def describe(self) -> tuple[str, ...]:
-        """Describe what differs from all clips of the corpus."""
-        lacking = (f"{self.missing} missing",) if self.missing else ()
-        return (*self.selection.describe(), *lacking)
-
-    @property
-    def folder(self) -> Path:
-        """Where the outcomes of the folds are kept: of this very run, and no other."""
-        system, learned = self.work.system, [c.segment.name for c in self.folds[0].train]
-        names = "".join([*self.clips, *learned])
-        # An incomplete copy of the corpus must not answer for a whole one.
-        digest = hashlib.sha256(names.encode()).hexdigest()[:16]
-        settings = sorted(self.work.settings.flat().items())
-        named = (OUTCOME, system.name, self.work.fingerprint(), self.work.seed, settings, digest)
-        key = json.dumps([*named, *self.selection.describe()])
-        name = hashlib.sha256(key.encode()).hexdigest()[:16]
-        return cache_dir() / "protocols" / f"{self.protocol}-{system.name}-{name}"
-
-    def files(self) -> list[Path]:
-        """Return the file of each fold's outcome."""
-        return [self.folder / f"{number}.npz" for number in range(1, len(self.folds) + 1)]
-
-
 def evaluate(
-    job: EvaluateJob, *, command: str = "", progress: Progress | None = None
+    job: EvaluateJob,
+    *,
+    command: str = "",
+    progress: Progress | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> Evaluation:
     """Train and test every fold that is not kept yet, and score them all.
 
@@ -87,12 +35,16 @@ def evaluate(
         job: The protocol, the recipe and its settings.
         command: What the user typed, for the table of results.
         progress: Told of epochs (one worker) or folds.
+        say: Told how long it will take.
 
     Raises:
         DataError: The clips are not the protocol's corpus, or a fold that should not leak does.
     """
     run = plan(job)
-    train_folds(run, side_by_side=job.workers, progress=progress)
+
+    from ser_cli.training import folds
+
+    folds.train_folds(run, side_by_side=job.workers, progress=progress, say=say)
     return score(run, command=command)
 
 
@@ -108,6 +60,7 @@ def plan(job: EvaluateJob) -> Run:
     folds = tuple(replace(fold, train=fold.train + also) for fold in _folds(job, protocol, clips))
 
     from ser_cli.training import settings
+    from ser_cli.training.folds import Run
     from ser_cli.training.session import Work
 
     chosen = settings.resolve(job.system, job.params, job.overrides)
@@ -122,22 +75,6 @@ def plan(job: EvaluateJob) -> Run:
         also=tuple(sorted({clip.corpus for clip in also})),
         missing=len(source.digests().keys() - names.keys()) if source else 0,
     )
-
-
-def train_folds(run: Run, *, side_by_side: int = 1, progress: Progress | None = None) -> None:
-    """Train and test every fold that is not kept yet; one that was cut off is resumed.
-
-    Args:
-        run: The run.
-        side_by_side: Folds trained side by side, one thread each; 1 takes all cores for each fold.
-        progress: Told of epochs (one worker) or folds.
-
-    Raises:
-        DataError: A fold that should not leak does, or its process died.
-        BusyError: Another command trains the same.
-    """
-    with locks.held(run.folder, hint="the same command then takes its folds"):
-        _train_folds(run, side_by_side, progress)
 
 
 def score(run: Run, *, command: str = "", table: Path = results.TABLE) -> Evaluation:
@@ -215,59 +152,6 @@ def _also(job: EvaluateJob, clips: Sequence[Clip]) -> tuple[Clip, ...]:
     known = {clip.emotion for clip in clips}
     also = corpora.load(*job.also, as_given=job.labels_as_given)
     return tuple(clip for clip in also if clip.emotion in known)
-
-
-def _train_folds(run: Run, side_by_side: int, progress: Progress | None) -> None:
-    files = run.files()
-    absent = arrays.lacking(files, what="outcomes of folds")
-    todo = [number for number, file in enumerate(files) if file in absent]
-    alone = side_by_side == 1 or len(todo) < 2
-    task = partial(_train_fold, run, 0 if alone else 1, progress if alone else None)
-    ended = workers.train(
-        task,
-        todo,
-        workers=1 if alone else side_by_side,
-        named=lambda number: f"fold {number + 1} of {run.protocol}",
-    )
-    for done, _ in enumerate(ended, start=1):
-        if progress and not alone:
-            progress(len(files) - len(todo) + done, len(files), "", "folds")
-
-
-def _train_fold(run: Run, threads: int, progress: Progress | None, number: int) -> None:
-    from ser_cli.training import judging, session
-
-    split, work = run.folds[number], run.work
-    jobs = 1 if threads else workers.CORES
-    sounds = session.load(split, work, jobs=jobs, progress=progress)
-    if sounds.audit.lines() and not split.leaky:
-        found = "; ".join(sounds.audit.lines())
-        raise DataError(
-            f"fold {number + 1} of {run.protocol} leaks: {found}",
-            hint="leave out what --also adds, or remove those copies from it",
-        )
-    trained = session.train_one(sounds, work, threads=threads, progress=progress)
-    test = sounds.found.split.test
-    classes = trained.pipeline.classes
-    features = sounds.found.of(test)
-    outcome: dict[str, Any] = {
-        "probabilities": trained.pipeline.probabilities(features),
-        "truth": np.array([classes.index(clip.emotion) for clip in test], np.int64),
-        "names": np.array([clip.segment.name for clip in test]),
-        "labels": np.array(classes),
-        "history": np.array(json.dumps(trained.fit.history)),
-        "best_epoch": trained.fit.best_epoch,
-        "temperature": trained.pipeline.temperature,
-        "dev": trained.on_dev,
-        "dev_truth": trained.data.dev.y,
-        "seconds": trained.fit.seconds,
-        "audit": np.array(sounds.audit.lines(), dtype=str),
-    }
-    if work.settings.train.adapt and not split.leaky:  # else it has heard the speaker anyway
-        outcome["enrolled"] = judging.enrolled(trained.pipeline, test, features, seed=work.seed)
-    with atomic_write(run.files()[number]) as temporary:
-        np.savez(temporary, **outcome)
-    session.checkpoint(sounds, work).unlink(missing_ok=True)
 
 
 def _row(

@@ -119,7 +119,11 @@ def _train(
     job: TrainJob, folder: Path, split: Split, progress: Progress | None, say: Say
 ) -> TrainResult:
     """Train and seal, in a folder that no other command writes into."""
-    from ser_cli.training import saving, session  # TensorFlow: after what can go wrong without it
+    from ser_cli.training import (  # TensorFlow: after what can go wrong without it
+        pace,
+        saving,
+        session,
+    )
 
     work = _work(job, folder, say)
     sounds = session.load(split, work, jobs=job.jobs, progress=progress)
@@ -129,7 +133,9 @@ def _train(
     checkpoint = session.checkpoint(sounds, work)
     if checkpoint.is_file():
         say("resuming an interrupted training")
-    trained = session.train_one(sounds, work, threads=job.threads, progress=progress)
+    trained = session.train_one(
+        sounds, work, threads=job.threads, progress=progress, on_pace=pace.teller(say)
+    )
     if job.temperature is not None:
         trained.pipeline.temperature = job.temperature
     saving.save(staging, trained, work, sounds, _facts(job))

@@ -7,7 +7,7 @@ import math
 import shlex
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from ser_cli.data.store import need_folder, write_text
 from ser_cli.errors import DataError, without_password
 from ser_cli.jobs.training import SearchSplit
 from ser_cli.model import artifacts
+from ser_cli.remarks import counted
 from ser_cli.report import trials as trials_report
 
 if TYPE_CHECKING:
@@ -57,7 +58,9 @@ class Shown:
     dashboard: str
 
 
-def tune(job: TuneJob, *, progress: Progress | None = None) -> TuneResult:
+def tune(
+    job: TuneJob, *, progress: Progress | None = None, say: Callable[[str], None] | None = None
+) -> TuneResult:
     """Run a study until it has so many finished trials in all, and write what it found.
 
     Complete and pruned trials count, those of earlier calls and of other processes too; one that
@@ -67,6 +70,7 @@ def tune(job: TuneJob, *, progress: Progress | None = None) -> TuneResult:
         job: The study. Two calls whose fields are equal, but for how long and with how many
             workers, work on the same study.
         progress: Told of features, then finished trials and the best so far.
+        say: Told how long it will take.
 
     Raises:
         SerError: The corpus or the options are wrong, the study is about others, or no trial was
@@ -89,7 +93,7 @@ def tune(job: TuneJob, *, progress: Progress | None = None) -> TuneResult:
         search.load(wanted, jobs=job.workers, progress=progress)
         studies.bind(study, facts | search.about_clips(wanted), named=bool(job.study))
         try:
-            _run(job, wanted, study, url, progress)
+            _run(job, wanted, study, url, progress, say)
         finally:
             if trials_report.finished(study):
                 objective = "dev accuracy" if job.metric == "accuracy" else "dev UAR"
@@ -185,16 +189,40 @@ def _wanted(job: TuneJob, folds: tuple[Split, ...]) -> Search:
 
 
 def _run(
-    job: TuneJob, wanted: Search, study: optuna.Study, url: str, progress: Progress | None
+    job: TuneJob,
+    wanted: Search,
+    study: optuna.Study,
+    url: str,
+    progress: Progress | None,
+    say: Callable[[str], None] | None = None,
 ) -> None:
     """Run one trial per item; a trial is begun only while there is time and need."""
     done = len(trials_report.finished(study))
     side_by_side = max(1, min(job.workers, job.trials - done))
     threads = 0 if side_by_side == 1 else 1
+    if say and done < job.trials:
+        _foretell(job, wanted, say, trials=job.trials - done, side_by_side=side_by_side)
+        _tell(study, job.trials, progress)
     task = partial(_trial, wanted, study.study_name, url, job.trials, threads)
     turns = _turns(study, job.trials, math.inf if job.timeout is None else job.timeout)
     for _ in workers.train(task, turns, workers=side_by_side, named=lambda _: "a trial"):
         _tell(study, job.trials, progress)
+
+
+def _foretell(
+    job: TuneJob, wanted: Search, say: Callable[[str], None], *, trials: int, side_by_side: int
+) -> None:
+    """Say how long the trials take, after some steps with the recipe's own settings."""
+    from ser_cli.training import pace, search
+
+    tell = pace.teller(
+        say,
+        trainings=trials * len(wanted.folds),
+        side_by_side=side_by_side,
+        what=counted(trials, "trial"),
+        limit=job.timeout,
+    )
+    search.time_steps(wanted, tell, threads=0 if side_by_side == 1 else 1)
 
 
 def _turns(study: optuna.Study, trials: int, seconds: float) -> Iterator[float]:

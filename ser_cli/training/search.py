@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -17,8 +18,9 @@ from ser_cli import recipes
 from ser_cli.data import identity, parts
 from ser_cli.data.splits import Split
 from ser_cli.sound import fingerprint
-from ser_cli.training import dataset, session, settings, trainer
+from ser_cli.training import dataset, pace, session, settings, trainer
 from ser_cli.training.dataset import Dataset
+from ser_cli.training.pace import Pace
 from ser_cli.training.session import Work
 from ser_cli.types import Progress
 
@@ -104,6 +106,22 @@ def about_clips(search: Search) -> dict[str, Any]:
     names = dict(zip(all_of_them, identity.of(all_of_them), strict=True))
     told = [[f"{names[clip]} {clip.emotion}" for clip in part] for part in parts]
     return {"clips": hashlib.sha256(repr(told).encode()).hexdigest()[:16]}
+
+
+def time_steps(search: Search, tell: Pace, *, threads: int) -> None:
+    """Time some steps with the recipe's own settings; tell how long a fold of a trial takes."""
+    prepare(search, threads)
+    chosen = settings.resolve(recipes.get(search.recipe, search.encoder))
+    work = Work(search.recipe, chosen.but({"epochs": search.epochs}), search.seed)
+    fold = load(search)[0]
+    with suppress(pace.MeasuredError):
+        trainer.fit(
+            session.build(fold, work),
+            fold,
+            work.settings.train,
+            seed=search.seed,
+            on_pace=pace.ending(tell),
+        )
 
 
 @lru_cache(maxsize=1)

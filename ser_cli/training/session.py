@@ -25,6 +25,7 @@ from ser_cli.sound import fingerprint
 from ser_cli.sound.nothing import nothing
 from ser_cli.training import dataset, losses, trainer
 from ser_cli.training.dataset import Dataset, SplitFeatures
+from ser_cli.training.pace import Pace
 from ser_cli.training.settings import Settings
 from ser_cli.training.trainer import Epoch, Fit
 from ser_cli.types import Progress
@@ -144,7 +145,12 @@ def checkpoint(sounds: Sounds, work: Work) -> Path:
 
 
 def train_one(
-    sounds: Sounds, work: Work, *, threads: int = 0, progress: Progress | None = None
+    sounds: Sounds,
+    work: Work,
+    *,
+    threads: int = 0,
+    progress: Progress | None = None,
+    on_pace: Pace | None = None,
 ) -> Trained:
     """Train a network, or resume one whose checkpoint is there.
 
@@ -153,12 +159,15 @@ def train_one(
         work: What is trained.
         threads: Of TensorFlow; 0 is all cores.
         progress: Told of finished epochs.
+        on_pace: Told once for how many seconds it goes on at most; what it raises ends it.
 
     Raises:
         DataError: A dev or test clip has an emotion that no training clip has.
     """
     trainer.prepare(work.seed, threads)
-    pipeline, fit, data = _fitted(sounds, work, progress)
+    twice = 2 if work.settings.train.refit and sounds.found.split.dev else 1
+    both = (lambda seconds: on_pace(twice * seconds)) if on_pace else None
+    pipeline, fit, data = _fitted(sounds, work, progress, both)
     if len(data.dev.y):
         outputs = pipeline.probabilities(data.dev.features)
         pipeline.temperature = fit_temperature(outputs, data.dev.y)
@@ -167,19 +176,23 @@ def train_one(
         temperature = pipeline.temperature
         again = replace(sounds, found=sounds.found.with_dev())
         longer = work.but(epochs=fit.best_epoch)
-        pipeline, second, _ = _fitted(again, longer, progress)
+        pipeline, second, _ = _fitted(again, longer, progress, None)
         checkpoint(again, longer).unlink(missing_ok=True)
         pipeline.temperature = temperature
         fit = replace(fit, seconds=fit.seconds + second.seconds)
     return Trained(pipeline, fit, data, on_dev)
 
 
-def _fitted(sounds: Sounds, work: Work, progress: Progress | None) -> tuple[Pipeline, Fit, Dataset]:
+def _fitted(
+    sounds: Sounds, work: Work, progress: Progress | None, on_pace: Pace | None
+) -> tuple[Pipeline, Fit, Dataset]:
     """Train one network; its temperature is 1."""
     settings = work.settings.train
     data = dataset.assemble(
         sounds.found, work.system, frames=settings.max_len, shares=settings.weights
     )
+    if progress:
+        progress(0, settings.epochs, "", "epochs")
     model = build(data, work)
     fit = trainer.fit(
         model,
@@ -188,6 +201,7 @@ def _fitted(sounds: Sounds, work: Work, progress: Progress | None) -> tuple[Pipe
         seed=work.seed,
         checkpoint=checkpoint(sounds, work),
         on_epoch=_teller(progress, settings.epochs, data),
+        on_pace=on_pace,
     )
     pipeline = Pipeline(work.system.frontend, data.preprocessor, KerasNetwork(model))
     return pipeline, fit, data

@@ -22,8 +22,9 @@ from ser_cli.errors import DataError
 from ser_cli.export.keras_network import KerasNetwork
 from ser_cli.remarks import remark
 from ser_cli.sound.augment import mask
-from ser_cli.training import evidence, fast_lstm, losses
+from ser_cli.training import evidence, fast_lstm, losses, pace
 from ser_cli.training.dataset import Dataset, Part
+from ser_cli.training.pace import Pace
 from ser_cli.training.schedule import learning_rate
 from ser_cli.training.views import Views
 from ser_cli.types import TrainSettings
@@ -65,6 +66,7 @@ def fit(
     seed: int,
     checkpoint: Path | None = None,
     on_epoch: Callable[[Epoch], None] | None = None,
+    on_pace: Pace | None = None,
 ) -> Fit:
     """Train a network and leave in it the weights of its best epoch on dev (highest UAR).
 
@@ -77,6 +79,7 @@ def fit(
         seed: Of order, masks and mixtures; dropout takes keras's own seed.
         checkpoint: File that is written after every epoch and resumed from if present.
         on_epoch: Told each finished epoch; what it raises ends the training.
+        on_pace: Told once, after some steps, for how many seconds it goes on at most; likewise.
 
     Raises:
         DivergedError: The loss is no number any more.
@@ -86,7 +89,8 @@ def fit(
     while not _finished(state.history, settings, has_dev=has_dev):
         rate = learning_rate(settings, state.history)
         epoch = len(state.history) + 1
-        row = _train_epoch(learner, lesson, epoch=epoch, rate=rate)
+        watch, on_pace = pace.Watch(on_pace, settings.epochs - epoch + 1), None
+        row = _train_epoch(learner, lesson, epoch=epoch, rate=rate, watch=watch)
         if has_dev:
             row |= _dev_scores(model, data)
         if not np.isfinite([*row.values()]).all():
@@ -185,7 +189,12 @@ def _learner(model: keras.Model) -> keras.Model | _Committee:
 
 
 def _train_epoch(
-    model: keras.Model | _Committee, lesson: _Lesson, *, epoch: int, rate: float
+    model: keras.Model | _Committee,
+    lesson: _Lesson,
+    *,
+    epoch: int,
+    rate: float,
+    watch: pace.Watch | None = None,
 ) -> Epoch:
     rng = np.random.default_rng([lesson.seed, epoch])
     model.optimizer.learning_rate = rate
@@ -196,6 +205,8 @@ def _train_epoch(
             lesson.batch(chosen, rng), lesson.targets[chosen], sample_weight=lesson.weights[chosen]
         )
         total += float(loss) * len(chosen)
+        if watch:
+            watch.step((at + len(chosen)) / len(order))
     return {"epoch": epoch, "learning_rate": rate, "loss": total / len(order)}
 
 

@@ -23,7 +23,7 @@ from ser_cli.jobs.training import EvaluateJob
 from ser_cli.process import prepare
 from ser_cli.report import results
 from ser_cli.stages import protocol as protocol_stage
-from ser_cli.training import session
+from ser_cli.training import folds, session
 
 if TYPE_CHECKING:
     from ser_cli.data.corpora import Corpus
@@ -49,7 +49,7 @@ def test_a_protocol_writes_its_rows_once(home: Path, monkeypatch: pytest.MonkeyP
     succeed("extract", "--data", data, "--jobs", 1)
     command = ("evaluate", "--protocol", "actors21-24", "--data", data, "--params", "tiny.json")
     with monkeypatch.context() as patch, locks.held(home / "held", hint=""):
-        patch.setattr(protocol_stage.Run, "folder", home / "held")
+        patch.setattr(folds.Run, "folder", home / "held")
         done = ser(*command, "--epochs", 1, "--workers", 1)
         assert done.code == 1 and f"{home / 'held'} is in use by process {os.getpid()}" in done.err
     done = succeed(*command, "--epochs", 1, "--workers", 1)
@@ -210,7 +210,7 @@ def test_folds_side_by_side_are_the_folds_one_by_one(home: Path) -> None:
             run = protocol_stage.plan(
                 EvaluateJob(protocol="luna5", data=(str(data),), params=Path("tiny.json"), epochs=2)
             )
-            protocol_stage.train_folds(run, side_by_side=workers)
+            folds.train_folds(run, side_by_side=workers)
             scored = protocol_stage.score(run, table=table)
         made.append(scored)
         (row,) = read_rows(table)
