@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import typer
 from command import ser, succeed
+from corpus import by_table
 
 from ser_cli import cli
 from ser_cli.commands import COMMANDS, config
@@ -87,3 +88,42 @@ def test_a_place_on_another_machine_is_refused(
     done = ser("recipes", option, "s3://bucket/x")
     assert done.code == 2 and f"{option} names a place on this machine" in done.err
     assert not list(tmp_path.iterdir())
+
+
+def test_a_result_holds_the_options_that_made_it(tmp_path: Path) -> None:
+    data, made = by_table(tmp_path / "clips"), tmp_path / "eda"
+    first = succeed("eda", "--data", data, "--recipe", "mfcc-mlp", "--out", made, "--jobs", 1)
+    kept = {file.name: file.read_bytes() for file in made.iterdir()}
+    assert tomllib.loads(kept["eda.toml"].decode())["eda"]["recipe"] == "mfcc-mlp"
+    settings = tmp_path / "mine.toml"
+    settings.write_bytes(kept["eda.toml"])
+    for file in made.iterdir():
+        file.unlink()
+    again = succeed("eda", "--config", settings)
+    assert again.out == first.out
+    assert {file.name: file.read_bytes() for file in made.iterdir()} == kept
+
+
+def test_a_training_is_repeated_by_what_it_leaves(tmp_path: Path) -> None:
+    data, one, two = by_table(tmp_path / "clips"), tmp_path / "one", tmp_path / "two"
+    words = ("--data", data, "--recipe", "stats-dense", "--epochs", 2, "--seed", 3, "--jobs", 1)
+    succeed("train", *words, "--artifacts", one)
+    succeed("train", "--config", one / "train.toml", "--artifacts", two)
+    files = [json.loads((made / "manifest.json").read_text())["files"] for made in (one, two)]
+    assert files[0]["model.onnx"] == files[1]["model.onnx"]
+
+
+@pytest.mark.parametrize(
+    ("name", "option", "secret"),
+    [
+        ("tune", "--storage", "postgresql://me:hidden@host/studies"),
+        ("train", "--data", "https://host/clips.csv?signature=hidden"),
+    ],
+)
+def test_secrets_are_not_kept(name: str, option: str, secret: str, tmp_path: Path) -> None:
+    command, path = PROGRAM.commands[name], tmp_path / "all.toml"
+    context = command.make_context(name, [option, secret, "--seed", "5"])
+    config.write(path, name, command.params, context.params)
+    said = path.read_text(encoding="utf-8")
+    assert "hidden" not in said and f"# {option[2:]} is left out" in said
+    assert config.read(path, name, command.params)["seed"] == 5

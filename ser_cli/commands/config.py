@@ -11,6 +11,7 @@ The names are those of the command line without their dashes; what stands there 
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import Any
 
 from ser_cli.commands import COMMANDS
 from ser_cli.data.store import write_text
-from ser_cli.errors import UsageError
+from ser_cli.errors import UsageError, without_password
 from ser_cli.remarks import near
 
 OWN = frozenset({"config", "save-config", "help"})  # options that a file cannot have
@@ -56,14 +57,18 @@ def read(path: Path, command: str, parameters: Sequence[Any]) -> dict[str, Any]:
 def write(path: Path, command: str, parameters: Sequence[Any], values: Mapping[str, Any]) -> None:
     """Write the values of a command's options as `read` takes them; what is not set is left out.
 
+    So is what holds a password, or is signed; a remark in the file says so.
+
     Raises:
         SerError: The file cannot be written.
     """
     lines = [f"[{command}]"]
     for flag, parameter in _flags(parameters):
         value = values.get(parameter.name)
-        if value not in (None, ()):
-            lines.append(f"{flag} = {json.dumps(_plain(value), ensure_ascii=False)}")
+        if value in (None, (), []):
+            continue
+        line = f"{flag} = {json.dumps(_plain(value), ensure_ascii=False)}"
+        lines.append(f"# {flag} is left out: it holds a secret" if _is_secret(line) else line)
     write_text(path, "\n".join(lines) + "\n")
 
 
@@ -73,6 +78,11 @@ def _flags(parameters: Sequence[Any]) -> Iterator[tuple[str, Any]]:
         flag = max(parameter.opts, key=len)
         if flag.startswith("--") and (name := flag.removeprefix("--")) not in OWN:
             yield name, parameter
+
+
+def _is_secret(line: str) -> bool:
+    """Tell whether a line holds a password, or the address of something with what opens it."""
+    return without_password(line) != line or bool(re.search(r"https?://[^\s\"]*\?", line))
 
 
 def _plain(value: Any) -> Any:

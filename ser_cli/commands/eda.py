@@ -9,6 +9,7 @@ import typer
 from ser_cli.commands import console, tables
 from ser_cli.commands.parsing import command
 from ser_cli.commands.progress import progress
+from ser_cli.commands.reading import keep_settings
 from ser_cli.jobs.clips import EdaJob
 from ser_cli.remarks import counted
 
@@ -30,6 +31,7 @@ def eda(job: EdaJob) -> None:
     with progress("features") as shown:
         found = stage.survey(job, progress=shown)
     written = stage.write(found, job.out, bar_plot=job.bar_plot)
+    keep_settings(job.out)
     console.failures(found.failed)
     if job.as_json:
         console.print_json(stage.as_record(found, written))

@@ -12,6 +12,7 @@ import typer
 from ser_cli.commands import console, tables
 from ser_cli.commands.parsing import command
 from ser_cli.commands.progress import progress
+from ser_cli.commands.reading import keep_settings
 from ser_cli.data.mirror import url_of
 from ser_cli.data.store import need_folder
 from ser_cli.errors import UsageError
@@ -132,6 +133,7 @@ def _matrix(job: EvaluateJob) -> None:
     picture = (job.out or Path("artifacts") / job.recipe / "report") / "matrix.png"
     title = f"{job.recipe}: UAR in percent from corpus to corpus"
     plotting.save(transfer.figure(found), picture, title=title)
+    keep_settings(picture.parent)
     console.say(f"written: {picture}")
 
 
@@ -183,12 +185,14 @@ def _write(job: EvaluateJob, scored: Evaluation) -> None:
 
     if job.model:
         written = evaluation.write_texts(scored, job.out or Path())
+        keep_settings(job.out or Path())
         console.say("written: " + ", ".join(map(str, written)))
     if job.report:
         home = job.folder if job.folder and not url_of(job.folder) else None  # a copy is no place
         own = (home or Path("artifacts") / job.recipe) / "report" / (job.protocol or "test")
         target = job.out or (Path() if job.model else own)
         page = evaluation.write_report(scored, target, command=_typed(), with_audio=job.with_audio)
+        keep_settings(target)
         console.say(f"written: {page}")
 
 

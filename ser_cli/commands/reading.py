@@ -22,6 +22,19 @@ from ser_cli.remarks import near
 
 SHARED = get_type_hints(Shared, include_extras=True)
 _NUMBERS = (int, float)
+_running: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []  # name, options, their values
+
+
+def keep_settings(folder: Path) -> None:
+    """Write the options of the command that runs beside its result, as `--config` takes them.
+
+    Raises:
+        SerError: The file cannot be written.
+    """
+    from ser_cli.commands import config
+
+    for name, params, values in _running:
+        config.write(folder / f"{name}.toml", name, params, values)
 
 
 class Command(TyperCommand):
@@ -85,6 +98,7 @@ class Command(TyperCommand):
             from ser_cli.commands import config
 
             config.write(own.save_config, str(self.name), self.params, ctx.params)
+        _running[:] = [(str(self.name), tuple(self.params), dict(ctx.params))]
         with ending.in_order():
             return super().invoke(ctx)
 

@@ -9,6 +9,7 @@ import typer
 from ser_cli.commands import console, tables
 from ser_cli.commands.parsing import command
 from ser_cli.commands.progress import progress
+from ser_cli.commands.reading import keep_settings
 from ser_cli.jobs.training import TrainJob
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def train(job: TrainJob) -> None:
 
     with progress("features") as shown:
         done = stage.train(job, progress=shown, say=console.say)
+    keep_settings(done.folder)
     console.failures(done.failed)
     if job.as_json:
         console.print_json(stage.as_record(done))

@@ -11,6 +11,7 @@ from ser_cli import distribution
 from ser_cli.commands import console, tables
 from ser_cli.commands.parsing import command
 from ser_cli.commands.progress import progress
+from ser_cli.commands.reading import keep_settings
 from ser_cli.disarm import visible
 from ser_cli.errors import HIDDEN
 from ser_cli.jobs.training import TuneJob
@@ -42,6 +43,7 @@ def tune(job: TuneJob) -> None:
         return
     with progress("features") as bar:
         found = stage.tune(job, progress=bar, say=console.say)
+    keep_settings(found.file.parent)
     if job.as_json:
         console.print_json(stage.as_record(found))
         return
