@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import fake
 import pytest
@@ -294,3 +295,20 @@ def test_failures_are_named_and_then_counted(capsys: pytest.CaptureFixture[str])
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "0.wav: is empty" and len(lines) == 6
     assert lines[-1] == "... and 2 more"
+
+
+def test_a_report_is_written_before_scores_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    from ser_cli.commands import evaluate
+
+    written: list[object] = []
+    scored = SimpleNamespace(failed=(), reports=())
+    monkeypatch.setattr(evaluate, "_scored", lambda job, shown: scored)
+    monkeypatch.setattr(evaluate, "_write", lambda job, what: written.append(what))
+
+    def closed(_: object) -> None:
+        raise RuntimeError("nobody reads on")
+
+    monkeypatch.setattr(evaluate, "_print", closed)
+    with pytest.raises(RuntimeError):
+        ser("evaluate", "--report")
+    assert written == [scored]

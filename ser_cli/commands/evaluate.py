@@ -53,6 +53,7 @@ def evaluate(job: EvaluateJob) -> None:
     except NothingHeldOutError as error:
         _published(error, job)
         return
+    _write(job, scored)  # before it is shown: a reader, such as `head`, may have seen enough
     console.failures(scored.failed)
     _say_what_is_absent(scored)
     if job.as_json:
@@ -61,7 +62,6 @@ def evaluate(job: EvaluateJob) -> None:
         console.print_json(as_record(scored))
     else:
         _print(scored)
-    _write(job, scored)
     raise typer.Exit(3 if scored.failed else 0)
 
 
