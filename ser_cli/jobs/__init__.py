@@ -114,6 +114,14 @@ DecoderMemory = Annotated[
     int, Option("MB of memory that a decoder may ask for (on Linux).", low=64, metavar="MB")
 ]
 AsJson = Annotated[bool, Option("Print JSON for a program to read.", flag="--json")]
+TensorBoard = Annotated[
+    Path | None,
+    Option(
+        "Draw every epoch there, for `tensorboard --logdir` (extra `tensorboard`).",
+        flag="--tensorboard",
+        metavar="DIR",
+    ),
+]
 Params = Annotated[
     Path | None,
     Option(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from ser_cli.data import corpora, mirror
-from ser_cli.jobs import NAMES, AsJson, Folder, Option, Oversample, Params, Processes
+from ser_cli.jobs import NAMES, AsJson, Folder, Option, Oversample, Params, Processes, TensorBoard
 from ser_cli.jobs.clips import ClipsJob
 from ser_cli.workers import CORES
 
@@ -84,6 +84,7 @@ class TuneJob(ClipsJob):
         ),
     ] = False
     workers: Annotated[int, Option("Trials to run in parallel.", low=1)] = CORES
+    tensorboard: TensorBoard = None
     as_json: AsJson = False
 
 
@@ -114,6 +115,7 @@ class TrainJob(ClipsJob):
     ] = None
     jobs: Processes = CORES
     threads: Annotated[int, Option("TensorFlow threads; 0: all cores.", low=0)] = 0
+    tensorboard: TensorBoard = None
     rebuild_shipped: Annotated[bool, Option(hidden=True)] = False
     as_json: AsJson = False
 

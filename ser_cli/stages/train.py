@@ -120,11 +120,13 @@ def _train(
 ) -> TrainResult:
     """Train and seal, in a folder that no other command writes into."""
     from ser_cli.training import (  # TensorFlow: after what can go wrong without it
+        board,
         pace,
         saving,
         session,
     )
 
+    board.check(job.tensorboard)
     work = _work(job, folder, say)
     sounds = session.load(split, work, jobs=job.jobs, progress=progress)
     for gap in parts.gaps(parts.checked(sounds.found.split)):
@@ -134,7 +136,12 @@ def _train(
     if checkpoint.is_file():
         say("resuming an interrupted training")
     trained = session.train_one(
-        sounds, work, threads=job.threads, progress=progress, on_pace=pace.teller(say)
+        sounds,
+        work,
+        threads=job.threads,
+        progress=progress,
+        on_pace=pace.teller(say),
+        tensorboard=job.tensorboard,
     )
     if job.temperature is not None:
         trained.pipeline.temperature = job.temperature

@@ -80,8 +80,9 @@ def tune(
     need_folder(folder)
     folds = fold_splits(job)
 
-    from ser_cli.training import search, storages, studies
+    from ser_cli.training import board, search, storages, studies
 
+    board.check(job.tensorboard)
     name = job.study or study_name(job, folds)
     url = storages.url(name, job.storage)
     study = studies.create(name, storages.opened(url), seed=job.seed)
@@ -185,6 +186,7 @@ def _wanted(job: TuneJob, folds: tuple[Split, ...]) -> Search:
         oversample=job.selection.oversample,
         seed=job.seed,
         encoder=job.encoder,
+        tensorboard=job.tensorboard,
     )
 
 

@@ -18,10 +18,11 @@ from ser_cli import recipes
 from ser_cli.data import identity, parts
 from ser_cli.data.splits import Split
 from ser_cli.sound import fingerprint
-from ser_cli.training import dataset, pace, session, settings, trainer
+from ser_cli.training import board, dataset, pace, session, settings, trainer
 from ser_cli.training.dataset import Dataset
 from ser_cli.training.pace import Pace
 from ser_cli.training.session import Work
+from ser_cli.training.trainer import Epoch
 from ser_cli.types import Progress
 
 
@@ -39,6 +40,7 @@ class Search:
         oversample: Emotions whose training clips are repeated.
         seed: Of splits and trainings.
         encoder: In place of the recipe's own.
+        tensorboard: Folder to draw epochs in: one per trial, and in it one per fold.
     """
 
     recipe: str
@@ -49,6 +51,7 @@ class Search:
     oversample: tuple[str, ...] = ()
     seed: int = 0
     encoder: Path | None = None
+    tensorboard: Path | None = None
 
 
 _loaded: dict[Search, tuple[Dataset, ...]] = {}  # of the one study this process works for
@@ -143,9 +146,12 @@ def objective(search: Search, trial: optuna.Trial) -> float:
     scores: list[float] = []
     for number, fold in enumerate(load(search)):
         best = 0.0
+        run = f"trial-{trial.number:04d}", f"fold-{number + 1}"
+        draw = board.curves(search.tensorboard, trial.study.study_name, *run)
 
-        def watch(row: dict[str, float], number: int = number) -> None:
+        def watch(row: Epoch, number: int = number, draw: Callable[[Epoch], None] = draw) -> None:
             nonlocal best
+            draw(row)
             best = max(best, row[search.metric])
             step = number * search.epochs + int(row["epoch"])
             trial.report(fmean([*scores, best]), step)

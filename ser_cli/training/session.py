@@ -23,7 +23,7 @@ from ser_cli.model.pipeline import Pipeline
 from ser_cli.recipes import Recipe
 from ser_cli.sound import fingerprint
 from ser_cli.sound.nothing import nothing
-from ser_cli.training import dataset, losses, trainer
+from ser_cli.training import board, dataset, losses, trainer
 from ser_cli.training.dataset import Dataset, SplitFeatures
 from ser_cli.training.pace import Pace
 from ser_cli.training.settings import Settings
@@ -151,6 +151,7 @@ def train_one(
     threads: int = 0,
     progress: Progress | None = None,
     on_pace: Pace | None = None,
+    tensorboard: Path | None = None,
 ) -> Trained:
     """Train a network, or resume one whose checkpoint is there.
 
@@ -160,6 +161,7 @@ def train_one(
         threads: Of TensorFlow; 0 is all cores.
         progress: Told of finished epochs.
         on_pace: Told once for how many seconds it goes on at most; what it raises ends it.
+        tensorboard: Folder to draw finished epochs in; one in it is this training's.
 
     Raises:
         DataError: A dev or test clip has an emotion that no training clip has.
@@ -167,7 +169,7 @@ def train_one(
     trainer.prepare(work.seed, threads)
     twice = 2 if work.settings.train.refit and sounds.found.split.dev else 1
     both = (lambda seconds: on_pace(twice * seconds)) if on_pace else None
-    pipeline, fit, data = _fitted(sounds, work, progress, both)
+    pipeline, fit, data = _fitted(sounds, work, progress, both, tensorboard)
     if len(data.dev.y):
         outputs = pipeline.probabilities(data.dev.features)
         pipeline.temperature = fit_temperature(outputs, data.dev.y)
@@ -176,7 +178,7 @@ def train_one(
         temperature = pipeline.temperature
         again = replace(sounds, found=sounds.found.with_dev())
         longer = work.but(epochs=fit.best_epoch)
-        pipeline, second, _ = _fitted(again, longer, progress, None)
+        pipeline, second, _ = _fitted(again, longer, progress, None, tensorboard)
         checkpoint(again, longer).unlink(missing_ok=True)
         pipeline.temperature = temperature
         fit = replace(fit, seconds=fit.seconds + second.seconds)
@@ -184,7 +186,11 @@ def train_one(
 
 
 def _fitted(
-    sounds: Sounds, work: Work, progress: Progress | None, on_pace: Pace | None
+    sounds: Sounds,
+    work: Work,
+    progress: Progress | None,
+    on_pace: Pace | None,
+    tensorboard: Path | None,
 ) -> tuple[Pipeline, Fit, Dataset]:
     """Train one network; its temperature is 1."""
     settings = work.settings.train
@@ -193,15 +199,15 @@ def _fitted(
     )
     if progress:
         progress(0, settings.epochs, "", "epochs")
-    model = build(data, work)
+    model, kept = build(data, work), checkpoint(sounds, work)
+    tell, draw = _teller(progress, settings.epochs, data), board.curves(tensorboard, kept.stem)
+
+    def on_epoch(row: Epoch) -> None:
+        tell(row)
+        draw(row)
+
     fit = trainer.fit(
-        model,
-        data,
-        settings,
-        seed=work.seed,
-        checkpoint=checkpoint(sounds, work),
-        on_epoch=_teller(progress, settings.epochs, data),
-        on_pace=on_pace,
+        model, data, settings, seed=work.seed, checkpoint=kept, on_epoch=on_epoch, on_pace=on_pace
     )
     pipeline = Pipeline(work.system.frontend, data.preprocessor, KerasNetwork(model))
     return pipeline, fit, data
