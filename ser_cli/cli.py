@@ -98,7 +98,9 @@ def _version(wanted: bool) -> None:
 def _root(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_version, is_eager=True, help="Version and licences."),
+        typer.Option(
+            "--version", "-V", callback=_version, is_eager=True, help="Version and licences."
+        ),
     ] = False,
 ) -> None:
     """Do nothing: what every command has in common is done before it is parsed."""

@@ -201,10 +201,18 @@ def test_a_closed_pipe_is_no_traceback(tmp_path: Path) -> None:
     folder = fake.folder(tmp_path / "artifacts")
     clip = tone(tmp_path / "a.wav", 440, seed=0)
     before = f"{FAKE}import os, sys; read, write = os.pipe(); os.close(read); os.dup2(write, 1)\n"
-    run, _ = start(
-        tmp_path, *("predict", str(clip), "--artifacts", str(folder)), before=before, watched=[]
-    )
-    assert run.stderr.splitlines() == [f"model: {folder}"]
+    words = ("predict", str(clip), "--artifacts", str(folder))
+    for form in ((), ("--json",)):
+        run, _ = start(tmp_path, *words, *form, before=before, watched=[])
+        assert run.returncode == 0
+        assert run.stderr.splitlines()[0] == f"model: {folder}" and "rror" not in run.stderr
+    bare = before.removeprefix(FAKE)
+    run, _ = start(tmp_path, "recipes", before=bare, watched=[])  # a table
+    assert run.returncode == 0 and not run.stderr
+    # Rows that go into a file go there, whoever reads along.
+    run, _ = start(tmp_path, *words, "--json", "--csv", "out.csv", before=before, watched=[])
+    assert run.returncode == 0
+    assert len((tmp_path / "out.csv").read_text(encoding="utf-8").splitlines()) == 2
 
 
 @pytest.mark.parametrize(

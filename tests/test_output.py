@@ -6,6 +6,8 @@ import io
 import json
 import math
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -23,10 +25,16 @@ BAD = Prediction("c.wav", math.nan, math.nan, "", math.nan, None, "error", error
 HEADER = "file,start,end,emotion,confidence,calm,sad,status,flags,error,speaker"
 
 
-def shown(monkeypatch: pytest.MonkeyPatch, stream: io.StringIO, *, as_json: bool = False) -> str:
+def shown(
+    monkeypatch: pytest.MonkeyPatch,
+    stream: io.StringIO,
+    *,
+    as_json: bool = False,
+    rows: Sequence[Prediction] = (GOOD, ODD, BAD),
+) -> str:
     monkeypatch.setattr(sys, "stdout", stream)
     write = output.printer(CLASSES, as_json=as_json)
-    for row in (GOOD, ODD, BAD):
+    for row in rows:
         write(row)
     return stream.getvalue()
 
@@ -57,3 +65,5 @@ def test_a_terminal_gets_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
     assert odd.endswith("ä.wav  (short, clipped)")
     assert bad.split(maxsplit=1) == ["(error)", "c.wav: no sound, sorry"]
     assert head.index("file") == good.index("a, b.wav") == bad.index("c.wav")
+    named = replace(BAD, error="in/c.wav: no sound", file="in/c.wav")
+    assert shown(monkeypatch, Terminal(), rows=(named,)).count("in/c.wav") == 1

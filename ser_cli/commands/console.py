@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import os
 import shlex
 import sys
 from collections.abc import Iterator
@@ -82,15 +83,26 @@ def clean_exit() -> Iterator[None]:
     except KeyboardInterrupt:
         say("ser: interrupted", error=True)
         raise SystemExit(130) from None
-    except BrokenPipeError:
-        # The reader (such as head) has seen enough: that is no error. Python would complain again
-        # when it flushes stdout at its end.
-        sys.stderr.close()
-        raise SystemExit(0) from None
     except ModuleNotFoundError as error:
         raise SystemExit(_told(_missing(error))) from None
     except (OSError, MemoryError) as error:  # a full disk, a read-only folder
         raise SystemExit(_told(of_system(error))) from None
+
+
+@contextmanager
+def until_enough() -> Iterator[None]:
+    """End well where the reader of stdout (such as head) has seen enough: that is no error."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        to_nobody()
+        raise SystemExit(0) from None
+
+
+def to_nobody() -> None:
+    """Let what is printed from now on go nowhere, and what waits in the buffer, too."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _missing(error: ModuleNotFoundError) -> SerError:

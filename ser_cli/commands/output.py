@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from ser_cli.commands import console
 from ser_cli.disarm import visible
 from ser_cli.report.rows import Writer, csv_writer, json_line
 from ser_cli.types import Prediction
@@ -15,6 +16,18 @@ def printer(classes: Sequence[str], *, as_json: bool) -> Writer:
     if as_json:
         return _json_lines(classes)
     return _table() if sys.stdout.isatty() else csv_writer(sys.stdout, classes)
+
+
+def while_read(show: Writer) -> Writer:
+    """Return what shows rows as long as somebody reads them; for rows that go elsewhere as well."""
+
+    def write(row: Prediction) -> None:
+        try:
+            show(row)
+        except BrokenPipeError:
+            console.to_nobody()
+
+    return write
 
 
 def _json_lines(classes: Sequence[str]) -> Writer:
@@ -31,7 +44,7 @@ def _table() -> Writer:
 
     def write(row: Prediction) -> None:
         if row.status == "error":
-            what = visible(f"{row.file}: {row.error}")
+            what = visible(row.error if row.file in row.error else f"{row.file}: {row.error}")
             print(f"{'(error)':<10} {'':>10}  {'':>7} {'':>7}  {what}", flush=True)
             return
         remark = f"  ({', '.join(row.flags)})" if row.flags else ""

@@ -11,6 +11,7 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 import typer
 
+from ser_cli.commands import console
 from ser_cli.commands.places import flag, is_place, placed_all
 from ser_cli.commands.reading import SHARED, Command
 from ser_cli.jobs import Option, Shared
@@ -57,7 +58,8 @@ def command(
             own = {name: values[name] for name in hints}
             given = {n: tuple(v) if isinstance(v, list) else v for n, v in own.items()}
             given = placed_all(given, hints)
-            function(job(**{n: v for n, v in given.items() if v is not None}))
+            with console.until_enough():
+                function(job(**{n: v for n, v in given.items() if v is not None}))
 
         run.__name__, run.__doc__ = function.__name__, function.__doc__
         run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]

@@ -112,6 +112,8 @@ def _predict(job: PredictJob, cluster: Cluster | None) -> _Tally:
     printed = job.as_json or not wanted
     show = output.printer(model.classes, as_json=job.as_json) if printed else None
     tally = _Tally()
+    if show and wanted:
+        show = output.while_read(show)
     with _kept(work, wanted, tally) as kept, progress("predicting") as shown:
         bar = None if show and sys.stdout.isatty() else shown
         skip = kept.skip if kept else None

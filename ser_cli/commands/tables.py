@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from ser_cli.disarm import visible
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from ser_cli.data.parts import Count
     from ser_cli.report.metrics import Report
 
@@ -18,12 +20,11 @@ _LINED, _BARE = (3, 1), (2, -1)  # letters between two columns, and those more o
 def table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table to stdout, the first column left, the others right; no word is broken."""
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     columns = list(zip(head, *rows, strict=True))
-    room = Console().width
+    room = _terminal().width
     drawn, (between, edges) = Table(), _LINED
     if not _fits(columns, room, _LINED):
         drawn = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
@@ -35,8 +36,8 @@ def table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> Non
     for row in rows:
         drawn.add_row(*(Text(visible(cell, keep="\n")) for cell in row))  # in its column
     # Not the table's own title, which is broken into lines as narrow as the table.
-    Console().print(visible(title), style="italic", markup=False, highlight=False)
-    Console().print(drawn)
+    _terminal().print(visible(title), style="italic", markup=False, highlight=False)
+    _terminal().print(drawn)
 
 
 def scores(title: str, reports: Sequence[tuple[str, Report]]) -> None:
@@ -79,17 +80,26 @@ def confusion(report: Report) -> None:
 
     Where the names do not fit above the columns, these have the numbers of the rows.
     """
-    from rich.console import Console
-
     title, names, heads = "truth (rows) against prediction", report.labels, report.labels
     counts = [[str(count) for count in row] for row in report.confusion.tolist()]
     columns = [names, *zip(heads, *counts, strict=True)]
-    if not _fits(columns, Console().width, _BARE):
+    if not _fits(columns, _terminal().width, _BARE):
         title += " (columns, numbered as the rows)"
         heads = tuple(str(number) for number in range(1, len(names) + 1))
         names = tuple(f"{number} {name}" for number, name in zip(heads, names, strict=True))
     rows = [(name, *row) for name, row in zip(names, counts, strict=True)]
     table(title, ("", *heads), rows)
+
+
+def _terminal() -> Console:
+    """Return where tables are printed; Rich's own ends with code 1 where nobody reads on."""
+    from rich.console import Console
+
+    class Terminal(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError
+
+    return Terminal()
 
 
 def percent(share: float) -> str:

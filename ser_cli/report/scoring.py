@@ -13,7 +13,7 @@ from ser_cli.data import cache, corpora
 from ser_cli.data.protocols import CHANNEL
 from ser_cli.errors import DataError
 from ser_cli.model import preprocess
-from ser_cli.remarks import counted
+from ser_cli.remarks import counted, listed
 from ser_cli.report import metrics
 from ser_cli.report.evaluation import Evaluation
 
@@ -46,7 +46,7 @@ def score(
     known = [clip for clip in clips if clip.emotion in pipeline.classes]
     made = cache.extract(known, pipeline.frontend, jobs=jobs, progress=progress)
     if not made.clips:
-        raise DataError("none of the clips can be scored", hint="see why: ser extract --data DIR")
+        raise _none(clips, known, pipeline.classes)
     probabilities = pipeline.probabilities(made.features)
     truth = preprocess.encode([clip.emotion for clip in made.clips], pipeline.classes)
     left_out = Counter(clip.emotion for clip in clips) - Counter(clip.emotion for clip in known)
@@ -60,6 +60,17 @@ def score(
         failed=made.failed,
         notes=_notes(made.clips, left_out),
     )
+
+
+def _none(clips: Sequence[Clip], known: Sequence[Clip], classes: Sequence[str]) -> DataError:
+    """Return why no clip can be scored: the system knows none of the labels, or reads no file."""
+    if known:
+        said, hint = "none can be read", "see why: ser extract --data DIR"
+    else:
+        others = sorted({clip.emotion for clip in clips})
+        said = f"the model does not know {listed(others)}"
+        hint = f"it knows {', '.join(classes)}; train one of your own: ser train --data DIR"
+    return DataError(f"none of the clips can be scored: {said}", hint=hint)
 
 
 def by_channel(

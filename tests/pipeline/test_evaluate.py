@@ -71,6 +71,7 @@ def test_nothing_held_out_is_said(table: Path, home: Path) -> None:
 def test_evaluate_writes_a_report(trained: Path, tmp_path: Path) -> None:
     done = succeed("evaluate", "--artifacts", trained, "--report", "--out", tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {
+        "evaluate.toml",
         "report.html",
         "test_confusion_matrix.png",
         "test_confusion_matrix.svg",
@@ -83,7 +84,7 @@ def test_evaluate_writes_a_report(trained: Path, tmp_path: Path) -> None:
     assert page.startswith("<!doctype html") or page.startswith("<!DOCTYPE html")
     assert f"ser evaluate --artifacts {trained}" in page
     links = set(re.findall(r'<a href="(.+?)"', page))
-    assert links == {path.name for path in tmp_path.iterdir()} - {"report.html"}
+    assert links == {path.name for path in tmp_path.iterdir()} - {"report.html", "evaluate.toml"}
     assert re.search(r", 8 clips, \d speakers?; 4 classes", page) and "by chance 25.0%" in page
     assert re.search(r'Tested on <time datetime="\d{4}-\d\d-\d\d">', page)
     assert "Clips: 8" in (tmp_path / "test_metrics.txt").read_text()
@@ -188,6 +189,13 @@ def test_evaluate_where_nothing_can_be_scored(trained: Path, tmp_path: Path) -> 
         tone(tmp_path / emotion / "x.wav", 100, seed=8)
     done = ser("evaluate", "--artifacts", trained, "--data", tmp_path)
     assert done.code == 1 and "none of the clips can be scored" in done.err
+    assert "the model does not know bored, disgust" in done.err and "it knows " in done.err
+    for emotion in ("happy", "sad"):
+        broken = tmp_path / "other" / emotion / "y.wav"
+        broken.parent.mkdir(parents=True)
+        broken.write_bytes(b"RIFF")
+    done = ser("evaluate", "--artifacts", trained, "--data", tmp_path / "other")
+    assert done.code == 1 and "none of the clips can be scored: none can be read" in done.err
 
 
 def test_a_folder_by_emotion_all_the_way(home: Path) -> None:
