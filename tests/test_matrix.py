@@ -12,7 +12,7 @@ import pytest
 from command import ser, succeed
 from corpus import by_table, read_rows
 
-from ser_cli.data import corpora
+from ser_cli.data import corpora, store
 from ser_cli.jobs.training import EvaluateJob
 from ser_cli.report import metrics, plotting, transfer
 from ser_cli.report.transfer import Cell, Matrix
@@ -72,7 +72,16 @@ def test_a_matrix_is_trained_printed_drawn_and_kept(
         ("loco", "two.csv", "one.csv+three.csv"),
         ("loco", "three.csv", "one.csv+two.csv"),
     ]
+    took = {}
+    for file in store.cache_dir().glob("protocols/matrix/*.npz"):
+        with np.load(file) as kept:
+            outcome = dict(kept)
+        took[file.name.partition("-")[0]] = float(outcome["seconds"])
+        np.savez(file, **outcome | {"seconds": np.array(1000.0)})
+    assert len(took) == 5 and min(took.values()) > 0
+    assert [int(row["seconds"]) for row in rows] == [round(took[row["corpora"]]) for row in rows]
     shown = succeed(*asked)  # kept: nothing is trained again
+    assert [row["seconds"] for row in read_rows(Path("artifacts") / "results.csv")] == ["1000"] * 2
     assert "all others" in shown.out and "learned from" in shown.out
     assert "mean over the corpora left out" in shown.err
     assert "calibration over the corpora left out: temperature" in shown.err
@@ -109,11 +118,12 @@ def test_how_sure_an_answer_is_is_learned_from_the_other_corpora() -> None:
         """Answers that are always sure (.97), and right so often."""
         rng = np.random.default_rng(len(home))
         truth = rng.integers(0, len(groups), 400)
-        said = np.where(rng.random(400) < right, truth, (truth + 1) % len(groups))
-        shares = np.where(said[:, None] == np.arange(len(groups)), 0.97, 0.03 / (len(groups) - 1))
+        given = np.where(rng.random(400) < right, truth, (truth + 1) % len(groups))
+        shares = np.where(given[:, None] == np.arange(len(groups)), 0.97, 0.03 / (len(groups) - 1))
         run = SimpleNamespace(trained_on=("x", "y"))
         speakers = ("s",) * 400
-        return stage._Answers(run, home, groups, truth, speakers, {"raw": shares})  # type: ignore
+        said = {"raw": shares}
+        return stage._Answers(run, home, groups, truth, speakers, said, 1.0)  # type: ignore
 
     three, two = ("a", "b", "c"), ("a", "b")
     everything = [answers("p", three, 0.6), answers("pq", two, 0.7), answers("pqr", three, 0.9)]

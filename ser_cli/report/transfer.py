@@ -34,6 +34,7 @@ class Cell:
         groups: The groups of emotions that both have: what is asked.
         raw: Scores of its clips as they come.
         own: Scores against its own unlabelled statistics; None where the recipe cannot.
+        seconds: That the training took.
     """
 
     trained_on: tuple[str, ...]
@@ -41,6 +42,7 @@ class Cell:
     groups: tuple[str, ...]
     raw: Report
     own: Report | None
+    seconds: float = 0.0
 
     @property
     def row(self) -> str:

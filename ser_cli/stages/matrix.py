@@ -158,7 +158,8 @@ def _train(runs: Sequence[Run], number: int) -> None:
     run = runs[number]
     sounds = session.load(Split(run.train, (), (), leaky=False), run.work, jobs=1)
     trained = session.train_one(sounds, run.work, threads=1)
-    outcome: dict[str, Any] = {"classes": np.array(trained.pipeline.classes)}
+    classes, seconds = np.array(trained.pipeline.classes), np.array(trained.fit.seconds)
+    outcome: dict[str, Any] = {"classes": classes, "seconds": seconds}
     for home, clips in run.tests:
         made = cache.extract(clips, run.work.system.frontend, jobs=1)
         features = made.features
@@ -184,6 +185,7 @@ class _Answers:
         truth: (n,) index into groups.
         speakers: Of each clip.
         said: "raw", "own" -> probabilities (n, groups), not calibrated.
+        seconds: That the training took.
     """
 
     run: Run
@@ -192,6 +194,7 @@ class _Answers:
     truth: NDArray[np.int64]
     speakers: tuple[str, ...]
     said: dict[str, Floats]
+    seconds: float
 
     @property
     def row(self) -> str:
@@ -223,6 +226,7 @@ def _of(run: Run, home: str, clips: tuple[Clip, ...], outcome: dict[str, Any]) -
         said={
             kind: _by_group(outcome[f"{home}/{kind}"][inside], classes, groups) for kind in kinds
         },
+        seconds=float(outcome.get("seconds", 0.0)),
     )
 
 
@@ -248,8 +252,14 @@ def _cell(asked: _Answers, everything: Sequence[_Answers]) -> Cell:
         )
         for kind, said in asked.said.items()
     }
-    trained_on = asked.run.trained_on
-    return Cell(trained_on, asked.home, asked.groups, raw=scored["raw"], own=scored.get("own"))
+    return Cell(
+        asked.run.trained_on,
+        asked.home,
+        asked.groups,
+        raw=scored["raw"],
+        own=scored.get("own"),
+        seconds=asked.seconds,
+    )
 
 
 def _by_group(probabilities: Floats, classes: Sequence[str], groups: Sequence[str]) -> Floats:
@@ -279,6 +289,6 @@ def _row(data: str, cell: Cell, report: Report, work: Work, command: str) -> res
         settings_from=work.settings.origin,
         **results.rates([report]),
         epochs=str(work.settings.train.epochs),
-        seconds=0,
+        seconds=round(cell.seconds),
         command=command,
     )
