@@ -68,6 +68,11 @@ def say(text: str, *, error: bool = False) -> None:
         print(visible(text, keep="\n"), file=sys.stderr)
 
 
+def written(*paths: Path) -> None:
+    """Tell which files were written, a line each: none is broken, and each can be copied."""
+    say("\n".join(f"written: {path}" for path in paths))
+
+
 @contextmanager
 def clean_exit() -> Iterator[None]:
     """Turn a user's mistake into one sentence, a hint and an exit code; never a traceback.

@@ -39,7 +39,7 @@ def eda(job: EdaJob) -> None:
         _print(found)
     for line in stage.notes(found):
         console.say(line)
-    console.say("written: " + ", ".join(map(str, written)))
+    console.written(*written)
     raise typer.Exit(3 if found.failed else 0)
 
 

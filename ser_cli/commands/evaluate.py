@@ -17,7 +17,6 @@ from ser_cli.data.mirror import url_of
 from ser_cli.data.store import need_folder
 from ser_cli.errors import UsageError
 from ser_cli.jobs.training import EvaluateJob
-from ser_cli.model import artifacts
 from ser_cli.remarks import counted
 
 if TYPE_CHECKING:
@@ -66,6 +65,8 @@ def evaluate(job: EvaluateJob) -> None:
 
 
 def _check(job: EvaluateJob) -> None:
+    from ser_cli.model import artifacts
+
     if job.out:
         need_folder(job.out)
     files = (job.model, job.scaler, job.encoder)
@@ -134,7 +135,7 @@ def _matrix(job: EvaluateJob) -> None:
     title = f"{job.recipe}: UAR in percent from corpus to corpus"
     plotting.save(transfer.figure(found), picture, title=title)
     keep_settings(picture.parent)
-    console.say(f"written: {picture}")
+    console.written(picture)
 
 
 def _compare(job: EvaluateJob) -> None:
@@ -186,14 +187,14 @@ def _write(job: EvaluateJob, scored: Evaluation) -> None:
     if job.model:
         written = evaluation.write_texts(scored, job.out or Path())
         keep_settings(job.out or Path())
-        console.say("written: " + ", ".join(map(str, written)))
+        console.written(*written)
     if job.report:
         home = job.folder if job.folder and not url_of(job.folder) else None  # a copy is no place
         own = (home or Path("artifacts") / job.recipe) / "report" / (job.protocol or "test")
         target = job.out or (Path() if job.model else own)
         page = evaluation.write_report(scored, target, command=_typed(), with_audio=job.with_audio)
         keep_settings(target)
-        console.say(f"written: {page}")
+        console.written(page)
 
 
 def _say_what_is_absent(scored: Evaluation) -> None:

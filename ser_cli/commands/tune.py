@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 )
 def tune(job: TuneJob) -> None:
     """Search for a recipe's best settings; the same command resumes a killed or finished study."""
+    from ser_cli.model import artifacts
     from ser_cli.stages import tune as stage
 
     if job.show:
@@ -56,7 +57,9 @@ def tune(job: TuneJob) -> None:
         rows,
     )
     again = console.follow_up("train", job=job, data=True)
-    console.say(f"written: {found.file}; next: {again}")
+    beside = (found.file.with_name(name) for name in artifacts.OF_STUDY)
+    console.written(found.file, *(path for path in beside if path.is_file()))
+    console.say(f"next: {again}")
 
 
 def _show(shown: Shown) -> None:

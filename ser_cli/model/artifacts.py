@@ -47,7 +47,8 @@ DEV = (DEV_METRICS, DEV_CONFUSION)  # where a dev part was
 SHOWN = (CURVES, CLASS_COUNTS, *DEV)  # to people alone: no command reads them
 # What a manifest covers; a study may continue.
 FILES = (*NEEDED, KERAS, HISTORY, CURVES, SPLIT, SOUNDPRINTS, CLASS_COUNTS, *DEV)
-OTHERS = (MANIFEST, HYPERPARAMETERS, RESULTS, TRIALS, TRIALS_PLOT, IMPORTANCES_PLOT)
+OF_STUDY = (TRIALS, TRIALS_PLOT, IMPORTANCES_PLOT)  # beside the settings it has found
+OTHERS = (MANIFEST, HYPERPARAMETERS, RESULTS, *OF_STUDY)
 
 
 @dataclass(frozen=True, slots=True)

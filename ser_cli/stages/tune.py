@@ -93,6 +93,12 @@ def tune(
         # In this process first: the others find all features in the cache.
         search.load(wanted, jobs=job.workers, progress=progress)
         studies.bind(study, facts | search.about_clips(wanted), named=bool(job.study))
+        done = len(trials_report.finished(study))
+        if say and done >= job.trials:
+            say(
+                f"the study {name} has {counted(done, 'trial')} already: none is run; "
+                "a higher --trials continues it, another --study begins anew"
+            )
         try:
             _run(job, wanted, study, url, progress, say)
         finally:

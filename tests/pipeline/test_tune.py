@@ -19,6 +19,7 @@ def test_tune_finds_settings_and_train_takes_them(table: Path) -> None:
     assert {path.name for path in folder.iterdir()} == {
         "trials.csv",
         "trials.png",
+        "tune.toml",
         "best_hyperparameters.json",
     }
     assert (done["finished"], done["pruned"]) == (2, 0)
@@ -37,6 +38,8 @@ def test_tune_finds_settings_and_train_takes_them(table: Path) -> None:
     again = succeed(*search, "--trials", 2, "--workers", 1)  # nothing is left to do
     assert "best of 2 trials (0 pruned)" in again.out
     assert f"next: ser train --data {table} --recipe stats-dense --artifacts tuned" in again.err
+    assert "2 trials already: none is run; a higher --trials continues it" in again.err
+    assert "written: tuned/trials.csv\nwritten: tuned/trials.png\n" in again.err.replace("\\", "/")
     assert "dev clips (speakers)" in again.out and again.out.count("6 (3)") == 8
     assert read_rows(folder / "trials.csv") == trials
 
