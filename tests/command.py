@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import signal
 import sys
+import threading
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,7 +85,9 @@ class Result:
 def ser(*arguments: object) -> Result:
     """Run a command as the entry point does."""
     out, err = io.StringIO(), io.StringIO()
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    here = threading.current_thread() is threading.main_thread()
+    ends = (signal.SIGINT, signal.SIGTERM) if here else ()
+    handlers = {number: signal.getsignal(number) for number in ends}
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
         patch.setattr(sys, "argv", ["ser", *map(str, arguments)])
         patch.setenv("COLUMNS", "200")

@@ -253,8 +253,8 @@ def test_progress_counts_what_is_missing(clips: tuple[Clip, ...]) -> None:
     cache.extract(clips[:1], fake.FRONTEND, jobs=1)
     told: list[tuple[int, int, str]] = []
     cache.extract(clips, fake.FRONTEND, jobs=1, progress=lambda *step: told.append(step))
-    assert [step[:2] for step in told] == [(1, 2), (2, 2)]
-    assert {step[2] for step in told} == {"a.wav", "b.wav"}
+    assert [step[:2] for step in told] == [(0, 2), (1, 2), (2, 2)]
+    assert {step[2] for step in told} == {"", "a.wav", "b.wav"}
 
 
 def test_workers_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,13 @@ from ser_cli.sound.frontend import cells, columns
 from ser_cli.stages import eda
 
 PNG = b"\x89PNG"
-TABLES = ("eda_summary.csv", "label_distribution.csv", "mean_features_mfcc.csv", "clips.csv")
+TABLES = (
+    "eda_summary.csv",
+    "label_distribution.csv",
+    "mean_features_mfcc.csv",
+    "clips.csv",
+    "eda.toml",
+)
 PICTURES = (  # that there always are
     "emotion_bar_plot.png",
     "audio_duration.png",

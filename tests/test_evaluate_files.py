@@ -79,7 +79,7 @@ def test_the_two_files_are_written_here(clips: Path, files: Path, tmp_path: Path
     expect_scores(tmp_path / "here")
     assert "80.0" in done.out and "written: test_metrics.txt" in done.err
     assert "it is not known which clips" in done.err and "not calibrated" in done.err
-    assert len(list((tmp_path / "here").iterdir())) == 2
+    assert len(list((tmp_path / "here").iterdir())) == 3  # with evaluate.toml
 
 
 def test_a_report_and_a_folder_can_be_asked_for(clips: Path, files: Path, tmp_path: Path) -> None:

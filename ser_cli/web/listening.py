@@ -90,7 +90,8 @@ class Work:
         rest = f"its rest from {self.seconds:,.0f} s on" if self.seconds else "it"
         return SerError(
             f"{self._name}: {rest} is left out: all recordings together took longer than "
-            f"{limits.WORK_S:,.0f} s; upload fewer at a time, or use `ser predict`"
+            f"{limits.WORK_S:,.0f} s; upload fewer at a time, or use `ser predict`",
+            hint="ser predict",
         )
 
 

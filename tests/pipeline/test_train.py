@@ -43,6 +43,7 @@ WRITTEN = {
     "val_confusion_matrix.txt",
     "manifest.json",
     "best_hyperparameters.json",
+    "train.toml",
 }
 
 
@@ -82,7 +83,8 @@ def test_train_writes_everything(trained: Path) -> None:
 
 def test_the_manifest_seals_what_is_there(trained: Path, table: Path) -> None:
     manifest = json.loads((trained / "manifest.json").read_text())
-    assert set(manifest["files"]) == WRITTEN - {"manifest.json", "best_hyperparameters.json"}
+    beside = {"manifest.json", "best_hyperparameters.json", "train.toml"}  # of who asked for it
+    assert set(manifest["files"]) == WRITTEN - beside
     for name, stated in manifest["files"].items():
         content = (trained / name).read_bytes()
         assert stated["bytes"] == len(content)
