@@ -61,8 +61,9 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def encoder(session: nox.Session) -> None:
-    """Make the shipped speech encoder anew from the wheel that publishes it."""
-    shipped_network(session, "ser_cli.export.encoder", "moonshine-voice==0.0.49")
+    """Make the shipped speech encoders anew from the wheels that publish them."""
+    shipped_network(session, "ser_cli.export.moonshine", "moonshine-voice==0.0.49")
+    shipped_network(session, "ser_cli.export.smart_turn", "pipecat-ai==1.14.0")
 
 
 @nox.session

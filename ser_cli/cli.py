@@ -103,7 +103,8 @@ def _version(wanted: bool) -> None:
         from ser_cli import __version__
 
         typer.echo(f"ser {__version__}")
-        typer.echo("code and speech encoder: MIT; weights of the shipped models: CC BY-NC-SA 4.0")
+        typer.echo("code: MIT; speech encoders: MIT and BSD-2-Clause")
+        typer.echo("weights of the shipped models: CC BY-NC-SA 4.0")
         raise typer.Exit
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import fake
+import librosa
 import numpy as np
 import onnx
 import onnxruntime
@@ -16,7 +17,7 @@ from corpus import by_table
 from onnx import TensorProto, helper, numpy_helper
 
 from ser_cli.errors import SerError, UsageError
-from ser_cli.export import encoder as tool
+from ser_cli.export import moonshine, smart_turn, wheels
 from ser_cli.sound import encoder
 from ser_cli.sound.speech import speech_part
 
@@ -219,15 +220,87 @@ def test_an_encoder_is_refused_before_anything_is_read(
         assert done.code == 2 and reason in done.err
 
 
-def test_the_shipped_encoder_is_what_its_card_states() -> None:
+def test_moonshine_is_what_its_card_states() -> None:
     card = encoder.read_card(encoder.MOONSHINE)
-    assert card == encoder.Card(16_000, 384, 895, tuple(tool.LAYERS))
-    assert encoder.width(encoder.MOONSHINE, card) == encoder.WIDTH
+    assert card == encoder.Card(16_000, 384, 895, tuple(moonshine.LAYERS))
+    assert encoder.width(encoder.MOONSHINE, card) == encoder.WIDTHS["moonshine-tiny"]
     assert encoder.MOONSHINE.with_suffix(".LICENSE").read_text("utf-8").startswith("MIT License")
     for n_samples in (895, 16_000):
         wave = np.random.default_rng(0).standard_normal(n_samples).astype(np.float32)
         frames = ((((n_samples - 127) // 64 + 1) - 7) // 3 + 1 - 3) // 2 + 1
         assert encoder.hidden(wave, encoder.MOONSHINE, card)[2].shape == (frames, 288)
+
+
+def test_smart_turn_is_what_its_card_states() -> None:
+    card = encoder.read_card(encoder.SMART_TURN)
+    assert card == encoder.Card(16_000, 320, 320, tuple(smart_turn.LAYERS))
+    assert encoder.width(encoder.SMART_TURN, card) == encoder.WIDTHS["smart-turn"]
+    licence = encoder.SMART_TURN.with_suffix(".LICENSE").read_text("utf-8")
+    assert licence.startswith("BSD 2-Clause License")
+    for n_samples in (320, 16_000, 10 * 16_000):  # the last is longer than it was trained for
+        wave = np.random.default_rng(0).standard_normal(n_samples).astype(np.float32)
+        for layer in encoder.hidden(wave, encoder.SMART_TURN, card):
+            assert layer.shape == (-(-(n_samples // 160) // 2), 384)
+
+
+def test_the_spectrogram_inside_smart_turn_is_whispers() -> None:
+    """Against librosa's in double precision, as the encoder's own preprocessing computes it."""
+    name, rng = "features", np.random.default_rng(0)
+    wave = rng.standard_normal(16_000) * np.geomspace(1e-3, 1, 16_000) + 0.2
+    graph = helper.make_graph(
+        smart_turn.spectrogram(name),
+        "spectrogram",
+        [helper.make_tensor_value_info("waveform", TensorProto.FLOAT, [1, "n"])],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 80, "t"])],
+        smart_turn.constants(),
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    (found,) = session.run(None, {"waveform": wave[None].astype(np.float32)})
+    normal = (wave - wave.mean()) / wave.std()
+    power = np.abs(librosa.stft(normal, n_fft=400, hop_length=160, pad_mode="reflect")) ** 2
+    mel = librosa.filters.mel(sr=16_000, n_fft=400, n_mels=80) @ power[:, :-1]
+    decades = np.log10(np.maximum(mel, 1e-10))
+    expected = (np.maximum(decades, decades.max() - 8) + 4) / 4
+    np.testing.assert_allclose(found[0], expected, atol=1e-3)
+
+
+def test_a_network_of_spectrograms_becomes_one_of_waveforms_of_any_length() -> None:
+    """The tool that makes smart-turn, on a network that adds positions and gives a new shape."""
+    names = {"positions": "inner.encoder.embed_positions.weight", "frames": "val_21"}
+    nodes = [
+        helper.make_node("ReduceMean", ["spectrogram", "bins_axis"], ["level"], keepdims=1),
+        helper.make_node("AveragePool", ["level"], ["gelu_1"], kernel_shape=[2], strides=[2]),
+        helper.make_node("Concat", ["one_clip", names["frames"], "one_value"], ["given"], axis=0),
+        helper.make_node("Reshape", ["gelu_1", "given"], ["states"]),
+        helper.make_node("Add", ["states", names["positions"]], ["add_146"]),
+    ]
+    positions = np.arange(400, dtype=np.float32)[:, None]
+    graph = helper.make_graph(
+        nodes,
+        "whisper",
+        [helper.make_tensor_value_info("spectrogram", TensorProto.FLOAT, [1, 80, 800])],
+        [helper.make_tensor_value_info("add_146", TensorProto.FLOAT, None)],
+        [
+            numpy_helper.from_array(np.array([1]), "bins_axis"),
+            numpy_helper.from_array(np.array([1]), "one_clip"),
+            numpy_helper.from_array(np.array([400]), names["frames"]),
+            numpy_helper.from_array(np.array([1]), "one_value"),
+            numpy_helper.from_array(positions, names["positions"]),
+        ],
+    )
+    whole = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    cut = wheels.cut(smart_turn.of_waveforms(whole), smart_turn.LAYERS, 1)
+    session = onnxruntime.InferenceSession(
+        cut.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    for seconds, frames in ((0.2, 10), (8, 400), (9, 450)):
+        conv, block = session.run(["conv", "block1"], {"waveform": speech(seconds, 16_000)[None]})
+        assert conv.shape == block.shape == (1, frames, 1)
+        added = np.minimum(np.arange(frames), 399)
+        np.testing.assert_allclose((block - conv)[0, :, 0], added, atol=1e-3)
 
 
 def test_onnx_runtimes_own_format_is_read_as_onnx(tmp_path: Path) -> None:
@@ -239,8 +312,8 @@ def test_onnx_runtimes_own_format_is_read_as_onnx(tmp_path: Path) -> None:
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
     inputs: dict[str, int] = {"wave": TensorProto.FLOAT, "mask": TensorProto.INT64}
-    read = tool.read((tmp_path / "source.ort").read_bytes(), inputs)
-    cut = tool.cut(read, {"first": "conv", "last": "high"})
+    read = moonshine.read((tmp_path / "source.ort").read_bytes(), inputs)
+    cut = wheels.cut(read, {"first": "conv", "last": "high"}, 4)
     names = {node.op_type for node in cut.graph.node}
     assert {"Conv", "Mul", "Identity"} <= names
     wave, mask = speech()[None], np.ones((1, RATE), np.int64)
@@ -251,6 +324,6 @@ def test_onnx_runtimes_own_format_is_read_as_onnx(tmp_path: Path) -> None:
     (expected,) = session.run(["high"], feeds)
     found = again.run(["last"], {entry.name: feeds[entry.name] for entry in again.get_inputs()})
     np.testing.assert_array_equal(found[0], expected)
-    lone = tool.cut(read, {"first": "conv"})
+    lone = wheels.cut(read, {"first": "conv"}, 4)
     assert [node.op_type for node in lone.graph.node] == ["Reshape", "Conv", "Identity"]
     assert [value.name for value in lone.graph.input] == ["wave"]

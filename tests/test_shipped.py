@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 RATE = 16_000
 CLIPS = Path(__file__).parent / "clips"
 MOST = 0.3  # confidence in an emotion where nobody speaks
+ENCODERS = (encoder.MOONSHINE, encoder.SMART_TURN)
 
 
 @pytest.fixture(scope="module")
@@ -87,9 +88,9 @@ def test_level_and_silence_around_say_nothing(model: Model) -> None:
             assert np.abs(heard - plain).max() < 0.1, path.name
 
 
-def test_its_encoder_is_the_packages(model: Model) -> None:
+def test_its_encoders_are_the_packages(model: Model) -> None:
     folder = model.artifacts.folder
-    for path in (encoder.MOONSHINE, encoder.card_of(encoder.MOONSHINE)):
+    for path in (*ENCODERS, *map(encoder.card_of, ENCODERS)):
         assert (folder / path.name).read_bytes() == path.read_bytes()
 
 

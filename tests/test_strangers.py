@@ -26,7 +26,7 @@ from ser_cli.model.frontends import frontend_of
 from ser_cli.model.network import OnnxNetwork
 from ser_cli.model.pipeline import Pipeline
 from ser_cli.sound import fingerprint
-from ser_cli.sound.encoder import MOONSHINE, card_of
+from ser_cli.sound.encoder import MOONSHINE, SMART_TURN, card_of
 from ser_cli.types import Preprocessor
 
 NEGATIVE = helper.make_node("Identity", ["logits"], ["q"])
@@ -128,7 +128,11 @@ def test_what_only_computes_is_taken(tmp_path: Path) -> None:
     pair = {"then_branch": branch("b"), "else_branch": branch("c")}
     chosen = write(tmp_path / "a", ends(helper.make_node("If", ["yes"], ["q"], **pair)), YES)
     assert OnnxNetwork(chosen).run(fake_input()).tolist() == [[0.5, 0.5]]
-    for path in (MOONSHINE, *(folder / artifacts.ONNX for folder in artifacts.shipped())):
+    for path in (
+        MOONSHINE,
+        SMART_TURN,
+        *(folder / artifacts.ONNX for folder in artifacts.shipped()),
+    ):
         onnx_graph.check(path)
 
 

@@ -1,4 +1,4 @@
-"""Pretrained networks as others publish them: inside a wheel."""
+"""Pretrained networks as others publish them: inside a wheel, and more of one than is needed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import hashlib
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+
+import onnx
+from onnx import NodeProto, TensorProto, helper
 
 from ser_cli.errors import DataError
 
@@ -41,6 +44,30 @@ def take(published: Published, wheel: Path) -> tuple[bytes, bytes]:
     if hashlib.sha256(content).hexdigest() != published.sha256:
         raise _other(published, wheel)
     return content, licence
+
+
+def cut(model: onnx.ModelProto, layers: dict[str, str], width: int) -> onnx.ModelProto:
+    """Return the part of a network that computes some of its tensors, which become its outputs.
+
+    Args:
+        model: Its nodes in order.
+        layers: Name of the output -> name of the tensor.
+        width: Values of a frame in each.
+    """
+    graph, needed = model.graph, set(layers.values())
+    nodes: list[NodeProto] = []
+    for node in reversed(graph.node):
+        if needed.intersection(node.output):
+            nodes.insert(0, node)
+            needed.update(node.input)
+    renamed = [helper.make_node("Identity", [tensor], [name]) for name, tensor in layers.items()]
+    outputs = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, "t", width]) for name in layers
+    ]
+    weights = [tensor for tensor in graph.initializer if tensor.name in needed]
+    inputs = [value for value in graph.input if value.name in needed]
+    made = helper.make_graph([*nodes, *renamed], "encoder", inputs, outputs, weights)
+    return helper.make_model(made, opset_imports=model.opset_import, ir_version=model.ir_version)
 
 
 def _other(published: Published, wheel: Path) -> DataError:

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 DEFAULT = "cnn-bilstm"  # what is tuned and trained unless another is named
 PREDICTING = "voice"  # what predicts unless another is named, or one was trained
 
+# Layers of a network that take off what its input is along some directions. Training sets their
+# weights, (F, n) and minus its transpose, to those in which voices differ.
+ALONG_VOICES, OFF_VOICES = "along_voices", "off_voices"
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:

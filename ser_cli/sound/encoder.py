@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from ser_cli.types import Floats
 
 FOLDER = Path(__file__).parents[1] / "encoders"
-MOONSHINE = FOLDER / "moonshine-tiny.onnx"
-WIDTH = 288  # of its layers; known, so that it need not be run to be asked
+MOONSHINE, SMART_TURN = FOLDER / "moonshine-tiny.onnx", FOLDER / "smart-turn.onnx"
+WIDTHS = {"moonshine-tiny": 288, "smart-turn": 384}  # of their layers, known without running them
 TOGETHER_S = 6.0  # seconds heard at once: all of a clip of any corpus, or some sentences of a talk
 
 _HINT = "see `ser_cli/sound/encoder.py` for what the two files of an encoder hold"
@@ -160,16 +160,15 @@ def _check(path: Path, session: Any, card: Card) -> None:
         )
 
 
-def statistics(waveform: Floats, encoder: Path, card: Path) -> Floats:
+def statistics(waveform: Floats, *files: Path) -> Floats:
     """Return mean and deviation over time of each layer's hidden states, as one frame.
 
     The silence around the speech is cut off and the loudest sample set to half of full scale, so
     that neither says anything.
 
     Args:
-        waveform: (n,) at the encoder's rate.
-        encoder: NAME.onnx.
-        card: NAME.json.
+        waveform: (n,) at the encoders' rate.
+        files: NAME.onnx and NAME.json of each encoder, in turn.
 
     Returns:
         (1, F): of each layer first all means, then all deviations.
@@ -177,29 +176,33 @@ def statistics(waveform: Floats, encoder: Path, card: Path) -> Floats:
     heard = waveform[speech_part(waveform)]
     loudest = float(np.abs(heard).max(initial=0.0))
     level = heard * np.float32(0.5 / loudest) if loudest else heard
-    layers = hidden(level, encoder, read_card(card))
+    pairs = zip(files[::2], files[1::2], strict=True)
+    layers = [h for path, card in pairs for h in hidden(level, path, read_card(card))]
     return np.hstack([part for h in layers for part in (h.mean(axis=0), h.std(axis=0))])[None]
 
 
-def frontend(path: Path = MOONSHINE) -> Frontend:
-    """Return the front end whose features are the statistics of an encoder.
+def frontend(*paths: Path) -> Frontend:
+    """Return the front end whose features are the statistics of encoders, one after another.
 
     Args:
-        path: NAME.onnx, with NAME.json beside it.
+        paths: NAME.onnx of each, with NAME.json beside it, all of one rate; none: those that ship.
 
     Raises:
         SerError: They are not an encoder's.
     """
-    card = read_card(path)
-    size = WIDTH if path == MOONSHINE else width(path, card)
-    families = {f"{layer}_{kind}": size for layer in card.layers for kind in ("mean", "std")}
+    paths = paths or (MOONSHINE, SMART_TURN)
+    cards = [read_card(path) for path in paths]
+    families: dict[str, int] = {}
+    for path, card in zip(paths, cards, strict=True):
+        size = WIDTHS[path.stem] if path.parent == FOLDER else width(path, card)
+        families |= {f"{layer}_{kind}": size for layer in card.layers for kind in ("mean", "std")}
     return Frontend(
-        name=f"encoder-{path.stem}",
-        sample_rate=card.sample_rate,
+        name="-".join(("encoder", *(path.stem for path in paths))),
+        sample_rate=cards[0].sample_rate,
         columns=columns(**families),
         extract=statistics,
-        hop=card.hop,
-        field=round(TOGETHER_S * card.sample_rate),
+        hop=cards[0].hop,
+        field=round(TOGETHER_S * cards[0].sample_rate),
         centred=False,
-        files=(path, card_of(path)),
+        files=tuple(file for path in paths for file in (path, card_of(path))),
     )

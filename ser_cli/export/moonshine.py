@@ -1,7 +1,7 @@
-"""The speech encoder that ships with `ser`, made from the wheel that publishes it.
+"""The first speech encoder that ships with `ser`, made from the wheel that publishes it.
 
     pip download --no-deps moonshine-voice==0.0.49
-    python -m ser_cli.export.encoder moonshine_voice-0.0.49-*.whl
+    python -m ser_cli.export.moonshine moonshine_voice-0.0.49-*.whl
 
 (`nox -s encoder` does both.) The wheel holds Moonshine tiny, an encoder for speech recognition, in
 ONNX Runtime's own format. Its lower layers hear how something is said, its upper ones what, so it
@@ -21,7 +21,7 @@ from onnx import AttributeProto, NodeProto, TensorProto, helper
 
 from ser_cli.data.store import atomic_write, write_text
 from ser_cli.errors import DataError
-from ser_cli.export.wheels import Published, take
+from ser_cli.export.wheels import Published, cut, take
 from ser_cli.sound import encoder
 
 MOONSHINE = Published(
@@ -56,7 +56,7 @@ def convert(wheel: Path, path: Path) -> None:
     """
     content, licence = take(MOONSHINE, wheel)
     with atomic_write(path) as temporary:
-        onnx.save(cut(read(content, INPUTS), LAYERS), temporary)
+        onnx.save(cut(read(content, INPUTS), LAYERS, encoder.WIDTHS[path.stem]), temporary)
     write_text(encoder.card_of(path), json.dumps(CARD, indent=2) + "\n")
     path.with_suffix(".LICENSE").write_bytes(licence)
 
@@ -85,30 +85,6 @@ def read(content: bytes, inputs: dict[str, int]) -> onnx.ModelProto:
     ]
     imports = [helper.make_opsetid(*opset) for opset in opsets if opset[0] in ("", "com.microsoft")]
     return helper.make_model(made, opset_imports=imports, ir_version=8)
-
-
-def cut(model: onnx.ModelProto, layers: dict[str, str]) -> onnx.ModelProto:
-    """Return the part of a network that computes some of its tensors, which become its outputs.
-
-    Args:
-        model: Its nodes in order.
-        layers: Name of the output -> name of the tensor.
-    """
-    graph, needed = model.graph, set(layers.values())
-    nodes: list[NodeProto] = []
-    for node in reversed(graph.node):
-        if needed.intersection(node.output):
-            nodes.insert(0, node)
-            needed.update(node.input)
-    renamed = [helper.make_node("Identity", [tensor], [name]) for name, tensor in layers.items()]
-    outputs = [
-        helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, "t", encoder.WIDTH])
-        for name in layers
-    ]
-    weights = [tensor for tensor in graph.initializer if tensor.name in needed]
-    inputs = [value for value in graph.input if value.name in needed]
-    made = helper.make_graph([*nodes, *renamed], "encoder", inputs, outputs, weights)
-    return helper.make_model(made, opset_imports=model.opset_import, ir_version=model.ir_version)
 
 
 def _ordered(nodes: list[NodeProto], known: set[str]) -> list[NodeProto]:
