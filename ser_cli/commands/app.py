@@ -19,7 +19,7 @@ from ser_cli.jobs.trained import AppJob
     AppJob,
     "ser app",
     "ser app --port 8600 --artifacts artifacts/cnn-bilstm",
-    "ser app --max-upload 500 (MB a file)",
+    "ser app --max-upload 500 (MB per file)",
     "ser app --host 0.0.0.0 (for everybody on the network)",
     "ser app --allow-host ser.example.org (behind a reverse proxy of that name)",
 )
