@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ser_cli import recipes
-from ser_cli.training import voices
+from ser_cli.training import trainer, voices
 from ser_cli.training.dataset import Part
 from ser_cli.types import Clip, Preprocessor
 
@@ -18,7 +18,9 @@ FEATURES = 12
 VOICE, EMOTION, HOME = 3, 5, 7  # the columns in which speakers, emotions and corpora differ
 
 
-def part(speakers: int = 4, homes: tuple[str, ...] = ("one",), each: int = 8) -> Part:
+def part(
+    speakers: int = 4, homes: tuple[str, ...] = ("one",), each: int = 8, column: int = VOICE
+) -> Part:
     """Return clips in which each of these differs along a column of its own, beside some noise."""
     rng = np.random.default_rng(0)
     clips, rows = [], []
@@ -27,7 +29,7 @@ def part(speakers: int = 4, homes: tuple[str, ...] = ("one",), each: int = 8) ->
             for number, emotion in enumerate(EMOTIONS):
                 for take in range(each if (speaker + number) % 2 else 2):  # as uneven as life
                     row = 0.05 * rng.standard_normal(FEATURES)
-                    row[VOICE] += 2 * speaker
+                    row[column] += 2 * speaker
                     row[EMOTION] += 3 * number
                     row[HOME] += 5 * place
                     path = Path(f"{home}-{speaker}-{number}-{take}.wav")
@@ -59,6 +61,22 @@ def test_one_speaker_alone_has_no_direction() -> None:
 
 def test_only_the_first_values_are_looked_at() -> None:
     assert voices.directions(part(), 1, first=VOICE).shape == (VOICE, 1)
+
+
+def test_each_fold_has_the_directions_of_its_own_training_clips() -> None:
+    from ser_cli.training import search
+    from ser_cli.training.session import Work
+    from ser_cli.training.settings import resolve
+
+    few = {"voices": 1, "members": 2, "first": FEATURES, "epochs": 1, "blanks": 0, "copies": 0}
+    work = Work("voice", resolve(recipes.get("voice")).but(few))
+    network = search._networks(work)
+    for column in (VOICE, HOME):  # the second fold takes the network of the first
+        fold = given.dataset(part(column=column))
+        model = network(fold)
+        trainer.fit(model, fold, work.settings.train, seed=0)
+        (found,) = model.get_layer(recipes.ALONG_VOICES).get_weights()
+        assert abs(found[column, 0]) > 0.99
 
 
 @pytest.mark.parametrize("count", [0, 2])

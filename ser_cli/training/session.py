@@ -23,7 +23,7 @@ from ser_cli.model.pipeline import Pipeline
 from ser_cli.recipes import Recipe
 from ser_cli.sound import fingerprint
 from ser_cli.sound.nothing import nothing
-from ser_cli.training import board, dataset, losses, trainer, voices
+from ser_cli.training import board, dataset, losses, trainer
 from ser_cli.training.dataset import Dataset, SplitFeatures
 from ser_cli.training.pace import Pace
 from ser_cli.training.settings import Settings
@@ -229,7 +229,6 @@ def build(data: Dataset, work: Work) -> keras.Model:
             f"the recipe {work.recipe} cannot be built with these settings: {said}",
             hint="correct them, or leave them out",
         ) from error
-    voices.take_off(bare, data.train)
     settings = work.settings.train
     return trainer.compiled(bare, settings, losses.of(data.train, settings))
 

@@ -22,7 +22,7 @@ from ser_cli.errors import DataError
 from ser_cli.export.keras_network import KerasNetwork
 from ser_cli.remarks import remark
 from ser_cli.sound.augment import mask
-from ser_cli.training import evidence, fast_lstm, losses, pace
+from ser_cli.training import evidence, fast_lstm, losses, pace, voices
 from ser_cli.training.dataset import Dataset, Part
 from ser_cli.training.pace import Pace
 from ser_cli.training.schedule import learning_rate
@@ -84,6 +84,7 @@ def fit(
     Raises:
         DivergedError: The loss is no number any more.
     """
+    voices.take_off(model, data.train)  # of these clips, also where the network had others before
     state, has_dev = _State(model, checkpoint, settings.keep), len(data.dev.y) > 0
     lesson, learner = _Lesson(data.train, settings, seed), _learner(model)
     while not _finished(state.history, settings, has_dev=has_dev):
