@@ -10,7 +10,6 @@ is cut after the third.
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -19,9 +18,8 @@ from typing import Any
 import onnx
 from onnx import AttributeProto, NodeProto, TensorProto, helper
 
-from ser_cli.data.store import atomic_write, write_text
 from ser_cli.errors import DataError
-from ser_cli.export.wheels import Published, cut, take
+from ser_cli.export.wheels import Published, cut, ship, take
 from ser_cli.sound import encoder
 
 MOONSHINE = Published(
@@ -55,10 +53,7 @@ def convert(wheel: Path, path: Path) -> None:
         DataError: The wheel is another one.
     """
     content, licence = take(MOONSHINE, wheel)
-    with atomic_write(path) as temporary:
-        onnx.save(cut(read(content, INPUTS), LAYERS, encoder.WIDTHS[path.stem]), temporary)
-    write_text(encoder.card_of(path), json.dumps(CARD, indent=2) + "\n")
-    path.with_suffix(".LICENSE").write_bytes(licence)
+    ship(cut(read(content, INPUTS), LAYERS, encoder.WIDTHS[path.stem]), path, CARD, licence)
 
 
 def read(content: bytes, inputs: dict[str, int]) -> onnx.ModelProto:

@@ -10,7 +10,6 @@ It is cut after its first block. The spectrogram becomes a part of it, and any l
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -20,8 +19,7 @@ import numpy as np
 import onnx
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from ser_cli.data.store import atomic_write, write_text
-from ser_cli.export.wheels import Published, cut, take
+from ser_cli.export.wheels import Published, cut, ship, take
 from ser_cli.sound import encoder
 
 SMART_TURN = Published(
@@ -58,10 +56,7 @@ def convert(wheel: Path, path: Path) -> None:
     """
     content, licence = take(SMART_TURN, wheel)
     model = of_waveforms(onnx.load_from_string(content))
-    with atomic_write(path) as temporary:
-        onnx.save(cut(model, LAYERS, encoder.WIDTHS[path.stem]), temporary)
-    write_text(encoder.card_of(path), json.dumps(CARD, indent=2) + "\n")
-    path.with_suffix(".LICENSE").write_bytes(licence)
+    ship(cut(model, LAYERS, encoder.WIDTHS[path.stem]), path, CARD, licence)
 
 
 def of_waveforms(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import onnx
 from onnx import NodeProto, TensorProto, helper
 
+from ser_cli.data.store import atomic_write, write_text
 from ser_cli.errors import DataError
+from ser_cli.sound.encoder import card_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,14 @@ def cut(model: onnx.ModelProto, layers: dict[str, str], width: int) -> onnx.Mode
     inputs = [value for value in graph.input if value.name in needed]
     made = helper.make_graph([*nodes, *renamed], "encoder", inputs, outputs, weights)
     return helper.make_model(made, opset_imports=model.opset_import, ir_version=model.ir_version)
+
+
+def ship(model: onnx.ModelProto, path: Path, card: Mapping[str, Any], licence: bytes) -> None:
+    """Write an encoder, NAME.onnx, and NAME.json and NAME.LICENSE beside it."""
+    with atomic_write(path) as temporary:
+        onnx.save(model, temporary)
+    write_text(card_of(path), json.dumps(card, indent=2) + "\n")
+    path.with_suffix(".LICENSE").write_bytes(licence)
 
 
 def _other(published: Published, wheel: Path) -> DataError:
