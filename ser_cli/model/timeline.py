@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ser_cli.model.votes import UNHEARD_FLAGS, emotion_of
+from ser_cli.model.votes import emotion_of, is_unheard
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -96,7 +96,7 @@ def _passages(rows: Iterable[Prediction]) -> Iterator[list[Prediction]]:
     """Yield the windows between two pauses together."""
     held: list[Prediction] = []
     for row in rows:
-        if UNHEARD_FLAGS.intersection(row.flags):
+        if is_unheard(row):
             continue
         apart = held and (row.status == "error" or not row.start <= held[-1].end)
         if apart:

@@ -25,6 +25,11 @@ NOWHERE = Turn(math.nan, math.nan)  # where a row is that is about no part of a 
 UNHEARD = 0.3  # confidence of a stretch in which nothing was heard, at most
 
 
+def is_unheard(row: Prediction) -> bool:
+    """Tell whether nobody was heard in what the row is about."""
+    return bool(UNHEARD_FLAGS.intersection(row.flags))
+
+
 class Votes:
     """Counts the votes of one stretch after the other."""
 

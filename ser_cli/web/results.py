@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from ser_cli.model.rows import as_record
+from ser_cli.model.votes import is_unheard
 from ser_cli.report.rows import csv_writer
 from ser_cli.web import charts, limits, time_charts, words
 from ser_cli.web import session as stage
@@ -56,7 +57,7 @@ def _recording(upload: UploadedFile, heard: Listened, model: Model, left_s: floa
     _player(upload, heard, drawn)
     if heard.is_timeline:
         _timeline(upload, heard, model)
-    elif not words.is_unheard(heard.rows[0]):
+    elif not is_unheard(heard.rows[0]):
         _shares(heard.rows[0], model)
     if not drawn:
         return 0.0

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from ser_cli.model.votes import UNCERTAIN, UNHEARD_FLAGS
+from ser_cli.model.votes import UNCERTAIN, is_unheard
 from ser_cli.remarks import counted
 from ser_cli.web.charts import PAUSE
 from ser_cli.web.session import plain
@@ -49,11 +49,6 @@ def _of_row(row: Prediction, classes: Sequence[str]) -> str:
     if row.emotion == UNCERTAIN:
         return f"uncertain, at best {plain(likeliest(row, classes))} {row.confidence:.0%}"
     return f"**{plain(row.emotion)}** {row.confidence:.0%}"
-
-
-def is_unheard(row: Prediction) -> bool:
-    """Tell whether nobody was heard in what the row is about."""
-    return bool(UNHEARD_FLAGS.intersection(row.flags))
 
 
 def likeliest(row: Prediction, classes: Sequence[str]) -> str:
