@@ -114,6 +114,30 @@ def test_features_are_means_and_deviations_of_hidden_states(tmp_path: Path) -> N
     np.testing.assert_allclose(found[0, :8], expected, rtol=1e-4, atol=1e-5)
 
 
+def test_layers_may_differ_in_width_and_in_their_number_of_frames(tmp_path: Path) -> None:
+    path = tiny(tmp_path, CARD | {"layers": ["low", "wide"]})
+    model = onnx.load(path)
+    model.graph.initializer.extend(
+        [numpy_helper.from_array(np.array([n]), name) for n, name in ((0, "first"), (7, "seventh"))]
+    )
+    model.graph.initializer.append(numpy_helper.from_array(np.array([1]), "time"))
+    model.graph.node.extend(
+        [
+            helper.make_node("Slice", ["low", "first", "seventh", "time"], ["begun"]),
+            helper.make_node("Concat", ["begun", "begun"], ["wide"], axis=2),
+        ]
+    )
+    model.graph.output.append(helper.make_tensor_value_info("wide", TensorProto.FLOAT, None))
+    onnx.save(model, str(path))
+    frontend = encoder.frontend(path)
+    families = [column.family for column in frontend.columns]
+    assert [families.count(f"wide_{kind}") for kind in ("mean", "std")] == [8, 8]
+    low, wide = encoder.hidden(speech(), path, encoder.read_card(path))
+    np.testing.assert_array_equal(wide, np.tile(low[:7], 2))
+    means = frontend.features(speech())[0, 8:16]
+    np.testing.assert_array_equal(means[:4], means[4:])
+
+
 def test_neither_silence_around_nor_level_says_anything(tmp_path: Path) -> None:
     frontend = encoder.frontend(tiny(tmp_path))
     plain = frontend.features(speech())
@@ -223,7 +247,7 @@ def test_an_encoder_is_refused_before_anything_is_read(
 def test_moonshine_is_what_its_card_states() -> None:
     card = encoder.read_card(encoder.MOONSHINE)
     assert card == encoder.Card(16_000, 384, 895, tuple(moonshine.LAYERS))
-    assert encoder.width(encoder.MOONSHINE, card) == encoder.WIDTHS["moonshine-tiny"]
+    assert encoder.widths(encoder.MOONSHINE, card) == encoder.WIDTHS["moonshine-tiny"]
     assert encoder.MOONSHINE.with_suffix(".LICENSE").read_text("utf-8").startswith("MIT License")
     for n_samples in (895, 16_000):
         wave = np.random.default_rng(0).standard_normal(n_samples).astype(np.float32)
@@ -234,12 +258,14 @@ def test_moonshine_is_what_its_card_states() -> None:
 def test_smart_turn_is_what_its_card_states() -> None:
     card = encoder.read_card(encoder.SMART_TURN)
     assert card == encoder.Card(16_000, 320, 320, tuple(smart_turn.LAYERS))
-    assert encoder.width(encoder.SMART_TURN, card) == encoder.WIDTHS["smart-turn"]
+    assert encoder.widths(encoder.SMART_TURN, card) == encoder.WIDTHS["smart-turn"]
     licence = encoder.SMART_TURN.with_suffix(".LICENSE").read_text("utf-8")
     assert licence.startswith("BSD 2-Clause License")
     for n_samples in (320, 16_000, 10 * 16_000):  # the last is longer than it was trained for
         wave = np.random.default_rng(0).standard_normal(n_samples).astype(np.float32)
-        for layer in encoder.hidden(wave, encoder.SMART_TURN, card):
+        columns, *layers = encoder.hidden(wave, encoder.SMART_TURN, card)
+        assert columns.shape == (n_samples // 160, 80)
+        for layer in layers:
             assert layer.shape == (-(-(n_samples // 160) // 2), 384)
 
 
@@ -271,7 +297,7 @@ def test_a_network_of_spectrograms_becomes_one_of_waveforms_of_any_length() -> N
     """The tool that makes smart-turn, on a network that adds positions and gives a new shape."""
     names = {"positions": "inner.encoder.embed_positions.weight", "frames": "val_21"}
     nodes = [
-        helper.make_node("ReduceMean", ["spectrogram", "bins_axis"], ["level"], keepdims=1),
+        helper.make_node("ReduceMean", ["features", "bins_axis"], ["level"], keepdims=1),
         helper.make_node("AveragePool", ["level"], ["gelu_1"], kernel_shape=[2], strides=[2]),
         helper.make_node("Concat", ["one_clip", names["frames"], "one_value"], ["given"], axis=0),
         helper.make_node("Reshape", ["gelu_1", "given"], ["states"]),
@@ -281,7 +307,7 @@ def test_a_network_of_spectrograms_becomes_one_of_waveforms_of_any_length() -> N
     graph = helper.make_graph(
         nodes,
         "whisper",
-        [helper.make_tensor_value_info("spectrogram", TensorProto.FLOAT, [1, 80, 800])],
+        [helper.make_tensor_value_info("features", TensorProto.FLOAT, [1, 80, 800])],
         [helper.make_tensor_value_info("add_146", TensorProto.FLOAT, None)],
         [
             numpy_helper.from_array(np.array([1]), "bins_axis"),
@@ -292,7 +318,7 @@ def test_a_network_of_spectrograms_becomes_one_of_waveforms_of_any_length() -> N
         ],
     )
     whole = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
-    cut = wheels.cut(smart_turn.of_waveforms(whole), smart_turn.LAYERS, 1)
+    cut = wheels.cut(smart_turn.of_waveforms(whole), smart_turn.LAYERS, (80, 1, 1), None)
     session = onnxruntime.InferenceSession(
         cut.SerializeToString(), providers=["CPUExecutionProvider"]
     )
@@ -313,7 +339,7 @@ def test_onnx_runtimes_own_format_is_read_as_onnx(tmp_path: Path) -> None:
     session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
     inputs: dict[str, int] = {"wave": TensorProto.FLOAT, "mask": TensorProto.INT64}
     read = moonshine.read((tmp_path / "source.ort").read_bytes(), inputs)
-    cut = wheels.cut(read, {"first": "conv", "last": "high"}, 4)
+    cut = wheels.cut(read, {"first": "conv", "last": "high"}, (4, 4))
     names = {node.op_type for node in cut.graph.node}
     assert {"Conv", "Mul", "Identity"} <= names
     wave, mask = speech()[None], np.ones((1, RATE), np.int64)
@@ -324,6 +350,6 @@ def test_onnx_runtimes_own_format_is_read_as_onnx(tmp_path: Path) -> None:
     (expected,) = session.run(["high"], feeds)
     found = again.run(["last"], {entry.name: feeds[entry.name] for entry in again.get_inputs()})
     np.testing.assert_array_equal(found[0], expected)
-    lone = wheels.cut(read, {"first": "conv"}, 4)
+    lone = wheels.cut(read, {"first": "conv"}, (4,))
     assert [node.op_type for node in lone.graph.node] == ["Reshape", "Conv", "Identity"]
     assert [value.name for value in lone.graph.input] == ["wave"]

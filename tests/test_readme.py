@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from operator import itemgetter
 from pathlib import Path
 
 import pytest
 from benchmarks import claims, published, report, tables
+from command import succeed
 
 from ser_cli.report import results
 
@@ -46,3 +48,17 @@ def test_the_tables_shown_are_those_of_the_files(
         document.write_text(text, encoding="utf-8", newline="\n")
     assert len(table.splitlines()) > 2
     assert tables.shown(text, name) == table
+
+
+def test_the_first_output_shown_is_the_shipped_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    folder = "artifacts/pretrained/voice"  # a checkout may have trained another
+    told = succeed("predict", "tests/clips", "--json", "--artifacts", folder).out
+    said = [json.loads(line) for line in told.splitlines()]
+    shown = re.findall(
+        r"^(\w+) +(\d+)% .*  (tests/clips/\S+)", README.read_text("utf-8"), re.MULTILINE
+    )
+    assert [file for _, _, file in shown] == [Path(row["file"]).as_posix() for row in said]
+    for (emotion, percent, _), row in zip(shown, said, strict=True):
+        assert emotion == row["emotion"]
+        assert int(percent) == pytest.approx(100 * row["confidence"], abs=0.6)

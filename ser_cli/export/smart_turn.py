@@ -5,7 +5,8 @@
 
 (`nox -s encoder` does both.) The wheel holds smart-turn 3.2, which hears from the melody of speech
 whether somebody has finished: an encoder like Whisper's in 8 bits, for log-mel spectrograms of 8 s.
-It is cut after its first block. The spectrogram becomes a part of it, and any length will do.
+It is cut after its first block. The spectrogram becomes a part of it, and any length will do; it is
+an output, too, since it tells speakers that are known apart.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ SMART_TURN = Published(
     sha256="2bb026316b14a660486a75b1733cd3fbab8c2fd0314dc9af7be49f8cca967e4f",
     licence="pipecat_ai-1.14.0.dist-info/licenses/LICENSE",
 )
-LAYERS = {"conv": "convolved", "block1": "add_146"}
+LAYERS = {"spectrogram": "frames_first", "conv": "convolved", "block1": "add_146"}
 N_FFT, HOP, N_MELS, SAMPLE_RATE = 400, 160, 80, 16_000  # of Whisper's spectrogram
 CARD = {
     "name": "smart-turn 3.2: spectrogram, convolutions and the first of four transformer blocks",
@@ -56,7 +57,8 @@ def convert(wheel: Path, path: Path) -> None:
     """
     content, licence = take(SMART_TURN, wheel)
     model = of_waveforms(onnx.load_from_string(content))
-    ship(cut(model, LAYERS, encoder.WIDTHS[path.stem]), path, CARD, licence)
+    made = cut(model, LAYERS, encoder.WIDTHS[path.stem], frames=None)
+    ship(made, path, CARD, licence)
 
 
 def of_waveforms(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -66,9 +68,10 @@ def of_waveforms(model: onnx.ModelProto) -> onnx.ModelProto:
     weights = [tensor for tensor in graph.initializer if tensor.name != _FRAMES]
     weights += [*constants(), _array(np.array([-1]), _FRAMES)]
     nodes = [part for node in graph.node for part in _any_length(node)]
-    convolved = helper.make_node("Transpose", ["gelu_1"], ["convolved"], perm=[0, 2, 1])
+    turned = {features: "frames_first", "gelu_1": "convolved"}
+    frames = [helper.make_node("Transpose", [a], [b], perm=[0, 2, 1]) for a, b in turned.items()]
     made = helper.make_graph(
-        [*spectrogram(features), *nodes, convolved],
+        [*spectrogram(features), *nodes, *frames],
         "encoder",
         [helper.make_tensor_value_info("waveform", TensorProto.FLOAT, [1, "n"])],
         graph.output,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,13 +51,16 @@ def take(published: Published, wheel: Path) -> tuple[bytes, bytes]:
     return content, licence
 
 
-def cut(model: onnx.ModelProto, layers: dict[str, str], width: int) -> onnx.ModelProto:
+def cut(
+    model: onnx.ModelProto, layers: dict[str, str], widths: Sequence[int], frames: str | None = "t"
+) -> onnx.ModelProto:
     """Return the part of a network that computes some of its tensors, which become its outputs.
 
     Args:
         model: Its nodes in order.
         layers: Name of the output -> name of the tensor.
-        width: Values of a frame in each.
+        widths: Values of a frame in each.
+        frames: Name of their number; None where it is not the same in all.
     """
     graph, needed = model.graph, set(layers.values())
     nodes: list[NodeProto] = []
@@ -67,7 +70,8 @@ def cut(model: onnx.ModelProto, layers: dict[str, str], width: int) -> onnx.Mode
             needed.update(node.input)
     renamed = [helper.make_node("Identity", [tensor], [name]) for name, tensor in layers.items()]
     outputs = [
-        helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, "t", width]) for name in layers
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, frames, width])
+        for name, width in zip(layers, widths, strict=True)
     ]
     weights = [tensor for tensor in graph.initializer if tensor.name in needed]
     inputs = [value for value in graph.input if value.name in needed]

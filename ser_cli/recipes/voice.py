@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ser_cli.types import Params
 
 
-FIRST = 2 * 3 * encoder.WIDTHS["moonshine-tiny"]  # features of the encoder that is first
+FIRST = 2 * sum(encoder.WIDTHS["moonshine-tiny"])  # features of the encoder that is first
 
 
 def build(shape: tuple[int, int], n_classes: int, params: Params) -> keras.Model:

@@ -165,20 +165,20 @@ def anyhow(waveform: Floats, copy: Copy) -> Floats:
     sound = speed(waveform, rng.uniform(0.88, 1.14)) if rng.random() < 0.6 else waveform
     if copy.number % 2 or len(sound) < SHORTEST:
         return sound if len(sound) else waveform
-    if rng.random() < 0.25:
+    if rng.random() < 0.2:
         begin = rng.uniform(0, 0.4) if rng.random() < 0.4 else 0.0
         sound = part(sound, begin, begin + rng.uniform(0.5, 0.6) if begin else 1.0)
     if rng.random() < 0.35:
         sound = reverberate(
             sound, rng, sample_rate=rate, rt60=rng.uniform(0.15, 0.8), direct_db=rng.uniform(-3, 12)
         )[: len(sound)]
-    if rng.random() < 0.6:
-        snr_db = rng.uniform(-2, 30)
+    if rng.random() < 0.7:
+        snr_db = rng.uniform(-6, 18)
         if rng.random() < 0.3:
             sound = add_babble(sound, rng, snr_db=snr_db)
         else:
             sound = add_noise(sound, rng, snr_db=snr_db, tilt=max(0.0, rng.uniform(-0.5, 1)))
-    if rng.random() < 0.35:
+    if rng.random() < 0.25:
         sound = _through_a_channel(sound, rng, rate)
     overload_db = rng.uniform(0, 12) if rng.random() < 0.1 else 0.0
     return gain(sound / max(1.0, _loudest(sound)), overload_db)

@@ -6,7 +6,7 @@ does not:
     {"sample_rate": 16000,      Hz of the waveform it takes
      "hop": 384,                samples from one frame to the next
      "shortest": 895,           samples it needs at least
-     "layers": ["layer1"]}      outputs to use, each (1, t, width)
+     "layers": ["layer1"]}      outputs to use, each (1, t, width); t and width may differ
 
 The network takes a waveform (1, n) or (1, 1, n) of floats of any length and, if it has a second
 input, a mask (1, n) of integers, which is all ones here. Any export of wav2vec2, HuBERT or WavLM
@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parents[1] / "encoders"
 MOONSHINE, SMART_TURN = FOLDER / "moonshine-tiny.onnx", FOLDER / "smart-turn.onnx"
-WIDTHS = {"moonshine-tiny": 288, "smart-turn": 384}  # of their layers, known without running them
+# Values of a frame in each layer, known without running them.
+WIDTHS = {"moonshine-tiny": (288, 288, 288), "smart-turn": (80, 384, 384)}
 TOGETHER_S = 6.0  # seconds heard at once: all of a clip of any corpus, or some sentences of a talk
 
 _HINT = "see `ser_cli/sound/encoder.py` for what the two files of an encoder hold"
@@ -89,22 +90,15 @@ def read_card(path: Path) -> Card:
     return Card(**numbers, layers=layers)
 
 
-def width(path: Path, card: Card) -> int:
-    """Return the values of a frame in one layer; the encoder is run once on noise to be sure.
+def widths(path: Path, card: Card) -> tuple[int, ...]:
+    """Return the values of a frame in each layer; the encoder is run once on noise to be sure.
 
     Raises:
         ArtifactsError: The file is no network, cannot be run, or its states are not finite.
-        UsageError: It is not one of waveforms, or lacks a layer, or layers are not alike.
+        UsageError: It is not one of waveforms, or lacks a layer.
     """
     noise = np.random.default_rng(0).standard_normal(2 * card.sample_rate, dtype=np.float32)
-    layers = hidden(0.1 * noise, path, card)
-    widths = {layer.shape[1] for layer in layers}
-    if len(widths) != 1:
-        raise UsageError(
-            f"{path}: its layers have {sorted(widths)} values a frame; they must be alike",
-            hint=_HINT,
-        )
-    return int(widths.pop())
+    return tuple(layer.shape[1] for layer in hidden(0.1 * noise, path, card))
 
 
 def hidden(waveform: Floats, path: Path, card: Card) -> list[Floats]:
@@ -194,8 +188,9 @@ def frontend(*paths: Path) -> Frontend:
     cards = [read_card(path) for path in paths]
     families: dict[str, int] = {}
     for path, card in zip(paths, cards, strict=True):
-        size = WIDTHS[path.stem] if path.parent == FOLDER else width(path, card)
-        families |= {f"{layer}_{kind}": size for layer in card.layers for kind in ("mean", "std")}
+        sizes = WIDTHS[path.stem] if path.parent == FOLDER else widths(path, card)
+        for layer, size in zip(card.layers, sizes, strict=True):
+            families |= {f"{layer}_mean": size, f"{layer}_std": size}
     return Frontend(
         name="-".join(("encoder", *(path.stem for path in paths))),
         sample_rate=cards[0].sample_rate,
