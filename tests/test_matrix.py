@@ -110,9 +110,9 @@ def test_two_corpora_have_no_others(home: Path) -> None:
 def test_probabilities_are_of_the_groups_asked() -> None:
     said = np.array([[0.2, 0.1, 0.3, 0.4], [0.0, 0.0, 0.0, 1.0]], np.float32)
     classes, groups = ("calm", "neutral", "happy", "fearful"), ("happy", "neutral")
-    found = stage._by_group(said, classes, groups, alike=False)
+    found = transfer.by_group(said, classes, groups, alike=False)
     np.testing.assert_allclose(found, np.array([[0.5, 0.5], [0, 0]]), atol=1e-6)
-    found = stage._by_group(said, classes, groups, alike=True)  # .3 against the mean of .2 and .1
+    found = transfer.by_group(said, classes, groups, alike=True)  # .3 against the mean of .2 and .1
     np.testing.assert_allclose(found, np.array([[2 / 3, 1 / 3], [0, 0]]), atol=1e-6)
 
 

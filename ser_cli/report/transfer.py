@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ser_cli.data import labels
 from ser_cli.report import plotting
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from ser_cli.report.metrics import Report
+    from ser_cli.types import Floats
 
 ALL_OTHERS = "all others"
 
@@ -22,6 +24,27 @@ ALL_OTHERS = "all others"
 def row(trained_on: Sequence[str]) -> str:
     """Name what was learned from."""
     return ALL_OTHERS if len(trained_on) > 1 else trained_on[0]
+
+
+def by_group(
+    probabilities: Floats, classes: Sequence[str], groups: Sequence[str], *, alike: bool
+) -> Floats:
+    """Return the probabilities (N, groups) of the groups alone, which sum to 1.
+
+    Args:
+        probabilities: (N, C).
+        classes: The C emotions.
+        groups: Asked for.
+        alike: Whether all emotions were equally likely in training (class weights). Then a group of
+            two was twice as likely as a group of one, which says nothing of the clips here: a group
+            is its emotions' mean, and else their sum.
+    """
+    members = np.array([[labels.GROUPS.get(name) == group for group in groups] for name in classes])
+    together = probabilities @ members.astype(np.float32)
+    if alike:
+        together /= members.sum(axis=0)
+    together /= np.maximum(together.sum(axis=1, keepdims=True), np.finfo(np.float32).tiny)
+    return together
 
 
 @dataclass(frozen=True, slots=True, eq=False)

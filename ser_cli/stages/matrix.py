@@ -218,7 +218,10 @@ def _of(run: Run, home: str, clips: tuple[Clip, ...], outcome: dict[str, Any]) -
     inside = [place for place, name in enumerate(group) if name in groups]
     kinds = [kind for kind in KINDS if f"{home}/{kind}" in outcome]
     by_group = partial(
-        _by_group, classes=classes, groups=groups, alike=run.work.settings.train.class_weights
+        transfer.by_group,
+        classes=classes,
+        groups=groups,
+        alike=run.work.settings.train.class_weights,
     )
     return _Answers(
         run,
@@ -261,27 +264,6 @@ def _cell(asked: _Answers, everything: Sequence[_Answers]) -> Cell:
         own=scored.get("own"),
         seconds=asked.seconds,
     )
-
-
-def _by_group(
-    probabilities: Floats, classes: Sequence[str], groups: Sequence[str], *, alike: bool
-) -> Floats:
-    """Return the probabilities (N, groups) of the groups alone, which sum to 1.
-
-    Args:
-        probabilities: (N, C).
-        classes: The C emotions.
-        groups: Asked for.
-        alike: Whether all emotions were equally likely in training (class weights). Then a group of
-            two was twice as likely as a group of one, which says nothing of the clips here: a group
-            is its emotions' mean, and else their sum.
-    """
-    members = np.array([[labels.GROUPS.get(name) == group for group in groups] for name in classes])
-    together = probabilities @ members.astype(np.float32)
-    if alike:
-        together /= members.sum(axis=0)
-    together /= np.maximum(together.sum(axis=1, keepdims=True), np.finfo(np.float32).tiny)
-    return together
 
 
 def _rows(cell: Cell, work: Work, command: str) -> list[results.Row]:
