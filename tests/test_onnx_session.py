@@ -11,13 +11,12 @@ from onnx import TensorProto, helper, numpy_helper
 from ser_cli import onnx_session
 
 WIDTH = 64
-STEP = np.float32(WIDTH)  # of the result, so that 8 bits hold the largest sum
 
 
 def eight_bits(path: Path) -> Path:
     """Write a network that multiplies 8-bit inputs by the largest 8-bit weights there are."""
     weights = np.full((WIDTH, 1), 127, np.int8)
-    one, step = np.float32(1), STEP * np.float32(127)
+    one, step = np.float32(1), np.float32(WIDTH * 127)  # so that 8 bits hold the largest sum
     given = {"w": weights, "one": one, "step": step, "s0": np.int8(0), "u0": np.uint8(0)}
     product = helper.make_node(
         "QLinearMatMul", ["x", "one", "u0", "w", "one", "s0", "step", "u0"], ["y"]

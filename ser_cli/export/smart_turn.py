@@ -6,7 +6,7 @@
 (`nox -s encoder` does both.) The wheel holds smart-turn 3.2, which hears from the melody of speech
 whether somebody has finished: an encoder like Whisper's in 8 bits, for log-mel spectrograms of 8 s.
 It is cut after its first block. The spectrogram becomes a part of it, and any length will do; it is
-an output, too, since it tells speakers that are known apart.
+an output, too, since its statistics help as those of the layers do (artifacts/EXPERIMENTS.md).
 """
 
 from __future__ import annotations
