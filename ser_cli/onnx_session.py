@@ -6,9 +6,12 @@ than there is: what it needs is bounded while it runs, and `onnx_graph` refuses 
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from threading import Timer
+from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any
 
 from ser_cli import onnx_graph
@@ -102,19 +105,50 @@ def execute(
     # What the largest run has needed is given back.
     options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
 
-    def stop() -> None:
-        options.terminate = True
-
-    watch = Timer(MOST_SECONDS, stop)
-    watch.daemon = True
-    watch.start()
     try:
-        found: list[Floats] = session.run(outputs, feeds, options)
-        return found
+        with _watchdog.watches(options):
+            found: list[Floats] = session.run(outputs, feeds, options)
     except Exception as error:  # onnxruntime raises a class of its own for each status
         raise ArtifactsError(f"{name} cannot be run: {_reason(error)}", hint=_TRAIN) from error
-    finally:
-        watch.cancel()
+    return found
+
+
+class _Watchdog:
+    """Ends what runs for too long: one thread, since to start one per run costs as much as a run.
+
+    It lives on, and is started again where a process was forked without it.
+    """
+
+    LOOKS_EVERY_S = 0.25
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._running: dict[int, tuple[float, onnxruntime.RunOptions]] = {}
+        self._thread: Thread | None = None
+
+    @contextmanager
+    def watches(self, options: onnxruntime.RunOptions) -> Iterator[None]:
+        """Tell a run to end once MOST_SECONDS are over."""
+        with self._lock:
+            self._running[id(options)] = time.monotonic() + MOST_SECONDS, options
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = Thread(target=self._look, daemon=True)
+                self._thread.start()
+        try:
+            yield
+        finally:
+            with self._lock:
+                del self._running[id(options)]
+
+    def _look(self) -> None:
+        while True:
+            time.sleep(self.LOOKS_EVERY_S)
+            with self._lock:
+                for until, options in self._running.values():
+                    options.terminate = options.terminate or time.monotonic() > until
+
+
+_watchdog = _Watchdog()
 
 
 @lru_cache(maxsize=1)
