@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from ser_cli import recipes
 from ser_cli.model.calibration import calibrate, fit_temperature
 from ser_cli.report.folds import pooled
+from ser_cli.training import session, settings
 from ser_cli.types import Clip
 
 
@@ -53,3 +56,15 @@ def test_folds_are_pooled_and_calibrated_over_the_dev_clips_of_all(tmp_path: Pat
     share = (right == truth).mean()
     stated = calibrate(sure, found.temperature).max(axis=1).mean()
     assert stated == pytest.approx(share, abs=0.01)
+
+
+def test_what_another_network_gave_is_not_taken_for_this_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    voice = recipes.get("voice")
+    work = session.Work("voice", settings.resolve(voice))
+    before = work.fingerprint()
+    assert work.fingerprint() == before
+    other = replace(voice, build=recipes.get("mfcc-mlp").build)
+    monkeypatch.setattr(recipes, "get", lambda *_: other)
+    assert work.fingerprint() != before

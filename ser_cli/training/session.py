@@ -62,11 +62,15 @@ class Work:
         return replace(self, settings=self.settings.but(changes))
 
     def fingerprint(self) -> str:
-        """Return what changes with the code that makes what is learned from, copies and all."""
+        """Return what changes with the code that decides what a training gives.
+
+        That is what makes what is learned from, copies and all, and what learns from it.
+        """
         system, settings = self.system, self.settings.train
         copies = fingerprint.of_code(system.augment) if settings.copies else ""
         blanks = fingerprint.of_code(nothing) if settings.blanks else ""
-        return system.frontend.fingerprint() + copies + blanks
+        learns = (fingerprint.of_code(step) for step in (system.build, trainer.fit, losses.of))
+        return "".join((system.frontend.fingerprint(), copies, blanks, *learns))
 
 
 @dataclass(frozen=True, slots=True)
