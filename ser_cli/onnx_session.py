@@ -145,7 +145,8 @@ class _Watchdog:
             time.sleep(self.LOOKS_EVERY_S)
             with self._lock:
                 for until, options in self._running.values():
-                    options.terminate = options.terminate or time.monotonic() > until
+                    if time.monotonic() > until:
+                        options.terminate = True
 
 
 _watchdog = _Watchdog()
