@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from ser_cli import recipes
 from ser_cli.model.calibration import calibrate, fit_temperature
 from ser_cli.report.folds import pooled
+from ser_cli.sound import fingerprint
 from ser_cli.training import session, settings
 from ser_cli.types import Clip
 
@@ -56,6 +58,19 @@ def test_folds_are_pooled_and_calibrated_over_the_dev_clips_of_all(tmp_path: Pat
     share = (right == truth).mean()
     stated = calibrate(sure, found.temperature).max(axis=1).mean()
     assert stated == pytest.approx(share, abs=0.01)
+
+
+@pytest.mark.parametrize("module", ["training.session", "training.dataset", "model.enrolment"])
+def test_what_other_code_gave_is_not_taken_for_this_ones(
+    module: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = session.Work("voice", settings.resolve(recipes.get("voice")))
+    before, source = work.fingerprint(), fingerprint._source
+    changed = sys.modules[f"ser_cli.{module}"]
+    monkeypatch.setattr(
+        fingerprint, "_source", lambda m: source(m) + ("MORE = 1\n" if m is changed else "")
+    )
+    assert work.fingerprint() != before
 
 
 def test_what_another_network_gave_is_not_taken_for_this_ones(

@@ -16,11 +16,15 @@ from typing import Any
 FOLLOWED = ("ser_cli.sound.", "ser_cli.recipes.")
 
 
-def of_code(function: Callable[..., Any]) -> str:
+def of_code(function: Callable[..., Any], followed: tuple[str, ...] = FOLLOWED) -> str:
     """Return a digest of what a function does, in hexadecimal.
 
-    It covers the function's name and bound values, its module, and the modules of `FOLLOWED`
-    that this one uses, directly or not. Comments, docstrings and layout do not count.
+    It covers the function's name and bound values, its module, and the modules that this one uses,
+    directly or not. Comments, docstrings and layout do not count.
+
+    Args:
+        function: Of a module that has been imported.
+        followed: How the names of the modules begin that count; others do not.
     """
     digest = hashlib.sha256()
     while isinstance(function, partial):
@@ -28,7 +32,7 @@ def of_code(function: Callable[..., Any]) -> str:
         function = function.func
     bound = [repr(cell.cell_contents) for cell in getattr(function, "__closure__", None) or ()]
     digest.update(repr((function.__module__, function.__qualname__, bound)).encode())
-    for name in sorted(_reachable(function.__module__)):
+    for name in sorted(_reachable(function.__module__, followed)):
         digest.update(_meaning(_source(sys.modules[name])))
     return digest.hexdigest()
 
@@ -45,12 +49,12 @@ def _sha256(path: Path, size: int, changed: int) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _reachable(name: str) -> set[str]:
+def _reachable(name: str, followed: tuple[str, ...]) -> set[str]:
     found, todo = {name}, [name]
     while todo:
         for value in vars(sys.modules[todo.pop()]).values():
             other = value.__name__ if isinstance(value, ModuleType) else _home(value)
-            if other.startswith(FOLLOWED) and other not in found and other in sys.modules:
+            if other.startswith(followed) and other not in found and other in sys.modules:
                 found.add(other)
                 todo.append(other)
     return found

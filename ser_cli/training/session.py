@@ -23,7 +23,7 @@ from ser_cli.model.pipeline import Pipeline
 from ser_cli.recipes import Recipe
 from ser_cli.sound import fingerprint
 from ser_cli.sound.nothing import nothing
-from ser_cli.training import board, dataset, evidence, losses, schedule, trainer, views, voices
+from ser_cli.training import board, dataset, judging, losses, trainer
 from ser_cli.training.dataset import Dataset, SplitFeatures
 from ser_cli.training.pace import Pace
 from ser_cli.training.settings import Settings
@@ -34,15 +34,8 @@ if TYPE_CHECKING:
     from ser_cli.types import Floats
 
 
-# One of each module that decides what is learned.
-_STEPS = (
-    trainer.fit,
-    losses.of,
-    evidence.weights,
-    schedule.learning_rate,
-    views.Views,
-    voices.take_off,
-)
+# Packages whose modules decide what is learned, and how that is judged.
+_DECIDING = (*fingerprint.FOLLOWED, "ser_cli.training.", "ser_cli.model.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +73,8 @@ class Work:
         system, settings = self.system, self.settings.train
         copies = fingerprint.of_code(system.augment) if settings.copies else ""
         blanks = fingerprint.of_code(nothing) if settings.blanks else ""
-        learns = (fingerprint.of_code(step) for step in (system.build, *_STEPS))
+        steps = (system.build, train_one, judging.enrolled)
+        learns = (fingerprint.of_code(step, _DECIDING) for step in steps)
         return "".join((system.frontend.fingerprint(), copies, blanks, *learns))
 
 
