@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 FILES = (
-    "--scaler models/good/scaler.pkl --encoder models/good/label_encoder.pkl "
+    "--scaler models/good/scaler.pkl --label-encoder models/good/label_encoder.pkl "
     "--max-len models/good/max_len.npy"
 )
 MODEL = "--model models/good/model.onnx"
@@ -199,6 +199,7 @@ EVALUATE = [
     ("evaluate --artifacts models/other-recipe --data clips", 1, "139 features", "ser train"),
     ("evaluate --data clips --report --out notes.txt", 1, "is a file", "another folder"),
     ("evaluate --data clips --epochs 3", 2, "--epochs, --copies", "--protocol"),
+    ("evaluate --data clips --recipe voice --encoder e.onnx", 2, "and --encoder are", "--protocol"),
     ("evaluate --exclude happy", 2, "--exclude", "--protocol"),
     ("evaluate --protocol loso", 2, "'loso' is not one of", "ser evaluate --help"),
     ("evaluate --protocol emobox6", 1, "RAVDESS is not on this machine", "ser download-ravdess"),

@@ -13,9 +13,10 @@ import onnx
 import onnxruntime
 import pytest
 from command import EMOTIONS, ser, succeed
-from corpus import by_table
+from corpus import by_actor, by_table, read_rows
 from onnx import TensorProto, helper, numpy_helper
 
+from ser_cli import recipes
 from ser_cli.errors import SerError, UsageError
 from ser_cli.export import moonshine, smart_turn, wheels
 from ser_cli.sound import encoder
@@ -225,6 +226,34 @@ def test_a_system_is_trained_with_an_encoder_of_ones_own_and_predicts_with_it(
     network(folder / "tiny.onnx", width=5)
     done = ser("predict", clip, "--artifacts", folder, "--hear-all")
     assert done.code == 1 and "is not the file that was sealed" in done.err
+
+
+def test_a_protocol_and_a_matrix_try_an_encoder_of_ones_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SER_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    settings = Path("settings.json")
+    settings.write_text('{"blanks": 0, "epochs": 1, "copies": 0}', encoding="utf-8")
+    words = ("--recipe", "voice", "--encoder", tiny(tmp_path), "--params", settings)
+    actors = by_actor(tmp_path / "actors")
+    succeed("evaluate", "--protocol", "actors21-24", "--data", actors, *words, "--workers", 1)
+    tables = [by_table(tmp_path / name).rename(f"{name}.csv") for name in ("one", "two")]
+    for table in tables:
+        text = table.read_text(encoding="utf-8").replace("wav/", f"{table.stem}/wav/")
+        table.write_text(text, encoding="utf-8")
+    both = [word for table in tables for word in ("--data", table)]
+    matrix = succeed("evaluate", "--matrix", *both, *words, "--workers", 1, "--json").out
+    assert len(json.loads(matrix)["cells"]) == 2
+    rows = read_rows(Path("artifacts/results.csv"))
+    assert {row["settings_from"] for row in rows} == {"settings.json with encoder=tiny.onnx"}
+    assert len(rows) >= 2
+
+
+def test_all_members_hear_all_of_an_encoder_of_ones_own(tmp_path: Path) -> None:
+    own = recipes.get("voice", tiny(tmp_path))
+    assert own.params["first"] == own.frontend.width == 16
+    assert recipes.get("voice").params["first"] == 2 * 3 * 288  # Moonshine's layers
 
 
 @pytest.mark.parametrize(

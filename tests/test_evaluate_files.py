@@ -1,4 +1,4 @@
-"""`ser evaluate --model --scaler --encoder`: files that lie anywhere are tested."""
+"""`ser evaluate --model --scaler --label-encoder`: files that lie anywhere are tested."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def files(tmp_path: Path) -> Path:
 
 
 def arguments(clips: Path, files: Path, model: str = "m.onnx") -> list[object]:
-    named = {"model": model, "scaler": "s.pkl", "encoder": "e.pkl", "max-len": "l.npy"}
+    named = {"model": model, "scaler": "s.pkl", "label-encoder": "e.pkl", "max-len": "l.npy"}
     options = [part for name, file in named.items() for part in (f"--{name}", files / file)]
     return ["evaluate", "--recipe", "fake", "--data", clips, *options]
 
@@ -175,7 +175,7 @@ def test_training_clips_are_counted_where_they_are_known(
     ("option", "content", "says"),
     [
         ("--scaler", b"cos\nsystem\n", "cannot be trusted as a StandardScaler"),
-        ("--encoder", b"cos\nsystem\n", "cannot be trusted as a LabelEncoder"),
+        ("--label-encoder", b"cos\nsystem\n", "cannot be trusted as a LabelEncoder"),
         ("--max-len", b"cos\nsystem\n", "holds no number of frames"),
         ("--model", b"no network", "cannot be loaded"),
         ("--model", None, "no such file"),

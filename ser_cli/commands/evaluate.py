@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     "ser evaluate --compare artifacts/voice artifacts/cnn-bilstm",
     "ser evaluate --matrix --recipe voice --data ravdess --data nemo --data emovo",
     "ser evaluate --protocol random70 --recipe stats-dense --exclude sad --per-class 300",
-    "ser evaluate --data clips/ --model m.onnx --scaler s.pkl --encoder e.pkl --max-len l.npy",
+    "ser evaluate --data clips/ --model m.onnx --scaler s.pkl --label-encoder e.pkl",
     trains=True,
 )
 def evaluate(job: EvaluateJob) -> None:
@@ -69,11 +69,11 @@ def _check(job: EvaluateJob) -> None:
 
     if job.out:
         need_folder(job.out)
-    files = (job.model, job.scaler, job.encoder)
+    files = (job.model, job.scaler, job.label_encoder)
     if any((*files, job.max_len)):
         if not all(files):
             raise UsageError(
-                "--model, --scaler and --encoder belong together",
+                "--model, --scaler and --label-encoder belong together",
                 hint="name all three, or a folder: --artifacts DIR",
             )
         if job.protocol or job.folder or not job.data:
@@ -100,9 +100,9 @@ def _check(job: EvaluateJob) -> None:
     if job.compare and (job.protocol or job.model or job.matrix or job.robustness or job.folder):
         raise UsageError("--compare takes --data alone", hint="ser evaluate --compare A B")
     retrained = [name for name, value in job.overrides.items() if value is not None]
-    if (retrained or job.params) and not (job.protocol or job.matrix):
+    if (retrained or job.params or job.encoder) and not (job.protocol or job.matrix):
         raise UsageError(
-            "--epochs, --copies and --params are of a training, and this one is done",
+            "--epochs, --copies, --params and --encoder are of a training, and this one is done",
             hint="add --protocol, or give them to ser train, then ser evaluate",
         )
     if job.also and not job.protocol:

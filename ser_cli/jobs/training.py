@@ -151,7 +151,7 @@ class EvaluateJob(ClipsJob):
         ),
     ] = None
     scaler: Annotated[Path | None, Option("scaler.pkl for --model.", elsewhere=mirror.local)] = None
-    encoder: Annotated[
+    label_encoder: Annotated[
         Path | None, Option("label_encoder.pkl for --model.", elsewhere=mirror.local)
     ] = None
     max_len: Annotated[
@@ -169,7 +169,9 @@ class EvaluateJob(ClipsJob):
     matrix: Annotated[
         bool,
         Option(
-            "Train on each corpus of --data, and on all others, and test on each.", flag="--matrix"
+            "Train on each corpus of --data, and on all but one (never without the first), and "
+            "test on those left out.",
+            flag="--matrix",
         ),
     ] = False
     params: Params = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
@@ -45,8 +45,8 @@ class Recipe:
         frames: T, fixed; None when it is learned from the training clips (95th percentile).
         scale: What the scaler standardises: each column of a frame, each cell of the
             (T, F) matrix, or nothing.
-        with_encoder: A speech encoder's file -> the front end that takes it in place of the
-            recipe's own; None where it has none.
+        with_encoder: A speech encoder's file -> the recipe with it in place of its own; None where
+            it has none.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Recipe:
     train: TrainSettings = field(default_factory=TrainSettings)
     frames: int | None = None
     scale: Literal["frame", "cell", "none"] = "frame"
-    with_encoder: Callable[[Path], Frontend] | None = None
+    with_encoder: Callable[[Path], Recipe] | None = None
 
 
 def names() -> tuple[str, ...]:
@@ -93,4 +93,4 @@ def _with_encoder(name: str, encoder: Path, changed: int) -> Recipe:
     recipe = get(name)
     if recipe.with_encoder is None:
         raise UsageError(f"the recipe {name} takes no encoder", hint=f"--recipe {PREDICTING}")
-    return replace(recipe, frontend=recipe.with_encoder(encoder))
+    return recipe.with_encoder(encoder)

@@ -9,6 +9,8 @@ against their speaker's own statistics, so that a speaker can be enrolled.
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ser_cli.recipes import ALONG_VOICES, OFF_VOICES, Recipe
@@ -62,6 +64,12 @@ def search(trial: optuna.Trial) -> dict[str, Any]:
     }
 
 
+def with_encoder(path: Path) -> Recipe:
+    """Return the recipe with an encoder of one's own, all of which each member hears."""
+    frontend = encoder.frontend(path)
+    return replace(RECIPE, frontend=frontend, params={**RECIPE.params, "first": frontend.width})
+
+
 RECIPE = Recipe(
     name="voice",
     source="this project",
@@ -98,5 +106,5 @@ RECIPE = Recipe(
         refit=True,
     ),
     frames=1,
-    with_encoder=encoder.frontend,
+    with_encoder=with_encoder,
 )

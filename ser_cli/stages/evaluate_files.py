@@ -75,14 +75,14 @@ def _network(path: Path) -> Network:
 
 
 def _preprocessor(job: EvaluateJob, recipe: Recipe) -> Preprocessor:
-    assert job.scaler and job.encoder
+    assert job.scaler and job.label_encoder
     length = job.max_len or recipe.frames
     if length is None:
         raise UsageError(
             f"{recipe.name} learns the length of its clips, and --model does not state it",
             hint="--max-len FOLDER/max_len.npy",
         )
-    read = sklearn_files.read(job.scaler, job.encoder, length)
+    read = sklearn_files.read(job.scaler, job.label_encoder, length)
     width = recipe.frontend.width
     expected = {"frame": width, "cell": width * read.max_len, "none": 0}[recipe.scale]
     if len(read.mean) != expected:

@@ -280,7 +280,7 @@ def _row(data: str, cell: Cell, report: Report, work: Work, command: str) -> res
         corpora="+".join(cell.trained_on),
         seed=work.seed,
         enrol_clips=0,
-        settings_from=work.settings.origin,
+        settings_from=work.origin,
         **results.rates([report]),
         epochs=str(work.settings.train.epochs),
         seconds=round(cell.seconds),

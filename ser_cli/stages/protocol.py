@@ -95,7 +95,7 @@ def score(run: Run, *, command: str = "", table: Path = results.TABLE) -> Evalua
     enrolled = ((part, tested.enrolled_reports(part)) for part in protocol.parts)
     rows += [_row(run, part, found, tested, command) for part, found in enrolled if found]
     results.add(table, rows)
-    origin = work.settings.origin
+    origin = work.origin
     beside = ("with " + " ".join(run.also),) if run.also else ()
     named = (work.recipe, run.protocol, *run.describe(), *beside, origin, f"seed{work.seed}")
     results.write_histories(table, named, tested.histories)
@@ -165,7 +165,7 @@ def _row(
         corpora="+".join([protocols.corpus_of(run.protocol).name, *run.also]),
         seed=run.work.seed,
         enrol_clips=ENROLLED if len(reports) > 1 else 0,
-        settings_from=run.work.settings.origin,
+        settings_from=run.work.origin,
         **results.rates(reports),
         epochs=";".join(map(str, tested.epochs)),
         seconds=round(tested.seconds),

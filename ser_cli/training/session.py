@@ -61,6 +61,14 @@ class Work:
         """The recipe itself."""
         return recipes.get(self.recipe, self.encoder)
 
+    @property
+    def origin(self) -> str:
+        """Where the settings came from, and what was changed, a foreign encoder included."""
+        if not self.encoder:
+            return self.settings.origin
+        joint = "," if " with " in self.settings.origin else " with"
+        return f"{self.settings.origin}{joint} encoder={self.encoder.name}"
+
     def but(self, **changes: Any) -> Work:
         """Return the same with other settings."""
         return replace(self, settings=self.settings.but(changes))
