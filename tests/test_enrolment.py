@@ -179,6 +179,19 @@ def test_how_to_hear_travels_to_workers(trained: tuple[Path, Path]) -> None:
     np.testing.assert_array_equal(again.preprocessor.mean, hearing.preprocessor.mean)
 
 
+def test_that_few_recordings_tell_little_is_said(
+    trained: tuple[Path, Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    folder, clips = trained
+    model = Model(artifacts.load(folder), ALL)
+    model.enrol(files(clips)[: enrolment.ENOUGH])
+    assert not caplog.text
+    model.enrol(files(clips)[:1])
+    assert (
+        "1 recording cannot tell how a speaker usually sounds: labels may be worse" in caplog.text
+    )
+
+
 def test_labels_are_chosen_among_and_doubt_is_said(trained: tuple[Path, Path]) -> None:
     folder, clips = trained
     words = ("predict", files(clips)[0], "--artifacts", folder, "--json", "--hear-all")

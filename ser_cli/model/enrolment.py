@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ser_cli.types import Floats, Preprocessor
 
 ENROLLED = 10  # recordings of a speaker, where it is learned or measured what they give
+ENOUGH = 3  # fewer cost more than they gain (docs/results.md)
 PRIOR_MEAN, PRIOR_SCALE = 2, 10  # recordings
 
 

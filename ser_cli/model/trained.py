@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from ser_cli import recipes
 from ser_cli.errors import DataError, UsageError
 from ser_cli.model import windows
-from ser_cli.model.enrolment import Moments, adapted, measured
+from ser_cli.model.enrolment import ENOUGH, ENROLLED, Moments, adapted, measured
 from ser_cli.model.frontends import frontend_of
 from ser_cli.model.network import OnnxNetwork
 from ser_cli.model.pipeline import Pipeline, places
@@ -18,7 +18,7 @@ from ser_cli.model.rows import Rows
 from ser_cli.model.sources import Waveform, recordings
 from ser_cli.model.timeline import timelines
 from ser_cli.model.votes import Votes, failures, priors
-from ser_cli.remarks import remark
+from ser_cli.remarks import counted, remark
 from ser_cli.types import Joining, Prediction
 
 if TYPE_CHECKING:
@@ -137,6 +137,11 @@ class Model:
             first = f"; the first: {moments.failed[0]}" if moments.failed else ""
             raise DataError(
                 f"no recording of the speaker can be read{first}", hint="enrol other files"
+            )
+        if moments.count < ENOUGH:
+            remark(
+                f"{counted(moments.count, 'recording')} cannot tell how a speaker usually sounds: "
+                f"labels may be worse than without; {ENROLLED} are enough"
             )
         heard = adapted(self.artifacts.preprocessor, moments)
         return Model(self.artifacts, replace(self.hearing, preprocessor=heard))
