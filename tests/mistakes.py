@@ -114,8 +114,8 @@ CORPORA = [
 ]
 
 DOWNLOAD = [
-    ("download nowhere", 2, "'nowhere' is not one of", "ser download --help"),
-    ("download emovo", 2, "'emovo' is not one of", "ser download --help"),
+    ("download nowhere", 2, "there is no corpus 'nowhere'", "ased"),
+    ("download emovo", 2, "emovo cannot be fetched", "--data FOLDER"),
     ("download ravdess --subset half", 2, "'half' is not one of", "ser download --help"),
     ("download nemo --subset song", 2, "has no part 'song'", "clips"),
     ("download ravdess --from nowhere", 1, "neither an archive nor a folder", "expected there"),

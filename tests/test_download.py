@@ -188,8 +188,9 @@ def test_any_corpus_that_has_a_source_is_fetched_by_its_name(zenodo: Site, tmp_p
         with pytest.raises(UsageError, match=says) as raised:
             download(job)
         assert raised.value.hint
-    done = ser("download", "table")
-    assert done.code == 2 and "'table' is not one of 'ased', 'nemo', 'ravdess'" in done.err
+    assert "One of: ased, nemo, ravdess." in succeed("download", "--help").out
+    done = ser("download", "savee")
+    assert done.code == 2 and "savee cannot be fetched" in done.err and "Haq S" in done.err
     assert zenodo.asked == []
 
 

@@ -29,6 +29,7 @@ README = ROOT / "README.md"
 TABLES = {
     "what to expect": (README, "expected", published.expected(ROWS)),
     "what to expect, in the docs": (DOCS / "protocols.md", "expected", published.expected(ROWS)),
+    "corpora": (DOCS / "corpora.md", "corpora", published.public_corpora()),
     "leakage": (DOCS / "protocols.md", "leakage", published.leakage(ROWS)),
     "results": (DOCS / "results.md", "results", shipped("voice")),
     "model card, results": (CARD, "results", shipped("voice")),

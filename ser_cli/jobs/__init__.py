@@ -24,7 +24,7 @@ class Option:
     """How a field is asked for on the command line.
 
     Attributes:
-        help: One or two lines; NAMES in it becomes what `choices` returns.
+        help: One or two lines; NAMES in it becomes what `choices` or `offered` returns.
         flag: "--name", or "--on/--off"; by default made of the field's name. "" is none.
         short: One letter more for it: "-q".
         metavar: Placeholder for its value in the help.

@@ -100,7 +100,12 @@ def download(job: DownloadUsualJob, *, progress: Progress | None = None) -> Down
 def _task(job: DownloadUsualJob, progress: Progress | None) -> _Task:
     source = corpora.get(job.name).source
     if source is None:
-        raise UsageError(f"{job.name} cannot be fetched", hint="give it with --data FOLDER")
+        raise UsageError(
+            f"{job.name} cannot be fetched by a program; its publisher has it: "
+            f"{corpora.get(job.name).citation}",
+            hint=f"with a copy of it: --data FOLDER, or SER_CORPORA_DIR for the folder above "
+            f"{job.name}/",
+        )
     if job.subset != "all" and job.subset not in source.archives:
         raise UsageError(
             f"{job.name} has no part {job.subset!r}", hint=f"there is {', '.join(source.archives)}"

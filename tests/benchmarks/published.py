@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 from statistics import fmean
 
 from benchmarks.tables import markdown
-from ser_cli.data import protocols
+from ser_cli.data import corpora, protocols
 
 HEAD = (
     "protocol",
@@ -67,6 +68,24 @@ def leakage(rows: Sequence[dict[str, str]]) -> str:
         if {"random70", "actors21-24"} <= of.keys()
     ]  # fmt: skip
     return markdown(("recipe", "settings", "clips at random", "unseen actors"), lines)
+
+
+def public_corpora() -> str:
+    """Return the corpora that are known by name: how to get each, its licence, and what to cite."""
+    return markdown(
+        ("`--data`", "holds", "to be had by", "licence", "cite"),
+        [
+            (
+                f"`{found.name}`",
+                found.about,
+                f"`ser download {found.name}`" if found.source else "its publisher",
+                found.licence,
+                found.citation,
+            )
+            for found in sorted(corpora.known(), key=attrgetter("name"))
+            if not found.generic
+        ],
+    )
 
 
 def percent(rows: Sequence[dict[str, str]], name: str) -> str:
