@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import given
+import keras
 import numpy as np
 import pytest
 import soundfile
@@ -135,6 +136,15 @@ def test_the_network_that_is_kept_has_learned_from_dev_too(trained: tuple[Path, 
         frontend.features(soundfile.read(path)[0].astype("f4")) for path in files(trained[1])
     ]
     np.testing.assert_allclose(scaled.mean, np.mean(features, axis=(0, 1)), rtol=1e-3, atol=1e-3)
+
+
+def test_members_are_believed_as_dev_said_also_in_the_network_that_is_kept(
+    trained: tuple[Path, Path],
+) -> None:
+    kept = keras.saving.load_model(trained[0] / artifacts.KERAS)
+    believed = kept.get_layer(recipes.BELIEF).get_weights()[0].ravel()
+    assert believed.shape == (6,) and believed.sum() == pytest.approx(1, abs=1e-3)
+    assert believed[-2:].min() > 0.02  # untold, the last two are not believed at all
 
 
 def files(clips: Path) -> list[str]:

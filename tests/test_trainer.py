@@ -294,11 +294,11 @@ def test_the_loss_is_weighed_by_class() -> None:
             self.optimizer: Any = type("Optimizer", (), {})()
             self.weights: dict[int, float] = {}
 
-        def train_on_batch(self, x: Any, y: Any, sample_weight: Any) -> float:
-            self.weights |= dict(zip(y.tolist(), sample_weight.tolist(), strict=True))
+        def step(self, x: Any, y: Any, weights: Any) -> float:
+            self.weights |= dict(zip(y.tolist(), weights.tolist(), strict=True))
             return 2.0
 
-    recorder = Recorder()
+    recorder: Any = Recorder()
     train = given.part(np.zeros((12, 2, 2), np.float32), np.array([0] * 9 + [1] * 3))
     row = trainer._train_epoch(recorder, trainer._Lesson(train, SETTINGS, 0), epoch=3, rate=0.1)
     assert recorder.weights == pytest.approx({0: 12 / 18, 1: 12 / 6})
@@ -314,7 +314,7 @@ def test_every_clip_is_seen_once_an_epoch_in_another_order() -> None:
             self.optimizer: Any = type("Optimizer", (), {})()
             self.seen: list[float] = []
 
-        def train_on_batch(self, x: Any, y: Any, sample_weight: Any) -> float:
+        def step(self, x: Any, y: Any, weights: Any) -> float:
             self.seen += x[:, 0, 0].tolist()
             return 1.0
 
@@ -323,7 +323,7 @@ def test_every_clip_is_seen_once_an_epoch_in_another_order() -> None:
     plain = replace(SETTINGS, mask_frames=0, mask_columns=0)
     orders = []
     for seed, epoch in ((0, 1), (0, 2), (1, 1), (0, 1)):
-        recorder = Recorder()
+        recorder: Any = Recorder()
         lesson = trainer._Lesson(train, plain, seed)
         trainer._train_epoch(recorder, lesson, epoch=epoch, rate=0.1)
         assert sorted(recorder.seen) == list(range(20))
@@ -367,37 +367,11 @@ def test_the_last_epoch_may_be_kept_whatever_dev_says(monkeypatch: pytest.Monkey
     assert same(kept, without)
 
 
-def test_the_members_of_a_committee_learn_each_by_itself() -> None:
-    import keras
-
-    trainer.prepare(0, 1)
-    inputs = keras.Input((1, 20))
-    flat = keras.layers.Flatten()(inputs)
-    outputs = [keras.layers.Dense(3, activation="softmax")(flat) for _ in range(3)]
-    bare = keras.Model(inputs, keras.layers.Average()(outputs))
-    model = trainer.compiled(bare, replace(SETTINGS, learning_rate=0.01))
-    learner = trainer._learner(model)
-    assert isinstance(learner, trainer._Committee) and learner.optimizer is model.optimizer
-    rng = np.random.default_rng(0)
-    x = rng.standard_normal((64, 1, 20)).astype(np.float32)
-    y = (x[:, 0, 0] > 0).astype(np.int64) + (x[:, 0, 1] > 0.5)
-    weights = rng.uniform(0.5, 1.5, 64).astype(np.float32)
-    members = [keras.Model(inputs, output) for output in outputs]
-
-    def losses() -> list[float]:
-        said = [member.predict_on_batch(x)[np.arange(64), y] for member in members]
-        return [float((-np.log(share) * weights).mean()) for share in said]
-
-    before = losses()
-    told = learner.train_on_batch(x, y, sample_weight=weights)
-    assert told == pytest.approx(np.mean(before), rel=1e-4)
-    for _ in range(150):
-        learner.train_on_batch(x, y, sample_weight=weights)
-    assert max(losses()) < 0.5 * min(before)  # all of them, and not only together
-    mean = np.mean([member.predict_on_batch(x) for member in members], axis=0)
-    np.testing.assert_allclose(model.predict_on_batch(x), mean, atol=1e-6)
-
-
-def test_a_network_that_averages_nothing_learns_as_it_is() -> None:
-    model = trainer.compiled(network(), SETTINGS)
-    assert trainer._learner(model) is model
+def test_matrices_are_rounded_to_half_precision_and_nothing_else() -> None:
+    model = network()
+    before = model.get_weights()
+    trainer.halve(model)
+    for old, new in zip(before, model.get_weights(), strict=True):
+        rounded = old.astype(np.float16).astype(np.float32) if old.ndim > 1 else old
+        np.testing.assert_array_equal(new, rounded)
+    assert any((old != new).any() for old, new in zip(before, model.get_weights(), strict=True))

@@ -21,12 +21,13 @@ from ser_cli.model.network import OnnxNetwork
 TOLERANCE = 1e-5  # of a probability; float32 networks differ by about 1e-7
 
 
-def to_onnx(model: keras.Model, path: Path) -> None:
+def to_onnx(model: keras.Model, path: Path, *, halves: bool = False) -> None:
     """Write the network as ONNX with a free batch size, if it computes what the original does.
 
     Args:
         model: (N, T, F) -> (N, C).
         path: Replaced when the check has passed.
+        halves: Whether to keep its matrices in half precision, to which they have been rounded.
 
     Raises:
         ArtifactsError: A probability differs by more than 1e-5.
@@ -44,6 +45,8 @@ def to_onnx(model: keras.Model, path: Path) -> None:
         # It counts what TensorFlow has traced before: the same network is to be the same file.
         network.graph.doc_string = ""
         onnx.save(network, temporary)
+        if halves:
+            _halve(temporary, temporary)
         # One more clip than was traced: a fixed batch size would fail here.
         found = OnnxNetwork(temporary).run(np.concatenate([x, x[:1]]))[:-1]
         difference = float(np.abs(found - expected).max())
@@ -80,8 +83,8 @@ def rewrite_onnx(source: Path, path: Path, quantize: str | None) -> None:
 def _halve(source: Path, path: Path) -> None:
     """Keep matrices and kernels in half precision, and widen them where they are used.
 
-    ONNX Runtime widens them once, when it loads the file, and computes in float32 as before:
-    its CPU has no LSTM in half precision, and no sum can overflow.
+    ONNX Runtime computes in float32 as before: its CPU has no LSTM in half precision, and no sum
+    can overflow.
     """
     network = onnx.load(source)
     graph, casts = network.graph, []

@@ -26,7 +26,11 @@ PREDICTING = "voice"  # what predicts unless another is named, or one was traine
 
 # Layers of a network that take off what its input is along some directions. Training sets their
 # weights, (F, n) and minus its transpose, to those in which voices differ.
+# Their names begin so, and end alike.
 ALONG_VOICES, OFF_VOICES = "along_voices", "off_voices"
+# Layers of a network of several members: where their outputs meet, and how much each is believed,
+# which dev decides.
+MEMBERS, BELIEF = "members", "belief"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,7 @@ class Recipe:
             (T, F) matrix, or nothing.
         with_encoder: A speech encoder's file -> the recipe with it in place of its own; None where
             it has none.
+        halves: Whether its matrices are kept in half precision, which halves the file.
     """
 
     name: str
@@ -60,6 +65,7 @@ class Recipe:
     frames: int | None = None
     scale: Literal["frame", "cell", "none"] = "frame"
     with_encoder: Callable[[Path], Recipe] | None = None
+    halves: bool = False
 
 
 def names() -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from ser_cli.report import corpus_figures, figures, metrics, plotting, text
 from ser_cli.sound.soundprint import SOUNDPRINT
 from ser_cli.training.session import Sounds, Trained, Work
 
-DEV_NOTE = "Dev part: it chose epoch and calibration, so these are too high. See: ser evaluate"
+DEV_NOTE = "Dev part: it chose what was kept and calibrated it: too high. See: ser evaluate"
 KEPT_VERSIONS = ("keras", "tensorflow", "numpy")
 
 
@@ -81,7 +81,7 @@ def _write_network(folder: Path, trained: Trained, work: Work) -> None:
     bare.set_weights(trained.model.get_weights())
     with atomic_write(folder / artifacts.KERAS) as temporary:
         bare.save(temporary)
-    to_onnx(bare, folder / artifacts.ONNX)
+    to_onnx(bare, folder / artifacts.ONNX, halves=work.system.halves)
 
 
 def _write_history(folder: Path, trained: Trained, recipe: str) -> None:

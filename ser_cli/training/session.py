@@ -23,7 +23,7 @@ from ser_cli.model.pipeline import Pipeline
 from ser_cli.recipes import Recipe
 from ser_cli.sound import fingerprint
 from ser_cli.sound.nothing import nothing
-from ser_cli.training import board, dataset, judging, losses, trainer
+from ser_cli.training import board, committee, dataset, judging, losses, trainer
 from ser_cli.training.dataset import Dataset, SplitFeatures
 from ser_cli.training.pace import Pace
 from ser_cli.training.settings import Settings
@@ -121,8 +121,7 @@ class Trained:
     @property
     def model(self) -> keras.Model:
         """The network."""
-        assert isinstance(self.pipeline.network, KerasNetwork)
-        return self.pipeline.network.model
+        return _network(self.pipeline)
 
 
 def load(
@@ -192,14 +191,22 @@ def train_one(
         pipeline.temperature = fit_temperature(outputs, data.dev.y)
     on_dev = pipeline.probabilities(data.dev.features)
     if work.settings.train.refit and len(data.dev.y):
-        temperature = pipeline.temperature
+        earlier = pipeline
         again = replace(sounds, found=sounds.found.with_dev())
         longer = work.but(epochs=fit.best_epoch)
         pipeline, second, _ = _fitted(again, longer, progress, None, tensorboard)
         checkpoint(again, longer).unlink(missing_ok=True)
-        pipeline.temperature = temperature
+        committee.believe_as(_network(pipeline), _network(earlier))
+        pipeline.temperature = earlier.temperature
         fit = replace(fit, seconds=fit.seconds + second.seconds)
+    if work.system.halves:
+        trainer.halve(_network(pipeline))
     return Trained(pipeline, fit, data, on_dev)
+
+
+def _network(pipeline: Pipeline) -> keras.Model:
+    assert isinstance(pipeline.network, KerasNetwork)
+    return pipeline.network.model
 
 
 def _fitted(

@@ -97,7 +97,7 @@ def _refuse_unknown(
     if unknown:
         raise ArtifactsError(
             f"{file} sets {', '.join(unknown)}, which the recipe {recipe.name} does not know",
-            hint="known: " + ", ".join(settings.flat()),
+            hint=f"take that out of the file; known: {', '.join(settings.flat())}",
         )
 
 

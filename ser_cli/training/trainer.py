@@ -23,6 +23,7 @@ from ser_cli.export.keras_network import KerasNetwork
 from ser_cli.remarks import remark
 from ser_cli.sound.augment import mask
 from ser_cli.training import evidence, fast_lstm, losses, pace, voices
+from ser_cli.training.committee import Learner
 from ser_cli.training.dataset import Dataset, Part
 from ser_cli.training.pace import Pace
 from ser_cli.training.schedule import learning_rate
@@ -70,7 +71,8 @@ def fit(
 ) -> Fit:
     """Train a network and leave in it the weights of its best epoch on dev (highest UAR).
 
-    Without dev clips the last epoch is kept.
+    Without dev clips the last epoch is kept. Dev clips also say how far each member of a network
+    that has some is believed.
 
     Args:
         model: From `compiled`.
@@ -86,13 +88,14 @@ def fit(
     """
     voices.take_off(model, data.train)  # of these clips, also where the network had others before
     state, has_dev = _State(model, checkpoint, settings.keep), len(data.dev.y) > 0
-    lesson, learner = _Lesson(data.train, settings, seed), _learner(model)
+    lesson, learner = _Lesson(data.train, settings, seed), Learner(model)
     while not _finished(state.history, settings, has_dev=has_dev):
         rate = learning_rate(settings, state.history)
         epoch = len(state.history) + 1
         watch, on_pace = pace.Watch(on_pace, settings.epochs - epoch + 1), None
         row = _train_epoch(learner, lesson, epoch=epoch, rate=rate, watch=watch)
         if has_dev:
+            learner.believe(data.dev, _weights(data.dev, settings))
             row |= _dev_scores(model, data)
         if not np.isfinite([*row.values()]).all():
             raise DivergedError(epoch)
@@ -125,6 +128,15 @@ def set_back(model: keras.Model, state: State) -> None:
         variable.assign(value)
 
 
+def halve(model: keras.Model) -> None:
+    """Round the matrices of a network to half precision, so that files may keep them in it."""
+    rounded = [
+        value.astype(np.float16).astype(np.float32) if value.ndim > 1 else value
+        for value in model.get_weights()
+    ]
+    model.set_weights(rounded)
+
+
 def prepare(seed: int, threads: int = 0) -> None:
     """Make TensorFlow repeatable and no greedier than asked; call it before a network is built.
 
@@ -146,14 +158,16 @@ def best_epoch(history: list[Epoch], keep: str = "best") -> int:
     return 1 + max(range(len(history)), key=lambda i: history[i]["dev_uar"])
 
 
+def _weights(part: Part, settings: TrainSettings) -> Floats:
+    return evidence.weights(part.clips, settings.weights, by_class=settings.class_weights)
+
+
 class _Lesson:
     """What the epochs of a training have in common: weights, targets and views of its clips."""
 
     def __init__(self, train: Part, settings: TrainSettings, seed: int) -> None:
         self.train, self.settings, self.seed = train, settings, seed
-        self.weights = evidence.weights(
-            train.clips, settings.weights, by_class=settings.class_weights
-        )
+        self.weights = _weights(train, settings)
         self.targets = losses.targets(train, settings)
         self._views = Views(train, seed=seed) if settings.adapt else None
 
@@ -165,47 +179,17 @@ class _Lesson:
         return mask(x, rng, frames=settings.mask_frames, columns=settings.mask_columns)
 
 
-class _Committee:
-    """A network that averages its members' outputs, each of which learns by itself.
-
-    Trained by their average, they would lean on each other.
-    """
-
-    def __init__(self, model: keras.Model) -> None:
-        outputs = model.layers[-1].input
-        self.optimizer, self._size = model.optimizer, len(outputs)
-        self._members = keras.Model(model.inputs, outputs)
-        self._members.compile(optimizer=model.optimizer, loss=[model.loss] * self._size)
-
-    def train_on_batch(self, x: Floats, y: NDArray[Any], sample_weight: Floats) -> float:
-        """Take a step, and return the members' mean loss."""
-        losses = self._members.train_on_batch(
-            x, [y] * self._size, sample_weight=[sample_weight] * self._size
-        )
-        return float(np.ravel(losses)[0]) / self._size
-
-
-def _learner(model: keras.Model) -> keras.Model | _Committee:
-    return _Committee(model) if isinstance(model.layers[-1], keras.layers.Average) else model
-
-
 def _train_epoch(
-    model: keras.Model | _Committee,
-    lesson: _Lesson,
-    *,
-    epoch: int,
-    rate: float,
-    watch: pace.Watch | None = None,
+    learner: Learner, lesson: _Lesson, *, epoch: int, rate: float, watch: pace.Watch | None = None
 ) -> Epoch:
     rng = np.random.default_rng([lesson.seed, epoch])
-    model.optimizer.learning_rate = rate
+    learner.optimizer.learning_rate = rate
     order, size, total = rng.permutation(len(lesson.train.y)), lesson.settings.batch_size, 0.0
     for at in range(0, len(order), size):
         chosen = order[at : at + size]
-        loss = model.train_on_batch(
-            lesson.batch(chosen, rng), lesson.targets[chosen], sample_weight=lesson.weights[chosen]
+        total += len(chosen) * learner.step(
+            lesson.batch(chosen, rng), lesson.targets[chosen], lesson.weights[chosen]
         )
-        total += float(loss) * len(chosen)
         if watch:
             watch.step((at + len(chosen)) / len(order))
     return {"epoch": epoch, "learning_rate": rate, "loss": total / len(order)}

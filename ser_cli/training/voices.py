@@ -26,10 +26,11 @@ LEAST = 0.01  # standard deviations of all features together: less is rounding, 
 
 def take_off(model: keras.Model, train: Part) -> None:
     """Set the layers of a network that take off the directions of the voices, if it has them."""
-    for along in (layer for layer in model.layers if layer.name == ALONG_VOICES):
+    for along in (layer for layer in model.layers if layer.name.startswith(ALONG_VOICES)):
         found = directions(train, along.units, first=along.input.shape[-1])
         along.set_weights([found])
-        model.get_layer(OFF_VOICES).set_weights([-found.T])
+        off = along.name.replace(ALONG_VOICES, OFF_VOICES)
+        model.get_layer(off).set_weights([-found.T])
 
 
 def directions(train: Part, count: int, *, first: int) -> Floats:

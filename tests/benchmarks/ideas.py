@@ -43,7 +43,10 @@ def score(split: Split, settings: dict[str, Any], counts: Sequence[int]) -> tupl
     from ser_cli.training import judging, session
     from ser_cli.training.settings import resolve
 
-    chosen = resolve(recipes.get("voice")).but({**settings, "refit": False})
+    usual = resolve(recipes.get("voice"))
+    if unknown := settings.keys() - usual.flat().keys():
+        raise SystemExit(f"voice has no setting {', '.join(sorted(unknown))}")
+    chosen = usual.but({**settings, "refit": False})
     work = session.Work("voice", chosen)
     sounds = session.load(split, work)
     trained = session.train_one(sounds, work, threads=1)

@@ -20,6 +20,38 @@ HEAD = (
     "ECE",
 )
 SAME = ("protocol", "data", "corpora", "enrol_clips", "settings_from")
+# Protocol, its clips, the score, and what others report.
+ANCHORS = (
+    (
+        "emobox6",
+        "speech",
+        "uar",
+        "frozen wav2vec2-base / HuBERT-base / WavLM-large / Whisper-large-v3 and a head: "
+        "54.3 / 65.4 / 72.0 / 75.3 (EmoBox, 2024)",
+    ),
+    (
+        "luna5",
+        "speech",
+        "uar",
+        "ResLSTM-SA from scratch, settings chosen on test: 62.3 (2026); XLSR fine-tuned, "
+        "checkpoint chosen on test: accuracy 81.8 (Luna-Jimenez et al., 2022)",
+    ),
+    ("actors21-24", "speech", "uar", "the network of the reference notebook, repeated: 54.7"),
+    ("actors21-24", "speech+song", "uar", "the same: 67.2"),
+    (
+        "random70",
+        "speech+song",
+        "war",
+        "the reference notebook, stated / repeated: 80.1 / 80.2; *Emotion Detection from Speech*, "
+        "split not stated: 93.9",
+    ),
+    (
+        "random10",
+        "speech",
+        "war",
+        "TIM-Net, best epoch on test: 92.1 (2023); CPAC 88 to 89; GM-TCNet 87",
+    ),
+)
 RATES = ("uar", "low", "high", "war", "macro_f1", "ece")
 
 
@@ -68,6 +100,46 @@ def leakage(rows: Sequence[dict[str, str]]) -> str:
         if {"random70", "actors21-24"} <= of.keys()
     ]  # fmt: skip
     return markdown(("recipe", "settings", "clips at random", "unseen actors"), lines)
+
+
+def anchors(rows: Sequence[dict[str, str]]) -> str:
+    """Return what others report under the same protocols, beside ours, in percent."""
+    plain = [r for r in rows if r["enrol_clips"] == "0" and r["corpora"] == "ravdess"]
+    lines = []
+    for protocol, part, name, others in ANCHORS:
+        asked = [r for r in plain if (r["protocol"], r["data"]) == (protocol, part)]
+        pretrained = [r for r in asked if r["recipe"] == "voice"]
+        scratch = [
+            r for r in asked if r["recipe"] == "cnn-bilstm" and "study" in r["settings_from"]
+        ]
+        ours = [percent(of, name) if of else "-" for of in (pretrained, scratch)]
+        leaky = " (leaky)" if protocols.is_leaky(protocol) else ""
+        measure = {"uar": "UAR", "war": "accuracy"}[name]
+        lines.append((f"`{protocol}`{leaky}, {part}", measure, *ours, others))
+    return markdown(("protocol", "", "`voice`", "`cnn-bilstm`", "reported by others"), lines)
+
+
+def commands(rows: Sequence[dict[str, str]]) -> str:
+    """Return what made the rows of `voice`, and how long each took, in minutes."""
+    seconds: dict[str, dict[str, float]] = {}
+    for row in rows:
+        if row["recipe"] == "voice":
+            command, _, seed = row["command"].partition(" --seed ")
+            # A matrix has a row for each corpus that is tested, each of a training of its own.
+            part = row["corpora"] if row["protocol"] == "loco" else ""
+            seconds.setdefault(command, {})[seed + part] = float(row["seconds"])
+    lines = [
+        (
+            f"`{command}`",
+            str(1 if "--matrix" in command else len(of)),
+            f"{sum(of.values()) / 60:.0f}",
+        )
+        for command, of in seconds.items()
+    ]
+    total = sum(sum(of.values()) for of in seconds.values()) / 3600
+    return markdown(
+        ("command", "seeds", "minutes in all"), [*lines, ("all", "", f"{60 * total:.0f}")]
+    )
 
 
 def public_corpora() -> str:
