@@ -155,7 +155,6 @@ def test_simple_values_are_read_without_typer(monkeypatch: pytest.MonkeyPatch) -
         (["tune", "--metric", "f2"], "'f2' is not one of 'uar', 'accuracy'"),
         (["export", "--format", "tflite"], "'tflite' is not one of 'onnx', 'litert'"),
         (["export", "--format", "onnx", "--quantize", "int4"], "'int4' is not one of"),
-        (["download", "nowhere"], "'nowhere' is not one of 'ased', 'nemo', 'ravdess'"),
         (["download", "--subset", "half"], "'--subset': 'half' is not one of"),
         (["eda", "stray"], "unexpected extra argument"),
         (["train", "--epochs", "many"], "'--epochs': Input should be a valid integer"),

@@ -69,7 +69,7 @@ def test_a_protocol_writes_its_rows_once(home: Path, monkeypatch: pytest.MonkeyP
     def refuse(*_: Any, **__: Any) -> None:
         raise AssertionError("a fold that was trained is trained again")
 
-    monkeypatch.setattr(session, "train_one", refuse)
+    monkeypatch.setattr(session, "_fitted", refuse)
     again = succeed(*command, "--epochs", 1, "--workers", 1, "--json")
     scores = json.loads(again.out)["results"]
     assert [(score["data"], score["n"]) for score in scores] == [

@@ -112,7 +112,10 @@ def test_split_csv_names_every_file_once(trained: Path, table: Path) -> None:
 
 def test_train_writes_what_the_kept_epoch_scores_on_dev(trained: Path) -> None:
     lines = (trained / "val_metrics.txt").read_text(encoding="utf-8").splitlines()
-    assert lines[0].startswith("Dev part: it chose epoch and calibration") and "Clips: 8" in lines
+    assert (
+        lines[0].startswith("Dev part: it chose what was kept and calibrated it")
+        and "Clips: 8" in lines
+    )
     kept = json.loads((trained / "manifest.json").read_text())["best_epoch"]
     row = read_rows(trained / "history.csv")[kept - 1]
     for title, name in (("UAR (mean recall)", "dev_uar"), ("Overall accuracy", "dev_accuracy")):
