@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from importlib import import_module
@@ -232,11 +233,22 @@ def _copied(size: int, on_disk: bool) -> BinaryIO:
     """Return a file without a name; if it is large, on the disk where it may be."""
     most = _IN_MEMORY if on_disk else 0  # 0: however large
     copy = tempfile.SpooledTemporaryFile(max_size=most)  # noqa: SIM115 - closed when dropped
-    while size and (part := sys.stdin.buffer.read(min(size, _COPIED))):
-        copy.write(part)
-        size -= len(part)
+    try:
+        for part in _parts(size):
+            size -= len(part)
+            copy.write(part)
+    except (MemoryError, OSError):  # or the disk is full
+        copy.close()
+        deque(_parts(size), maxlen=0)  # what is still on its way is no request
+        raise
     copy.seek(0)
     return cast("BinaryIO", copy)
+
+
+def _parts(size: int) -> Iterator[bytes]:
+    while size and (part := sys.stdin.buffer.read(min(size, _COPIED))):
+        size -= len(part)
+        yield part
 
 
 def _together(stream: Stream) -> Iterator[tuple[dict[str, Any], np.ndarray]]:
