@@ -17,7 +17,7 @@ import soundfile
 from modules import printed
 
 from ser_cli.errors import AudioError, SerError
-from ser_cli.sound import audio, decode, guard
+from ser_cli.sound import audio, decode, guard, guard_child
 from ser_cli.sound.decode import Stream, UndecodableError, by_soundfile
 from ser_cli.sound.limits import Limits
 
@@ -123,7 +123,7 @@ def test_another_thread_may_take_the_child_that_waits(monkeypatch: pytest.Monkey
 @pytest.mark.skipif(sys.platform != "linux", reason="bounded on Linux alone")
 def test_a_bound_that_the_system_sets_is_kept() -> None:
     code = (
-        "import resource; from ser_cli.sound import guard; most = 2**33;"
+        "import resource; from ser_cli.sound import guard_child as guard; most = 2**33;"
         "resource.setrlimit(resource.RLIMIT_AS, (most, most)); guard._bound(2**20);"
         "print(resource.getrlimit(resource.RLIMIT_AS)[1] == most)"
     )
@@ -171,7 +171,7 @@ def test_sound_beyond_the_hours_is_cut(tmp_path: Path) -> None:
 def test_a_block_for_each_sample_takes_no_longer() -> None:
     blocks = [np.full((1, 1), 0.5, np.float32)] * 2**15
     began = time.process_time()
-    joined = [len(block) for _, block in guard._together(Stream(16_000, 1, iter(blocks)))]
+    joined = [len(block) for _, block in guard_child._together(Stream(16_000, 1, iter(blocks)))]
     assert joined == [2**14, 2**14]
     assert time.process_time() - began < 2  # s; 16 where all that are held are counted each time
 
@@ -182,7 +182,7 @@ def test_damage_lies_where_a_block_begins() -> None:
             yield np.zeros((100, 1), np.float32)
 
     stream = Stream(16_000, 1, blocks())
-    found = [(told["damaged"], len(block)) for told, block in guard._together(stream)]
+    found = [(told["damaged"], len(block)) for told, block in guard_child._together(stream)]
     assert found == [(0, 200), (2, 200), (3, 100)]
 
 
