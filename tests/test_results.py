@@ -83,6 +83,15 @@ def test_what_was_changed_is_always_shown(settings: str, shown: str) -> None:
     assert results.origin(settings) == shown
 
 
+def test_rows_of_several_seeds_are_shown_as_their_mean(tmp_path: Path) -> None:
+    path = tmp_path / "results.csv"
+    results.add(path, [ROW, replace(ROW, seed=1, uar=0.5), replace(ROW, seed=2, protocol="luna5")])
+    both, alone = results.over_seeds([results.as_record(row) for row in results.read(path)])
+    assert (both["data"], both["protocol"]) == ("speech, 2 seeds", "emobox6")
+    assert both["uar"] == pytest.approx((0.6667 + 0.5) / 2) and both["war"] == pytest.approx(0.5)
+    assert (alone["data"], alone["protocol"], alone["uar"]) == ("speech", "luna5", 0.6667)
+
+
 def test_no_file_has_no_rows_and_another_table_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "results.csv"
     assert results.read(path) == []

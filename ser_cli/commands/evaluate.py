@@ -225,6 +225,7 @@ def _tried(scored: Evaluation) -> Any:
 
 def _published(error: NothingHeldOutError, job: EvaluateJob) -> None:
     """Show the published results of a model that has nothing held out, and explain why."""
+    from ser_cli.report import results
     from ser_cli.stages.evaluate import published
 
     rows = published(error.recipe, error.settings_from)
@@ -240,7 +241,9 @@ def _published(error: NothingHeldOutError, job: EvaluateJob) -> None:
         return
     head = ("protocol", "data", "learned from", "enrolled", "UAR (95 %)", "WAR", "F1")
     tables.table(
-        f"{error.recipe}: test speakers unseen unless marked leaky", head, list(map(_row, rows))
+        f"{error.recipe}: test speakers unseen unless marked leaky",
+        head,
+        [_row(row) for row in results.over_seeds(rows)],
     )
     console.say(f"  try: {error.hint}")
 

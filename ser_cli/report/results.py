@@ -47,6 +47,8 @@ COLUMNS = tuple(field.name for field in fields(Row))
 HISTORIES = "histories"  # a folder next to it
 WAIT_S = 60.0  # for another command that adds its rows
 _KEY = COLUMNS[:7]
+_ALIKE = tuple(name for name in _KEY if name != "seed")
+_RATES = ("uar", "war", "macro_f1", "weighted_f1", "ece", "low", "high")
 
 
 def read(path: Path) -> list[dict[str, str]]:
@@ -107,6 +109,20 @@ def rates(reports: Sequence[Report]) -> dict[str, float]:
     names = ("uar", "war", "macro_f1", "weighted_f1", "ece")
     means = {name: fmean(getattr(report, name) for report in reports) for name in names}
     return {**means, "low": low, "high": high}
+
+
+def over_seeds(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return rows that differ in their seed alone as one, their mean; `data` says of how many."""
+    runs: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
+    for row in rows:
+        runs.setdefault(tuple(row[name] for name in _ALIKE), []).append(row)
+    return [_mean(run) for run in runs.values()]
+
+
+def _mean(run: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    means = {name: fmean(float(row[name]) for row in run) for name in _RATES}
+    seeds = f", {len(run)} seeds" if len(run) > 1 else ""
+    return {**run[0], **means, "data": f"{run[0]['data']}{seeds}"}
 
 
 def as_record(row: Mapping[str, str]) -> dict[str, Any]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from operator import attrgetter
 from statistics import fmean
+from typing import Any
 
 from benchmarks.tables import markdown
 from ser_cli.data import corpora, protocols
+from ser_cli.report import results
 
 HEAD = (
     "protocol",
@@ -19,7 +21,6 @@ HEAD = (
     "macro F1",
     "ECE",
 )
-SAME = ("protocol", "data", "corpora", "enrol_clips", "settings_from")
 # Protocol, its clips, the score, and what others report.
 ANCHORS = (
     (
@@ -61,10 +62,7 @@ def table(rows: Sequence[dict[str, str]]) -> str:
     Rows that differ in their seed alone are one, their mean.
     """
     ranked = sorted(rows, key=lambda row: protocols.is_leaky(row["protocol"]))
-    runs: dict[tuple[str, ...], list[dict[str, str]]] = {}
-    for row in ranked:
-        runs.setdefault(tuple(row.get(name, "") for name in SAME), []).append(row)
-    return markdown(HEAD, [_cells(_mean(run)) for run in runs.values()])
+    return markdown(HEAD, list(map(_cells, results.over_seeds(ranked))))
 
 
 def expected(rows: Sequence[dict[str, str]]) -> str:
@@ -165,13 +163,7 @@ def percent(rows: Sequence[dict[str, str]], name: str) -> str:
     return f"{100 * fmean(float(row[name]) for row in rows):.1f} %"
 
 
-def _mean(run: Sequence[dict[str, str]]) -> dict[str, str]:
-    rates = {name: str(fmean(float(row[name]) for row in run)) for name in RATES}
-    seeds = f", {len(run)} seeds" if len(run) > 1 else ""
-    return run[0] | rates | {"data": run[0]["data"] + seeds}
-
-
-def _cells(row: dict[str, str]) -> tuple[str, ...]:
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     rate = {name: f"{100 * float(row[name]):.1f}" for name in RATES}
     return (
         f"`{row['protocol']}`{' (leaky)' if protocols.is_leaky(row['protocol']) else ''}",
