@@ -35,13 +35,13 @@ if TYPE_CHECKING:
     from ser_cli.types import Clip
 
 
+def _fetchable() -> Sequence[str]:
+    return [corpus.name for corpus in corpora.known() if corpus.source]
+
+
 def _fetchable_parts() -> Sequence[str]:
     parts = [part for c in corpora.known() if c.source for part in c.source.archives]
     return [*dict.fromkeys(parts), "all"]
-
-
-def _fetchable() -> Sequence[str]:
-    return [corpus.name for corpus in corpora.known() if corpus.source]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -119,25 +119,19 @@ def anchors(rows: Sequence[dict[str, str]]) -> str:
 
 def commands(rows: Sequence[dict[str, str]]) -> str:
     """Return what made the rows of `voice`, and how long each took, in minutes."""
-    seconds: dict[str, dict[str, float]] = {}
+    minutes: dict[str, dict[str, float]] = {}
     for row in rows:
         if row["recipe"] == "voice":
             command, _, seed = row["command"].partition(" --seed ")
             # A matrix has a row for each corpus that is tested, each of a training of its own.
             part = row["corpora"] if row["protocol"] == "loco" else ""
-            seconds.setdefault(command, {})[seed + part] = float(row["seconds"])
+            minutes.setdefault(command, {})[seed + part] = float(row["seconds"]) / 60
     lines = [
-        (
-            f"`{command}`",
-            str(1 if "--matrix" in command else len(of)),
-            f"{sum(of.values()) / 60:.0f}",
-        )
-        for command, of in seconds.items()
+        (f"`{command}`", str(1 if "--matrix" in command else len(of)), f"{sum(of.values()):.0f}")
+        for command, of in minutes.items()
     ]
-    total = sum(sum(of.values()) for of in seconds.values()) / 3600
-    return markdown(
-        ("command", "seeds", "minutes in all"), [*lines, ("all", "", f"{60 * total:.0f}")]
-    )
+    total = sum(sum(of.values()) for of in minutes.values())
+    return markdown(("command", "seeds", "minutes in all"), [*lines, ("all", "", f"{total:.0f}")])
 
 
 def public_corpora() -> str:
