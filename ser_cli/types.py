@@ -117,6 +117,16 @@ class Copy:
 Augment = Callable[["Floats", Copy], "Floats"]
 
 
+class MakeUp(Protocol):
+    """Makes up a sound (n,): which of many, its own random draws, and its rate in Hz."""
+
+    __name__: str
+
+    def __call__(self, number: int, rng: np.random.Generator, *, sample_rate: int) -> Floats:
+        """Return the sound."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class TrainSettings:
     """How a network is trained, whatever the network.
@@ -141,6 +151,7 @@ class TrainSettings:
             that a speaker can be enrolled; see `model.enrolment`. 0: none can.
         blanks: Made-up sounds without speech that are learned from: they are no emotion more than
             another.
+        synthesised: Made-up voices of machines that are learned from, as neutral or calm.
         weights: Corpus -> its weight against the others'; without any, every clip counts alike.
         refit: Whether a second network learns from dev as well, for as many epochs as the first
             was trained to; without it the first, which dev has calibrated, is kept.
@@ -163,6 +174,7 @@ class TrainSettings:
     label_smoothing: float = 0.0
     adapt: float = 0.0
     blanks: int = 0
+    synthesised: int = 0
     weights: Mapping[str, float] = field(default_factory=dict, hash=False)
     refit: bool = False
     max_len: int | None = None

@@ -63,7 +63,7 @@ def small(recipe: Recipe) -> Settings:
     # Tones are far from speech: at more, the network of an encoder is too sure of them.
     rate = 3e-4 if recipe.with_encoder else 3e-3
     fast = {"epochs": 2, "batch_size": 4, "learning_rate": rate, "copies": 0}
-    fast |= {"blanks": min(4, recipe.train.blanks)}
+    fast |= {name: min(4, getattr(recipe.train, name)) for name in ("blanks", "synthesised")}
     if recipe.with_encoder:
         fast |= {"strict": 2, "free": 1, "voices": 2}  # members of each kind
     suggested = recipe.search(Smallest())  # type: ignore[arg-type]

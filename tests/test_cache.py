@@ -18,6 +18,7 @@ from ser_cli.data import arrays, cache, store
 from ser_cli.errors import DataError
 from ser_cli.sound import audio, augment
 from ser_cli.sound.frontend import columns
+from ser_cli.sound.nothing import nothing
 from ser_cli.types import Clip
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def test_damaged_features_are_made_again_and_that_is_said(
     first = [
         np.array(features) for features in cache.extract(clips, fake.FRONTEND, jobs=1).features
     ]
-    blanks = np.array(cache.blanks(fake.FRONTEND, 2, seed=0, jobs=1)[1])
+    blanks = np.array(cache.made_up(nothing, 2, fake.FRONTEND, seed=0, jobs=1)[1])
     kept = sorted(store.cache_dir().rglob("*.npy"))
     assert len(kept) == 5 and not caplog.messages
     for file in kept:
@@ -72,7 +73,9 @@ def test_damaged_features_are_made_again_and_that_is_said(
     assert made.computed == 3
     for a, b in zip(made.features, first, strict=True):
         np.testing.assert_array_equal(a, b)
-    np.testing.assert_array_equal(cache.blanks(fake.FRONTEND, 2, seed=0, jobs=1)[1], blanks)
+    np.testing.assert_array_equal(
+        cache.made_up(nothing, 2, fake.FRONTEND, seed=0, jobs=1)[1], blanks
+    )
     assert [
         f"({count} of them)" in said for said, count in zip(caplog.messages, (3, 2), strict=True)
     ]

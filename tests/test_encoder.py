@@ -213,7 +213,9 @@ def test_a_system_is_trained_with_an_encoder_of_ones_own_and_predicts_with_it(
     monkeypatch.setenv("SER_CACHE_DIR", str(tmp_path / "cache"))
     path, table, folder = tiny(tmp_path), by_table(tmp_path / "corpus"), tmp_path / "trained"
     settings = tmp_path / "settings.json"
-    settings.write_text('{"blanks": 0, "epochs": 2, "copies": 0}', encoding="utf-8")
+    settings.write_text(
+        '{"blanks": 0, "synthesised": 0, "epochs": 2, "copies": 0}', encoding="utf-8"
+    )
     words = ("--data", table, "--recipe", "voice", "--encoder", path)
     succeed("train", *words, "--artifacts", folder, "--params", settings, "--jobs", 1)
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
@@ -234,7 +236,9 @@ def test_a_protocol_and_a_matrix_try_an_encoder_of_ones_own(
     monkeypatch.setenv("SER_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
     settings = Path("settings.json")
-    settings.write_text('{"blanks": 0, "epochs": 1, "copies": 0}', encoding="utf-8")
+    settings.write_text(
+        '{"blanks": 0, "synthesised": 0, "epochs": 1, "copies": 0}', encoding="utf-8"
+    )
     words = ("--recipe", "voice", "--encoder", tiny(tmp_path), "--params", settings)
     actors = by_actor(tmp_path / "actors")
     succeed("evaluate", "--protocol", "actors21-24", "--data", actors, *words, "--workers", 1)

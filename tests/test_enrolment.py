@@ -117,7 +117,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Pa
                 Clip(path, emotion=("calm", "happy")[n % 2], speaker=str(n % 3), corpus="c")
             )
         split = Split(tuple(clips[:18]), tuple(clips[18:]), (), leaky=True)
-        chosen = settings.resolve(recipe, overrides={"epochs": 2, "copies": 0, "blanks": 6})
+        chosen = settings.resolve(
+            recipe, overrides={"epochs": 2, "copies": 0, "blanks": 6, "synthesised": 6}
+        )
         work = session.Work("voice", replace(chosen, origin="test"))
         sounds = session.load(split, work, jobs=1)
         folder = root / "artifacts"

@@ -91,7 +91,7 @@ def test_where_all_is_known_the_loss_is_cross_entropy() -> None:
 
 
 def test_a_sound_without_speech_is_every_emotion_alike() -> None:
-    heard = part([*CLIPS[:6], evidence.BLANK])
+    heard = part([*CLIPS[:6], Clip(Path(), corpus=evidence.NO_SPEECH)])
     assert heard.y.tolist() == [0, 1, 2, 0, 1, 2, -1] and heard.known.all()
     told = losses.targets(heard, TrainSettings())
     np.testing.assert_allclose(told[6], 1 / 3)
@@ -99,3 +99,23 @@ def test_a_sound_without_speech_is_every_emotion_alike() -> None:
     shares = {"a": 1.0, evidence.NO_SPEECH: 0.25}
     found = evidence.weights(heard.clips, shares, by_class=True)
     assert found[6] == pytest.approx(found[:6].sum() / 4)
+
+
+@pytest.mark.parametrize(
+    ("classes", "told"),
+    [
+        (("calm", "happy", "neutral"), [0.5, 0, 0.5]),
+        (("angry", "calm", "happy"), [0, 1, 0]),
+        (("angry", "happy", "sad"), [1 / 3, 1 / 3, 1 / 3]),  # no class for what is no feeling
+    ],
+)
+def test_a_machine_feels_nothing(classes: tuple[str, ...], told: list[float]) -> None:
+    clips = [Clip(Path(name), name, corpus="a") for name in classes]
+    clips += [Clip(Path("b"), classes[0], corpus="b"), Clip(Path(), corpus=evidence.SYNTHESISED)]
+    plain = Preprocessor(1, np.zeros(0), np.zeros(0), classes)
+    heard = Part(clips, given.Given(list(np.zeros((5, 1, 2), np.float32))), plain)
+    found = losses.targets(heard, TrainSettings(label_smoothing=0.1))
+    np.testing.assert_allclose(found[4], told, atol=1e-6)
+    # What people say stays what it is, smoothed over all that their corpus knows.
+    np.testing.assert_allclose(found[0], np.array([0.9, 0, 0]) + 0.1 / 3, atol=1e-6)
+    np.testing.assert_allclose(found[3], [1, losses.UNKNOWN, losses.UNKNOWN], atol=1e-6)

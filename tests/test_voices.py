@@ -68,7 +68,15 @@ def test_each_fold_has_the_directions_of_its_own_training_clips() -> None:
     from ser_cli.training.session import Work
     from ser_cli.training.settings import resolve
 
-    few = {"voices": 1, "strict": 1, "first": FEATURES, "epochs": 1, "blanks": 0, "copies": 0}
+    few = {
+        "voices": 1,
+        "strict": 1,
+        "first": FEATURES,
+        "epochs": 1,
+        "blanks": 0,
+        "synthesised": 0,
+        "copies": 0,
+    }
     work = Work("voice", resolve(recipes.get("voice")).but(few))
     network = search._networks(work)
     for column in (VOICE, HOME):  # the second fold takes the network of the first

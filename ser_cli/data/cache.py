@@ -24,12 +24,11 @@ from ser_cli.data.store import atomic_write, cache_dir, need_folder
 from ser_cli.errors import DataError
 from ser_cli.sound import fingerprint
 from ser_cli.sound.limits import CLIP, Limits
-from ser_cli.sound.nothing import nothing
 
 if TYPE_CHECKING:
     from ser_cli.data.feature_tasks import Batch
     from ser_cli.sound.frontend import Frontend
-    from ser_cli.types import Augment, Clip, Failures, Progress, Segment
+    from ser_cli.types import Augment, Clip, Failures, MakeUp, Progress, Segment
 
 
 FEW = 16  # clips that are done sooner than processes have started
@@ -99,19 +98,20 @@ def extract(
     return _collect(clips, keys, errors, folder, computed=len(todo) - len(errors))
 
 
-def blanks(frontend: Frontend, count: int, *, seed: int, jobs: int = workers.CORES) -> Features:
-    """Return the features of made-up sounds without speech (`sound.nothing`)."""
-    made = fingerprint.of_code(nothing)[:8]
-    folder = _home(frontend) / f"nothing-seed{seed}-{made}"
+def made_up(
+    make: MakeUp, count: int, frontend: Frontend, *, seed: int, jobs: int = workers.CORES
+) -> Features:
+    """Return the features of so many made-up sounds, by `sound.nothing` or `.synthesised`."""
+    folder = _home(frontend) / f"{make.__name__}-seed{seed}-{fingerprint.of_code(make)[:8]}"
     files = [folder / f"{number}.npy" for number in range(count)]
-    absent = arrays.lacking(files, what="features of sounds without speech")
+    absent = arrays.lacking(files, what="features of made-up sounds")
     todo = [number for number, file in enumerate(files) if file in absent]
-    task = workers.one_by_one(partial(_store_blank, frontend, seed, folder))
+    task = workers.one_by_one(partial(_store_made_up, make, frontend, seed, folder))
     processes = jobs if len(todo) > FEW else 1
     for outcome in workers.run(task, todo, workers=processes, chunk=CHUNK):
         if outcome.error:
             raise DataError(
-                f"sounds without speech cannot be made: {outcome.error}",
+                f"sounds cannot be made up: {outcome.error}",
                 hint="make room on the disk, or close other programs; then run it again",
             )
     return Features(files)
@@ -170,9 +170,9 @@ def _batches(todo: dict[str, Segment], jobs: int) -> list[Batch]:
     return [tuple(own[at : at + most]) for own in of.values() for at in range(0, len(own), most)]
 
 
-def _store_blank(frontend: Frontend, seed: int, folder: Path, number: int) -> None:
+def _store_made_up(make: MakeUp, frontend: Frontend, seed: int, folder: Path, number: int) -> None:
     rng = np.random.default_rng([seed, number])
-    features = frontend.features(nothing(number, rng, sample_rate=frontend.sample_rate))
+    features = frontend.features(make(number, rng, sample_rate=frontend.sample_rate))
     with atomic_write(folder / f"{number}.npy", sync=False) as temporary:
         np.save(temporary, features, allow_pickle=False)
 

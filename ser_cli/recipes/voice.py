@@ -132,6 +132,7 @@ RECIPE = Recipe(
         copies=4,
         adapt=0.45,
         blanks=500,
+        synthesised=500,
         weights={
             "ravdess": 1.0,
             "nemo": 0.25,
@@ -139,6 +140,7 @@ RECIPE = Recipe(
             "aesdd": 0.1,
             "ased": 0.1,
             "no-speech": 0.1,
+            "synthesised": 0.1,
         },
         refit=True,
     ),

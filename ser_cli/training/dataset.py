@@ -21,7 +21,7 @@ from ser_cli.model import preprocess
 from ser_cli.recipes import Recipe
 from ser_cli.report import metrics
 from ser_cli.training import evidence
-from ser_cli.training.evidence import BLANK, NO_SPEECH
+from ser_cli.training.evidence import MADE_UP
 from ser_cli.types import Clip, Failures, Preprocessor, Progress, Segment
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Part:
     """Clips to learn from or to be judged by: `clips`, `features` (t, F) and `y` (N,) int64.
 
     The first `recorded` clips are recordings, the others repeats and augmented copies of them, and
-    at last sounds without speech, whose `y` is NOTHING.
+    at last sounds that have been made up, whose `y` is NOTHING.
     """
 
     def __init__(
@@ -49,11 +49,12 @@ class Part:
         self.clips, self.features = tuple(clips), features
         self.recorded = len(self.clips) if recorded is None else recorded
         self.y: NDArray[np.int64] = np.full(len(self.clips), NOTHING)
-        spoken = [place for place, clip in enumerate(self.clips) if clip.corpus != NO_SPEECH]
+        spoken = [place for place, clip in enumerate(self.clips) if clip.corpus not in MADE_UP]
         self.y[spoken] = preprocess.encode(
             [self.clips[place].emotion for place in spoken], preprocessor.classes
         )
         self.known = evidence.known(self.clips, preprocessor.classes)
+        self.unmoved = evidence.unmoved(self.clips, preprocessor.classes)
         self._preprocessor = preprocessor
         self._inputs: Floats | None = None
 
@@ -109,7 +110,7 @@ class SplitFeatures:
             the end: which clip, and its features.
         failed: Path and reason of the clips left out.
         repeats: Training clips that are learned from once more, copies and all.
-        blanks: Features of sounds without speech.
+        made_up: Sounds that have been made up: what stands for each, and its features.
     """
 
     split: Split
@@ -118,7 +119,7 @@ class SplitFeatures:
     copies: tuple[tuple[Clip, ...], Features]
     failed: Failures
     repeats: tuple[Clip, ...] = ()
-    blanks: Features = field(default_factory=lambda: Features(()))
+    made_up: tuple[tuple[Clip, ...], Features] = field(default_factory=lambda: ((), Features(())))
 
     def of(self, clips: Sequence[Clip]) -> Features:
         """Return the features of some of the clips."""
@@ -230,7 +231,7 @@ def assemble(
         DataError: A dev or test clip has an emotion that no training clip has.
     """
     clips, features = sounds.learned_from()
-    blanks = (BLANK,) * len(sounds.blanks)
+    made_up, theirs = sounds.made_up
     fitted = preprocess.fit(
         features,
         scale=recipe.scale,
@@ -241,7 +242,7 @@ def assemble(
     dev, test = sounds.split.dev, sounds.split.test
     preprocess.encode([clip.emotion for clip in test], fitted.classes)
     return Dataset(
-        Part(clips + blanks, features + sounds.blanks, fitted, recorded=len(sounds.split.train)),
+        Part(clips + made_up, features + theirs, fitted, recorded=len(sounds.split.train)),
         Part(dev, sounds.of(dev), fitted),
         preprocessor=fitted,
     )

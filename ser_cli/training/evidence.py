@@ -2,13 +2,12 @@
 
 A corpus has its own emotions. That none of its clips is "calm" is no evidence against calm, so a
 clip is judged among the emotions of its corpus alone. A sound without speech is evidence of no
-emotion more than of another.
+emotion more than of another, and a machine's voice of none but those that are no feeling.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,8 +19,10 @@ if TYPE_CHECKING:
 
     from ser_cli.types import Floats
 
-NO_SPEECH = "no-speech"  # in place of a corpus, for sounds that have been made up
-BLANK = Clip(Path(), corpus=NO_SPEECH)
+# In place of a corpus, for sounds that have been made up.
+NO_SPEECH, SYNTHESISED = "no-speech", "synthesised"
+MADE_UP = NO_SPEECH, SYNTHESISED
+UNMOVED = "neutral", "calm"
 
 
 def known(clips: Sequence[Clip], classes: Sequence[str]) -> NDArray[np.bool_]:
@@ -29,11 +30,24 @@ def known(clips: Sequence[Clip], classes: Sequence[str]) -> NDArray[np.bool_]:
     own: dict[str, set[str]] = {}
     for clip in clips:
         own.setdefault(clip.corpus, set()).add(clip.emotion)
-    own.pop(NO_SPEECH, None)
+    for kind in MADE_UP:
+        own.pop(kind, None)
     alone = len(own) == 1
     rows = {home: [alone or name in labels for name in classes] for home, labels in own.items()}
-    rows[NO_SPEECH] = [True] * len(classes)
+    rows |= {kind: [True] * len(classes) for kind in MADE_UP}
     return np.array([rows[clip.corpus] for clip in clips], bool).reshape(len(clips), len(classes))
+
+
+def unmoved(clips: Sequence[Clip], classes: Sequence[str]) -> NDArray[np.bool_]:
+    """Return what each clip may be evidence of where it is of no one emotion, (N, C).
+
+    That is anything its corpus knows, but for a machine's voice, where there is a class for it.
+    """
+    found = known(clips, classes)
+    flat = np.isin(classes, UNMOVED)
+    if flat.any():
+        found[[clip.corpus == SYNTHESISED for clip in clips]] = flat
+    return found
 
 
 def weights(clips: Sequence[Clip], shares: Mapping[str, float], *, by_class: bool) -> Floats:

@@ -25,15 +25,15 @@ def of(train: Part, settings: TrainSettings) -> Any:
 def targets(train: Part, settings: TrainSettings) -> NDArray[Any]:
     """Return what each clip is: the index of its class (N,), or what `among_known` takes (N, C).
 
-    A sound without speech is every class alike.
+    A sound without speech is every class alike, and a machine's voice what is no feeling.
     """
     if _plain(train, settings):
         return train.y
-    rows = np.full(train.known.shape, UNKNOWN, np.float32)
+    rows = np.where(train.known, np.float32(0), np.float32(UNKNOWN))
     spoken = np.flatnonzero(train.y >= 0)
     smoothed = np.where(train.y >= 0, settings.label_smoothing, 1.0)[:, None]
-    share = smoothed / train.known.sum(axis=1, keepdims=True)
-    rows[train.known] = np.broadcast_to(share, rows.shape)[train.known]
+    share = smoothed / train.unmoved.sum(axis=1, keepdims=True)
+    rows[train.unmoved] = np.broadcast_to(share, rows.shape)[train.unmoved]
     rows[spoken, train.y[spoken]] += 1 - settings.label_smoothing
     return rows
 

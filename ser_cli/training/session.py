@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from ser_cli import recipes, workers
-from ser_cli.data import cache
 from ser_cli.data.audit import Audit, audit
 from ser_cli.data.splits import Split
 from ser_cli.data.store import cache_dir
@@ -22,8 +21,7 @@ from ser_cli.model.calibration import fit_temperature
 from ser_cli.model.pipeline import Pipeline
 from ser_cli.recipes import Recipe
 from ser_cli.sound import fingerprint
-from ser_cli.sound.nothing import nothing
-from ser_cli.training import board, committee, dataset, judging, losses, trainer
+from ser_cli.training import board, committee, dataset, judging, losses, made_up, trainer
 from ser_cli.training.dataset import Dataset, SplitFeatures
 from ser_cli.training.pace import Pace
 from ser_cli.training.settings import Settings
@@ -80,10 +78,9 @@ class Work:
         """
         system, settings = self.system, self.settings.train
         copies = fingerprint.of_code(system.augment) if settings.copies else ""
-        blanks = fingerprint.of_code(nothing) if settings.blanks else ""
         steps = (system.build, train_one, judging.enrolled)
         learns = (fingerprint.of_code(step, _DECIDING) for step in steps)
-        return "".join((system.frontend.fingerprint(), copies, blanks, *learns))
+        return "".join((system.frontend.fingerprint(), copies, *made_up.made_by(settings), *learns))
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +139,8 @@ def load(
         jobs=jobs,
         progress=progress,
     )
-    if count := work.settings.train.blanks:
-        blanks = cache.blanks(work.system.frontend, count, seed=work.seed, jobs=jobs)
-        found = replace(found, blanks=blanks)
+    sounds = made_up.load(work.settings.train, work.system.frontend, seed=work.seed, jobs=jobs)
+    found = replace(found, made_up=sounds)
     digests = found.digests()
     shared = audit(found.split, digests, jobs=jobs, progress=progress)
     return Sounds(found, shared, dataset.fingerprint(found, digests))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ser_cli.model.enrolment import ENROLLED, Moments, Statistics
-from ser_cli.training.evidence import NO_SPEECH
+from ser_cli.training.evidence import MADE_UP
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -39,9 +39,10 @@ class Views:
             name: [self._add(train, draw) for draw in _draws(places, rng)]
             for name, places in speakers.items()
         }
-        # A sound without speech may be heard against anybody's.
+        # What has been made up may be heard against anybody's.
         anybody = [*rng.integers(0, len(self._found), DRAWS)]
-        corpus[NO_SPEECH], speaker[NO_SPEECH] = anybody[:1], anybody
+        corpus |= dict.fromkeys(MADE_UP, anybody[:1])
+        speaker |= dict.fromkeys(MADE_UP, anybody)
         self._corpus = np.array([corpus[clip.corpus] for clip in train.clips])
         self._speaker = np.array([speaker[clip.speaker or clip.corpus] for clip in train.clips])
         self._mean = np.array([one.mean for one in self._found], np.float32)

@@ -34,7 +34,9 @@ def test_a_protocol_learns_from_other_corpora_too(home: Path, tmp_path: Path) ->
     data = by_actor(home / "actors")
     other = by_table(tmp_path / "other")
     settings = tmp_path / "tiny.json"
-    settings.write_text('{"epochs": 1, "copies": 0, "blanks": 4}', encoding="utf-8")
+    settings.write_text(
+        '{"epochs": 1, "copies": 0, "blanks": 4, "synthesised": 4}', encoding="utf-8"
+    )
     protocol = ("evaluate", "--protocol", "actors21-24", "--recipe", "voice", "--data", data)
     succeed(*protocol, "--also", other, "--params", settings, "--workers", 1)
     rows = [row for row in read_rows(Path("artifacts/results.csv")) if row["recipe"] == "voice"]
