@@ -65,7 +65,7 @@ def small(recipe: Recipe) -> Settings:
     fast = {"epochs": 2, "batch_size": 4, "learning_rate": rate, "copies": 0}
     fast |= {name: min(4, getattr(recipe.train, name)) for name in ("blanks", "synthesised")}
     if recipe.with_encoder:
-        fast |= {"strict": 2, "free": 1, "voices": 2}  # members of each kind
+        fast |= {"strict": 2, "free": 1, "clean": 1, "voices": 2}  # members of each kind
     suggested = recipe.search(Smallest())  # type: ignore[arg-type]
     return resolve(recipe).but({**suggested, **fast})
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from ser_cli import recipes
-from ser_cli.recipes import BELIEF
+from ser_cli.recipes import BELIEF, GATE, SPARED
 from ser_cli.recipes.voice import _vote
 from ser_cli.training import committee, trainer
 from ser_cli.training.dataset import Dataset, Part
@@ -25,15 +25,21 @@ if TYPE_CHECKING:
     from ser_cli.types import Floats
 
 EMOTIONS = ("angry", "happy", "sad")
+CLEAN = np.zeros(64, bool)
 
 
-def network(members: int, *, believed: int) -> tuple[keras.Model, list[keras.Model]]:
-    """Return a network of so many members, and each of them alone."""
+def network(
+    members: int, *, believed: int, spared: int = 0
+) -> tuple[keras.Model, list[keras.Model]]:
+    """Return a network of so many members, some of them spared, and each of them alone."""
     inputs = keras.Input((1, 20))
     flat = keras.layers.Flatten()(inputs)
-    said = [keras.layers.Dense(3, activation="softmax")(flat) for _ in range(members)]
-    model = keras.Model(inputs, _vote(keras.layers, said))
-    model.get_layer(BELIEF).set_weights([(np.arange(members) < believed)[:, None] / believed])
+    names = [None] * (members - spared) + [f"{SPARED}_{number}" for number in range(spared)]
+    said = [keras.layers.Dense(3, activation="softmax", name=name)(flat) for name in names]
+    gate = keras.layers.Dense(2, activation="softmax", name=GATE)(flat) if spared else None
+    model = keras.Model(inputs, _vote(keras.layers, said, gate))
+    first = (np.arange(members) < believed) / believed
+    model.get_layer(BELIEF).set_weights([np.column_stack([first] * (2 if spared else 1))])
     return model, [keras.Model(inputs, one) for one in said]
 
 
@@ -53,10 +59,10 @@ def test_each_member_learns_by_itself() -> None:
         return [float((-np.log(share) * weights).mean()) for share in said]
 
     before = losses()
-    told = learner.step(x, y, weights)
+    told = learner.step(x, y, weights, CLEAN)
     assert told == pytest.approx(np.mean(before), rel=1e-4)
     for _ in range(150):
-        learner.step(x, y, weights)
+        learner.step(x, y, weights, CLEAN)
     assert max(losses()) < 0.5 * min(before)  # also the one that is not believed
     mean = np.mean([member.predict_on_batch(x) for member in members[:2]], axis=0)
     np.testing.assert_allclose(model.predict_on_batch(x), mean, atol=1e-6)
@@ -125,7 +131,8 @@ def test_without_dev_the_member_who_knows_speakers_is_not_believed() -> None:
     x, y = np.ones((6, 1, 20), np.float32), np.arange(6) % 3
     trainer.fit(model, given.dataset(given.part(x, y)), TrainSettings(epochs=1), seed=0)
     believed = model.get_layer(BELIEF).get_weights()[0].ravel()
-    np.testing.assert_allclose(believed, [0.25, 0.25, 0.25, 0.25, 0, 0])
+    np.testing.assert_allclose(believed[::2], [0.25, 0.25, 0.25, 0.25, 0, 0, 0, 0])
+    np.testing.assert_array_equal(believed[::2], believed[1::2])  # whatever it sounds like
 
 
 def believe(model: keras.Model, part: Part) -> None:
@@ -166,6 +173,56 @@ def test_the_scores_of_an_epoch_are_those_of_the_members_that_dev_believes() -> 
     assert model.get_layer(BELIEF).get_weights()[0].argmax() == 1
 
 
+def noisy(count: int) -> tuple[Floats, NDArray[np.bool_], NDArray[np.int64]]:
+    """Return inputs, half of which are degraded: their label is told by another feature."""
+    x = np.random.default_rng(0).standard_normal((count, 1, 20)).astype(np.float32)
+    degraded = np.arange(count) % 2 == 0
+    x[degraded, 0, 9] += 9
+    y = np.where(degraded, x[:, 0, 1] > 0, x[:, 0, 0] > 0).astype(np.int64)
+    return x, degraded, y
+
+
+def test_members_are_spared_what_is_degraded_and_the_gate_tells_it() -> None:
+    trainer.prepare(0, 1)
+    bare, members = network(3, believed=1, spared=2)
+    model = trainer.compiled(bare, TrainSettings(learning_rate=0.03))
+    learner, (x, degraded, y) = committee.Learner(model), noisy(64)
+    for _ in range(300):
+        learner.step(x, y, np.ones(64, np.float32), degraded)
+    for n, member in enumerate(members):
+        right = member.predict_on_batch(x).argmax(axis=1) == y
+        assert right[~degraded].mean() > 0.8
+        assert (right[degraded].mean() < 0.7) == (n > 0)
+    gate = keras.Model(model.inputs, model.get_layer(GATE).output).predict_on_batch(x)
+    np.testing.assert_array_equal(gate.argmax(axis=1), degraded)
+
+
+def test_spared_members_are_believed_of_clean_sounds_alone() -> None:
+    trainer.prepare(0, 1)
+    model, members = network(3, believed=2, spared=1)
+    model.get_layer(GATE).set_weights([np.eye(20, 2) * 50, np.zeros(2)])
+    part = dev(members, like=2)
+    clean = part.inputs(np.arange(200))[:, 0, 0] > part.inputs(np.arange(200))[:, 0, 1]
+    believe(model, part)
+    believed = model.get_layer(BELIEF).get_weights()[0]
+    assert believed[2, 0] > 0.7 and believed[2, 1] == 0
+    np.testing.assert_allclose(believed.sum(axis=0), 1, atol=1e-6)
+    heard = part.inputs(np.arange(200))
+    said = np.array([member.predict_on_batch(heard) for member in members])
+    expected = np.tensordot(believed.T, said, axes=1)  # (2, N, C)
+    mixed = np.where(clean[:, None], expected[0], expected[1])
+    sure = np.abs(heard[:, 0, 0] - heard[:, 0, 1]) > 0.4
+    np.testing.assert_allclose(model.predict_on_batch(heard)[sure], mixed[sure], atol=1e-4)
+
+
+def test_dev_clips_that_do_not_sound_as_recordings_do_say_nothing() -> None:
+    trainer.prepare(0, 1)
+    model, members = network(2, believed=1, spared=1)
+    model.get_layer(GATE).set_weights([np.zeros((20, 2)), np.array([-50.0, 50.0])])
+    believe(model, dev(members, like=1))
+    np.testing.assert_allclose(model.get_layer(BELIEF).get_weights()[0], [[0.5, 1], [0.5, 0]])
+
+
 def test_a_network_without_members_is_left_alone() -> None:
     inputs = keras.Input((1, 20))
     plain = keras.Model(inputs, keras.layers.Dense(3)(keras.layers.Flatten()(inputs)))
@@ -183,5 +240,5 @@ def test_a_network_without_members_learns_as_it_is() -> None:
     x = np.random.default_rng(0).standard_normal((64, 1, 20)).astype(np.float32)
     y, ones = (x[:, 0, 0] > 0).astype(np.int64), np.ones(64, np.float32)
     learner = committee.Learner(model)
-    losses = [learner.step(x, y, ones) for _ in range(200)]
+    losses = [learner.step(x, y, ones, CLEAN) for _ in range(200)]
     assert losses[-1] < 0.5 * losses[0]

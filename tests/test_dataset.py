@@ -16,6 +16,7 @@ from ser_cli.errors import DataError
 from ser_cli.sound import augment
 from ser_cli.training import dataset
 from ser_cli.training.dataset import Part, SplitFeatures
+from ser_cli.training.evidence import NO_SPEECH
 from ser_cli.types import Clip, Copy
 
 if TYPE_CHECKING:
@@ -89,8 +90,9 @@ def test_dev_and_test_teach_nothing(split: Split) -> None:
 
 def test_copies_are_of_training_clips_alone(split: Split) -> None:
     plain, sounds = load(split), load(split, copies=2)
-    copied, features = sounds.copies
-    assert copied == split.train + split.train and len(features) == len(copied)
+    assert [copied for copied, _ in sounds.copies] == [split.train, split.train]
+    numbers = sounds.by_copy()[2]
+    assert numbers.tolist() == [0] * 4 + [1] * 4 + [2] * 4
     assert sounds.split == split
     data = dataset.assemble(sounds, RECIPE)
     train = inputs(data.train)
@@ -101,7 +103,18 @@ def test_copies_are_of_training_clips_alone(split: Split) -> None:
     assert not np.array_equal(first, second)
     assert sounds.class_counts() == ({"quiet": 2, "loud": 2}, {"quiet": 6, "loud": 6})
     other = load(split, copies=1, seed=1)
-    assert not np.array_equal(other.copies[1][0], features[0])
+    assert not np.array_equal(other.copies[0][1][0], sounds.copies[0][1][0])
+
+
+def test_what_is_degraded_is_known_by_the_number_of_the_copy(split: Split) -> None:
+    sounds = load(split, copies=2)
+    made_up = ((Clip(Path(), corpus=NO_SPEECH),), sounds.of(split.train[:1]))
+    sounds = replace(sounds, made_up=made_up)
+    second = replace(RECIPE, degrades=lambda number: number == 2)
+    for recipe, expected in ((RECIPE, [0] * 12 + [1]), (second, [0] * 8 + [1] * 5)):
+        data = dataset.assemble(sounds, recipe)
+        assert data.train.degraded.tolist() == [bool(one) for one in expected]
+        assert not data.dev.degraded.any()
 
 
 def test_a_class_is_repeated_with_its_copies_in_training_alone(split: Split) -> None:
@@ -128,7 +141,7 @@ def test_what_cannot_be_read_is_left_out_and_named(split: Split) -> None:
     broken.write_bytes(b"RIFF")
     sounds = load(split, copies=1)
     assert [path for path, _ in sounds.failed] == [broken]
-    assert sounds.split.train == split.train[1:] and len(sounds.copies[0]) == 3
+    assert sounds.split.train == split.train[1:] and len(sounds.copies[0][0]) == 3
     assert len(dataset.assemble(sounds, RECIPE).train.y) == 6
 
 

@@ -99,7 +99,7 @@ def test_a_member_does_not_hear_along_the_directions(count: int) -> None:
     each = committee.members(model)
     pairs = zip(each.predict_on_batch(x), each.predict_on_batch(moved), strict=True)
     same = [np.allclose(before, after, atol=5e-2) for before, after in pairs]
-    assert same == [count > 0, count > 0, False, False, False]  # the others hear everything
+    assert same == [count > 0] * 2 + [False] * 5  # the others hear everything
 
 
 def test_every_other_member_takes_off_half_as_many_directions() -> None:

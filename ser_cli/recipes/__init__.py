@@ -29,8 +29,10 @@ PREDICTING = "voice"  # what predicts unless another is named, or one was traine
 # Their names begin so, and end alike.
 ALONG_VOICES, OFF_VOICES = "along_voices", "off_voices"
 # Layers of a network of several members: where their outputs meet, and how much each is believed,
-# which dev decides.
-MEMBERS, BELIEF = "members", "belief"
+# which dev decides. Of the last members, whose layers' names begin with SPARED, none learns from
+# degraded copies; GATE says how much a clip sounds as recordings do, and how much otherwise: then
+# they are not believed.
+MEMBERS, BELIEF, SPARED, GATE = "members", "belief", "spared", "gate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class Recipe:
         with_encoder: A speech encoder's file -> the recipe with it in place of its own; None where
             it has none.
         halves: Whether its matrices are kept in half precision, which halves the file.
+        degrades: Whether a copy is degraded, by its number; None: none is.
     """
 
     name: str
@@ -66,6 +69,7 @@ class Recipe:
     scale: Literal["frame", "cell", "none"] = "frame"
     with_encoder: Callable[[Path], Recipe] | None = None
     halves: bool = False
+    degrades: Callable[[int], bool] | None = None
 
 
 def names() -> tuple[str, ...]:

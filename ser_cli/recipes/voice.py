@@ -4,9 +4,10 @@ Means and deviations of the hidden states of two encoders, Moonshine tiny (what 
 smart-turn (its melody), through a committee of small dense networks. Strict members hear Moonshine
 alone, without the directions in which voices differ: they do best on other languages. One hears
 all, which is better on English. Free members hear all and are held back less: they know the
-speakers they have heard, and are believed as far as dev says, without a dev part not at all. All
-learn from several corpora, from degraded copies of every clip, and from clips shown against their
-speaker's own statistics, so that a speaker can be enrolled.
+speakers they have heard, and are believed as far as dev says, without a dev part not at all; clean
+ones are free, and are spared the degraded copies from which all others learn, as they learn from
+several corpora, and from clips shown against their speaker's own statistics, so that a speaker can
+be enrolled.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ser_cli.recipes import ALONG_VOICES, BELIEF, MEMBERS, OFF_VOICES, Recipe
+from ser_cli.recipes import ALONG_VOICES, BELIEF, GATE, MEMBERS, OFF_VOICES, SPARED, Recipe
 from ser_cli.sound import encoder
-from ser_cli.sound.degrade import anyhow
+from ser_cli.sound.degrade import anyhow, degrades
 from ser_cli.types import TrainSettings
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from ser_cli.types import Params
 
 
+GATE_UNITS, GATE_DROPOUT = 16, 0.2
 FIRST = 2 * sum(encoder.WIDTHS["moonshine-tiny"])  # features of the encoder that is first
 
 
@@ -44,9 +46,12 @@ def build(shape: tuple[int, int], n_classes: int, params: Params) -> keras.Model
     heard.append(everything)
     said = [_member(layers, x, n_classes, *careful) for x in heard]
     said += [_member(layers, everything, n_classes, *free) for _ in range(params["free"])]
-    model = Model(inputs, _vote(layers, said))
+    spared = [f"{SPARED}_{number}" for number in range(params["clean"])]
+    said += [_member(layers, everything, n_classes, *free, name=name) for name in spared]
+    model = Model(inputs, _vote(layers, said, _gate(layers, everything) if spared else None))
     believed = np.arange(len(said)) < len(heard)
-    model.get_layer(BELIEF).set_weights([believed[:, None] / len(heard)])
+    columns = 2 if spared else 1
+    model.get_layer(BELIEF).set_weights([np.column_stack([believed / len(heard)] * columns)])
     return model
 
 
@@ -65,19 +70,34 @@ def _without(layers: Any, everything: Any, number: int, params: Params) -> Any:
 
 
 def _member(
-    layers: Any, heard: Any, n_classes: int, missed: float, units: int, dropout: float
+    layers: Any,
+    heard: Any,
+    n_classes: int,
+    missed: float,
+    units: int,
+    dropout: float,
+    name: str | None = None,
 ) -> Any:
     x = layers.Dropout(missed)(heard) if missed else heard
     x = layers.Dense(units, activation="relu")(x)
     x = layers.Dropout(dropout)(x)
-    return layers.Dense(n_classes, activation="softmax")(x)
+    return layers.Dense(n_classes, activation="softmax", name=name)(x)
 
 
-def _vote(layers: Any, said: list[Any]) -> Any:
-    """Return what members say together, each as far as it is believed."""
+def _gate(layers: Any, heard: Any) -> Any:
+    """Return how much a clip sounds as recordings do, and how much otherwise, (N, 2)."""
+    x = layers.Dropout(GATE_DROPOUT)(heard)
+    x = layers.Dense(GATE_UNITS, activation="relu")(x)
+    return layers.Dense(2, activation="softmax", name=GATE)(x)
+
+
+def _vote(layers: Any, said: list[Any], gate: Any = None) -> Any:
+    """Return what members say together, each as far as it is believed of such a sound."""
     x = layers.Concatenate(name=MEMBERS)(said)
     x = layers.Permute((2, 1))(layers.Reshape((len(said), said[0].shape[-1]))(x))
-    x = layers.Dense(1, use_bias=False, trainable=False, name=BELIEF)(x)
+    columns = 1 if gate is None else gate.shape[1]
+    x = layers.Dense(columns, use_bias=False, trainable=False, name=BELIEF)(x)
+    x = x if gate is None else layers.Dot((2, 1))([x, gate])
     return layers.Reshape(said[0].shape[1:])(x)
 
 
@@ -86,6 +106,7 @@ def search(trial: optuna.Trial) -> dict[str, Any]:
     return {
         "strict": trial.suggest_int("strict", 0, 4),
         "free": trial.suggest_int("free", 0, 3),
+        "clean": trial.suggest_int("clean", 0, 3),
         "units": trial.suggest_int("units", 32, 248, step=12),
         "voices": trial.suggest_int("voices", 0, 20),
         "input_dropout": trial.suggest_float("input_dropout", 0.0, 0.4),
@@ -117,7 +138,8 @@ RECIPE = Recipe(
         "first": FIRST,
         "input_dropout": 0.2,
         "dropout": 0.5,
-        "free": 2,
+        "free": 1,
+        "clean": 3,
         "free_units": 80,
         "free_dropout": 0.25,
     },
@@ -147,4 +169,5 @@ RECIPE = Recipe(
     frames=1,
     with_encoder=with_encoder,
     halves=True,
+    degrades=degrades,
 )

@@ -155,15 +155,20 @@ def _fitted(waveform: Floats, n_samples: int) -> Floats:
     return fitted
 
 
+def degrades(number: int) -> bool:
+    """Tell whether `anyhow` degrades this copy; else it is only played faster or slower."""
+    return number % 2 == 0
+
+
 def anyhow(waveform: Floats, copy: Copy) -> Floats:
     """Make a copy as it may come from anywhere: another speed, and mostly some degradations.
 
-    Odd copies are only played faster or slower, which is another voice; even ones also go through
-    a random chain, each link of it by chance.
+    All may be played faster or slower, which is another voice; every other copy also goes through a
+    random chain, each link of it by chance.
     """
     rng, rate = copy.rng, 16_000
     sound = speed(waveform, rng.uniform(0.88, 1.14)) if rng.random() < 0.6 else waveform
-    if copy.number % 2 or len(sound) < SHORTEST:
+    if not degrades(copy.number) or len(sound) < SHORTEST:
         return sound if len(sound) else waveform
     if rng.random() < 0.2:
         begin = rng.uniform(0, 0.4) if rng.random() < 0.4 else 0.0

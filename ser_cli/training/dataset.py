@@ -34,6 +34,8 @@ NOTHING = -1  # in place of a class
 class Part:
     """Clips to learn from or to be judged by: `clips`, `features` (t, F) and `y` (N,) int64.
 
+    `degraded` (N,) tells which sound otherwise than recordings do.
+
     The first `recorded` clips are recordings, the others repeats and augmented copies of them, and
     at last sounds that have been made up, whose `y` is NOTHING.
     """
@@ -44,10 +46,12 @@ class Part:
         features: Features,
         preprocessor: Preprocessor,
         recorded: int | None = None,
+        degraded: NDArray[np.bool_] | None = None,
     ) -> None:
         """Take clips and the features of each."""
         self.clips, self.features = tuple(clips), features
         self.recorded = len(self.clips) if recorded is None else recorded
+        self.degraded = np.zeros(len(self.clips), bool) if degraded is None else degraded
         self.y: NDArray[np.int64] = np.full(len(self.clips), NOTHING)
         spoken = [place for place, clip in enumerate(self.clips) if clip.corpus not in MADE_UP]
         self.y[spoken] = preprocess.encode(
@@ -106,8 +110,8 @@ class SplitFeatures:
         split: Its three parts, without the clips that could not be read.
         clips: All of them.
         features: Of each of `clips`.
-        copies: Augmented copies of the training clips, and of dev where it is learned from in
-            the end: which clip, and its features.
+        copies: The first augmented copies, the second and so on, of the training clips, and of
+            dev where it is learned from in the end: which clips, and their features.
         failed: Path and reason of the clips left out.
         repeats: Training clips that are learned from once more, copies and all.
         made_up: Sounds that have been made up: what stands for each, and its features.
@@ -116,7 +120,7 @@ class SplitFeatures:
     split: Split
     clips: tuple[Clip, ...]
     features: Features
-    copies: tuple[tuple[Clip, ...], Features]
+    copies: tuple[tuple[tuple[Clip, ...], Features], ...]
     failed: Failures
     repeats: tuple[Clip, ...] = ()
     made_up: tuple[tuple[Clip, ...], Features] = field(default_factory=lambda: ((), Features(())))
@@ -128,10 +132,20 @@ class SplitFeatures:
 
     def learned_from(self) -> tuple[tuple[Clip, ...], Features]:
         """Return all that a network learns from: training clips, repeats and copies."""
-        once = self.split.train + self.repeats
-        chosen, (clips, features) = {clip.segment for clip in once}, self.copies
-        own = [place for place, clip in enumerate(clips) if clip.segment in chosen]
-        return once + tuple(clips[place] for place in own), self.of(once) + features.select(own)
+        clips, features, _ = self.by_copy()
+        return clips, features
+
+    def by_copy(self) -> tuple[tuple[Clip, ...], Features, NDArray[np.int64]]:
+        """Return the same, and the number of the copy that each is; 0 for the clips themselves."""
+        clips = once = self.split.train + self.repeats
+        chosen, features = {clip.segment for clip in once}, self.of(once)
+        numbers = [0] * len(once)
+        for number, (copied, theirs) in enumerate(self.copies, 1):
+            own = [place for place, clip in enumerate(copied) if clip.segment in chosen]
+            clips += tuple(copied[place] for place in own)
+            features += theirs.select(own)
+            numbers += [number] * len(own)
+        return clips, features, np.array(numbers)
 
     def with_dev(self) -> SplitFeatures:
         """Return the same with the dev part in training."""
@@ -191,20 +205,14 @@ def load(
     if not train:
         raise DataError("no training clip can be read", hint="see why: ser extract")
     repeats = select.repeats(train, oversample, seed=seed)
-    copied: tuple[Clip, ...] = ()
-    features = Features(())
-    for number in range(1, copies + 1):
-        made = extract(
-            train + repeats + (dev if with_dev else ()),
-            augment=recipe.augment,
-            copy=number,
-            seed=seed,
-        )
-        copied, features = copied + made.clips, features + made.features
-    whole = replace(split, train=train, dev=dev, test=test)
-    return SplitFeatures(
-        whole, plain.clips, plain.features, (copied, features), plain.failed, repeats
+    copied = train + repeats + (dev if with_dev else ())
+    made = tuple(
+        extract(copied, augment=recipe.augment, copy=number, seed=seed)
+        for number in range(1, copies + 1)
     )
+    whole = replace(split, train=train, dev=dev, test=test)
+    both = tuple((one.clips, one.features) for one in made)
+    return SplitFeatures(whole, plain.clips, plain.features, both, plain.failed, repeats)
 
 
 def frames(sounds: SplitFeatures, recipe: Recipe) -> int:
@@ -230,8 +238,11 @@ def assemble(
     Raises:
         DataError: A dev or test clip has an emotion that no training clip has.
     """
-    clips, features = sounds.learned_from()
+    clips, features, numbers = sounds.by_copy()
     made_up, theirs = sounds.made_up
+    is_degraded = recipe.degrades or (lambda _: False)
+    degraded = [number > 0 and is_degraded(number) for number in numbers.tolist()]
+    degraded += [True] * len(made_up)
     fitted = preprocess.fit(
         features,
         scale=recipe.scale,
@@ -242,7 +253,13 @@ def assemble(
     dev, test = sounds.split.dev, sounds.split.test
     preprocess.encode([clip.emotion for clip in test], fitted.classes)
     return Dataset(
-        Part(clips + made_up, features + theirs, fitted, recorded=len(sounds.split.train)),
+        Part(
+            clips + made_up,
+            features + theirs,
+            fitted,
+            recorded=len(sounds.split.train),
+            degraded=np.array(degraded),
+        ),
         Part(dev, sounds.of(dev), fitted),
         preprocessor=fitted,
     )

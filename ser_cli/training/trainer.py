@@ -188,7 +188,10 @@ def _train_epoch(
     for at in range(0, len(order), size):
         chosen = order[at : at + size]
         total += len(chosen) * learner.step(
-            lesson.batch(chosen, rng), lesson.targets[chosen], lesson.weights[chosen]
+            lesson.batch(chosen, rng),
+            lesson.targets[chosen],
+            lesson.weights[chosen],
+            lesson.train.degraded[chosen],
         )
         if watch:
             watch.step((at + len(chosen)) / len(order))
