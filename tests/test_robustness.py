@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pytest
@@ -12,9 +13,14 @@ from command import ser, succeed
 from corpus import by_table
 
 from ser_cli.report import plotting, robustness
+from ser_cli.report.evaluation import Evaluation
 from ser_cli.report.robustness import Tried
 from ser_cli.sound.conditions import CLEAN, CONDITIONS, under
-from ser_cli.types import Copy
+from ser_cli.stages import evaluate
+from ser_cli.types import Clip, Copy
+
+if TYPE_CHECKING:
+    from ser_cli.model.pipeline import Pipeline
 
 RATE = 16_000
 
@@ -65,6 +71,24 @@ def test_each_condition_is_scored(home: Path) -> None:
         assert row["kept"] == pytest.approx(row["uar"] / clean["uar"])
         assert 0 <= row["same"] <= 1
     assert tried["white noise, 0 dB"]["same"] < 1  # tones drown
+
+
+@pytest.mark.parametrize("channels", [("speech", "song"), ("song",), ()])
+def test_what_is_sung_is_left_out_and_that_is_said(
+    channels: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clips = tuple(
+        Clip(Path(f"{n}.wav"), "happy", facts={"channel": one}) for n, one in enumerate(channels)
+    ) or (Clip(Path("0.wav"), "happy"),)
+    nothing = np.zeros((len(clips), 1), np.float32)
+    scored = Evaluation("", "", (), clips, np.zeros(len(clips), int), nothing)
+    tried: list[Clip] = []
+    monkeypatch.setattr(robustness, "measure", lambda clips, *_, **__: tried.extend(clips))
+    found = evaluate._under_conditions(scored, cast("Pipeline", None), None)
+    mixed = len(channels) == 2
+    assert tried == list(clips[:1] if mixed else clips)
+    said = ("other conditions: of the clip of speech alone",)
+    assert found.notes == (said if mixed else ())
 
 
 def test_the_page_shows_them(home: Path) -> None:

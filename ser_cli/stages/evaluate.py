@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ser_cli.data import corpora
+from ser_cli.data import corpora, protocols
 from ser_cli.errors import DataError
 from ser_cli.model import artifacts
 from ser_cli.model.heard import Heard
 from ser_cli.model.trained import Model
+from ser_cli.remarks import plural
 from ser_cli.report import results, robustness
 from ser_cli.report.scoring import score
 from ser_cli.workers import CORES
@@ -17,6 +18,7 @@ from ser_cli.workers import CORES
 if TYPE_CHECKING:
     from ser_cli.jobs.training import EvaluateJob
     from ser_cli.model.artifacts import Artifacts
+    from ser_cli.model.pipeline import Pipeline
     from ser_cli.report.evaluation import Evaluation
     from ser_cli.types import Clip, Progress
 
@@ -59,8 +61,7 @@ def evaluate(job: EvaluateJob, *, progress: Progress | None = None) -> Evaluatio
     facts, pipeline = trained.manifest, Model(trained).pipeline
     scored = score(chosen, pipeline, progress=progress)
     if job.robustness:
-        tried = robustness.measure(scored.clips, pipeline, jobs=CORES, progress=progress)
-        scored = replace(scored, tried=tried)
+        scored = _under_conditions(scored, pipeline, progress)
     return replace(
         scored,
         title=f"{trained.recipe} ({trained.folder.name})",
@@ -72,6 +73,18 @@ def evaluate(job: EvaluateJob, *, progress: Progress | None = None) -> Evaluatio
         settings=facts.get("settings", {}),
         versions=facts.get("versions", {}),
     )
+
+
+def _under_conditions(
+    scored: Evaluation, pipeline: Pipeline, progress: Progress | None
+) -> Evaluation:
+    """Add what becomes of the clips under other conditions: of speech, where some of it is song."""
+    speech = protocols.part_of(scored.clips, "speech") or scored.clips
+    tried = robustness.measure(speech, pipeline, jobs=CORES, progress=progress)
+    notes = scored.notes
+    if len(speech) < len(scored.clips):
+        notes += (f"other conditions: of the {plural(len(speech), 'clip')} of speech alone",)
+    return replace(scored, tried=tried, notes=notes)
 
 
 def published(recipe: str, settings_from: str) -> list[dict[str, Any]]:
