@@ -77,6 +77,12 @@ def test_nothing_is_heard_in_what_is_no_speech(model: Model, name: str) -> None:
     assert row.confidence <= MOST, (row.emotion, row.confidence)
 
 
+@pytest.mark.parametrize("name", ["calm", "happy", "long", "statement"])
+def test_a_machine_is_neutral_or_calm(model: Model, name: str) -> None:
+    (row,) = model.predict(CLIPS / f"espeak-{name}.flac")
+    assert row.emotion in {"neutral", "calm"} and row.confidence > 0.25
+
+
 def test_level_and_silence_around_say_nothing(model: Model) -> None:
 
     for path in sorted(CLIPS.glob("*.flac")):
