@@ -144,9 +144,11 @@ def test_members_are_believed_as_dev_said_also_in_the_network_that_is_kept(
     trained: tuple[Path, Path],
 ) -> None:
     kept = keras.saving.load_model(trained[0] / artifacts.KERAS)
-    believed = kept.get_layer(recipes.BELIEF).get_weights()[0].ravel()
-    assert believed.shape == (6,) and believed.sum() == pytest.approx(1, abs=1e-3)
-    assert believed[-2:].min() > 0.02  # untold, the last two are not believed at all
+    believed = kept.get_layer(recipes.BELIEF).get_weights()[0]
+    assert believed.shape == (8, 2)
+    np.testing.assert_allclose(believed.sum(axis=0), 1, atol=1e-3)
+    assert believed[-4:, 0].min() > 0.02  # untold, the last four are not believed at all
+    assert not believed[-3:, 1].any()
 
 
 def files(clips: Path) -> list[str]:

@@ -294,7 +294,7 @@ def test_the_loss_is_weighed_by_class() -> None:
             self.optimizer: Any = type("Optimizer", (), {})()
             self.weights: dict[int, float] = {}
 
-        def step(self, x: Any, y: Any, weights: Any) -> float:
+        def step(self, x: Any, y: Any, weights: Any, degraded: Any) -> float:
             self.weights |= dict(zip(y.tolist(), weights.tolist(), strict=True))
             return 2.0
 
@@ -314,7 +314,7 @@ def test_every_clip_is_seen_once_an_epoch_in_another_order() -> None:
             self.optimizer: Any = type("Optimizer", (), {})()
             self.seen: list[float] = []
 
-        def step(self, x: Any, y: Any, weights: Any) -> float:
+        def step(self, x: Any, y: Any, weights: Any, degraded: Any) -> float:
             self.seen += x[:, 0, 0].tolist()
             return 1.0
 
