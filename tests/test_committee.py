@@ -223,6 +223,22 @@ def test_dev_clips_that_do_not_sound_as_recordings_do_say_nothing() -> None:
     np.testing.assert_allclose(model.get_layer(BELIEF).get_weights()[0], [[0.5, 1], [0.5, 0]])
 
 
+@pytest.mark.parametrize("clean", [0, 1])
+def test_a_member_alone_learns_and_is_believed(clean: int) -> None:
+    trainer.prepare(0, 1)
+    system = recipes.get("voice")
+    few = {"strict": 0, "free": 0, "clean": clean, "first": 12}
+    bare = system.build((1, 20), 3, {**system.params, **few})
+    model = trainer.compiled(bare, TrainSettings(learning_rate=0.01))
+    x = np.random.default_rng(0).standard_normal((90, 1, 20)).astype(np.float32)
+    part = given.part(x, (x[:, 0, 0] > 0).astype(np.int64))
+    one = Dataset(part, part, Preprocessor(1, np.zeros(0), np.zeros(0), EMOTIONS))
+    fit = trainer.fit(model, one, TrainSettings(epochs=8), seed=0)  # more dev clips than a batch
+    assert fit.history[-1]["loss"] < fit.history[0]["loss"]
+    believed = model.get_layer(BELIEF).get_weights()[0]
+    np.testing.assert_allclose(believed.sum(axis=0), 1, atol=1e-6)
+
+
 def test_a_network_without_members_is_left_alone() -> None:
     inputs = keras.Input((1, 20))
     plain = keras.Model(inputs, keras.layers.Dense(3)(keras.layers.Flatten()(inputs)))

@@ -87,8 +87,8 @@ class Learner:
 
 
 def has_members(model: keras.Model) -> bool:
-    """Tell whether a network is one of several members."""
-    return any(layer.name == MEMBERS for layer in model.layers)
+    """Tell whether a network is one of several members; one alone has nothing to decide."""
+    return any(layer.name == MEMBERS and isinstance(layer.input, list) for layer in model.layers)
 
 
 def spared(model: keras.Model) -> int:
