@@ -58,7 +58,7 @@ class Part:
             [self.clips[place].emotion for place in spoken], preprocessor.classes
         )
         self.known = evidence.known(self.clips, preprocessor.classes)
-        self.unmoved = evidence.unmoved(self.clips, preprocessor.classes)
+        self.unmoved = evidence.unmoved(self.known, self.clips, preprocessor.classes)
         self._preprocessor = preprocessor
         self._inputs: Floats | None = None
 

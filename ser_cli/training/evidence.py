@@ -38,13 +38,15 @@ def known(clips: Sequence[Clip], classes: Sequence[str]) -> NDArray[np.bool_]:
     return np.array([rows[clip.corpus] for clip in clips], bool).reshape(len(clips), len(classes))
 
 
-def unmoved(clips: Sequence[Clip], classes: Sequence[str]) -> NDArray[np.bool_]:
+def unmoved(
+    known: NDArray[np.bool_], clips: Sequence[Clip], classes: Sequence[str]
+) -> NDArray[np.bool_]:
     """Return what each clip may be evidence of where it is of no one emotion, (N, C).
 
-    That is anything its corpus knows, but for a machine's voice, where there is a class for it.
+    That is anything its corpus knows (N, C), but for a machine's voice, where there is a class for
+    it.
     """
-    found = known(clips, classes)
-    flat = np.isin(classes, UNMOVED)
+    found, flat = known.copy(), np.isin(classes, UNMOVED)
     if flat.any():
         found[[clip.corpus == SYNTHESISED for clip in clips]] = flat
     return found
