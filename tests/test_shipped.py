@@ -81,6 +81,9 @@ def test_nothing_is_heard_in_what_is_no_speech(model: Model, name: str) -> None:
 def test_a_machine_is_neutral_or_calm(model: Model, name: str) -> None:
     (row,) = model.predict(CLIPS / f"espeak-{name}.flac")
     assert row.emotion in {"neutral", "calm"} and row.confidence > 0.25
+    assert row.probabilities is not None
+    said = dict(zip(model.pipeline.classes, row.probabilities, strict=True))
+    assert said["neutral"] + said["calm"] > 0.55
 
 
 def test_level_and_silence_around_say_nothing(model: Model) -> None:
