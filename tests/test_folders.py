@@ -86,6 +86,16 @@ def test_what_carries_no_label_is_counted(tmp_path: Path, caplog: pytest.LogCapt
     assert "2 files lie in no folder of an emotion, and are not used" in caplog.text
 
 
+def test_a_folder_without_labels_is_refused_and_no_more_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """`ser export` checks on such recordings after all, so "not used" would be untrue."""
+    touch(tmp_path / "a.wav")
+    with pytest.raises(DataError, match="at least two sub-folders"):
+        corpora.load(str(tmp_path))
+    assert not caplog.messages
+
+
 def test_speakers_taken_from_folders_are_told(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

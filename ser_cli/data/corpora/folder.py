@@ -42,10 +42,6 @@ def load(data: str) -> tuple[Clip, ...]:
         named = sorted({folders[level] for _, folders in placed if len(folders) > level})
         remark(f"{data}: the folders {listed(named)} are taken for the parts of a split")
     clips = _clips(placed, level)
-    if unlabelled := len(placed) - len(clips):
-        lie = counted(unlabelled, "file lies", "files lie")
-        are = plural(unlabelled, "is", "are")
-        remark(f"{data}: {lie} in no folder of an emotion, and {are} not used")
     labels = sorted({clip.emotion for clip in clips})
     if len(labels) < 2:
         found = f"only {labels[0]!r}" if labels else "none"
@@ -55,6 +51,10 @@ def load(data: str) -> tuple[Clip, ...]:
             hint=f"sort the files as {root.name}/happy/x.wav, {root.name}/sad/y.wav; "
             "or give a CSV table with the columns file,emotion",
         )
+    if unlabelled := len(placed) - len(clips):
+        lie = counted(unlabelled, "file lies", "files lie")
+        are = plural(unlabelled, "is", "are")
+        remark(f"{data}: {lie} in no folder of an emotion, and {are} not used")
     return clips
 
 
